@@ -1,0 +1,315 @@
+"""Chance is a row of uniforms: from torch's generator, or hashed from an address.
+
+Every transform of ours maps a row of numbers in (0, 1) to its parameters. Where the row comes from is said here, once:
+
+* `FRESH`: torch's global CPU generator, as in ``torchvision.transforms.v2``;
+* `Address`: (seed, epoch, index, draw) of one image, and a position in its pipeline (step, view). The row is a hash of
+  these coordinates and of nothing else, so neither workers, batches, processes, the order of loading nor a resume can
+  change a view.
+
+The hash is Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"), written once for Python
+integers and for int64 tensors, so that one image in Python and a batch on a GPU get the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any, Final, Protocol, TypeAlias
+
+import torch
+from torch import Tensor
+from torchvision.transforms import v2
+
+from ._validate import integer
+
+Row: TypeAlias = "Sequence[float] | Sequence[Tensor]"
+"""Uniforms of one draw: n floats for one image, or n tensors ``[B]`` for a batch."""
+
+_MASK: Final = 0xFFFFFFFF
+_HALF_STEP: Final = 2.0**-33  # the middle of the 2**-32 wide cell of a word: never 0, never 1
+_LEAST: Final = 2.0**-54  # torch.rand may give 0 exactly
+_SMALLER_THAN: Final = {"seed": 2**64, "epoch": 2**32, "index": 2**63, "draw": 2**32}
+
+
+def philox(counter: Sequence[Any], key: tuple[Any, Any]) -> tuple[Any, Any, Any, Any]:
+    """Philox4x32-10: four 32-bit words from a counter of four words and a key of two.
+
+    Words are Python integers or int64 tensors (mixed freely, broadcast), each in [0, 2**32). In tensors the 64-bit
+    product wraps around, which leaves its bits as they are: both kinds give the same words.
+
+    Source: Salmon, Moraes, Dror and Shaw, SC 2011, sec. 5.3.
+    """
+    a, b, c, d = counter
+    k0, k1 = key
+    for _ in range(10):
+        p, q = 0xD2511F53 * a, 0xCD9E8D57 * c
+        a, b, c, d = (q >> 32 & _MASK) ^ b ^ k0, q & _MASK, (p >> 32 & _MASK) ^ d ^ k1, p & _MASK
+        k0, k1 = (k0 + 0x9E3779B9) & _MASK, (k1 + 0xBB67AE85) & _MASK
+    return a, b, c, d
+
+
+def named_step(name: str) -> int:
+    """A 64-bit step number for chance that belongs to no pipeline (``"negatives"``, ``"positives"``, ...)."""
+    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "little")
+
+
+@lru_cache(maxsize=4096)
+def child_step(step: int, child: int) -> int:
+    """The 64-bit number of a step's ``child``-th part: a hash of the path from the root (number 0)."""
+    a, b, *_ = philox((step & _MASK, step >> 32, child, 1), (0, 0))
+    return a << 32 | b
+
+
+class Chance(Protocol):
+    """A source of rows at a position in a pipeline."""
+
+    def row(self, n: int) -> list[float]:
+        """``n`` uniforms in the open interval (0, 1)."""
+
+    def step(self, child: int) -> Chance:
+        """Chance for the ``child``-th part of the pipeline at this position."""
+
+    def view(self, view: int) -> Chance:
+        """Chance for view (or pair of views) number ``view`` at this position."""
+
+    def run(self, transform: Callable[..., Any], inputs: tuple[Any, ...]) -> Any:
+        """``transform(*inputs)``, with its chance from here."""
+
+    def replay(self, transform: Callable[..., Any], samples: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """``transform`` on every sample with one draw for all; raises if samples needed different amounts of chance."""
+
+
+class Addressable:
+    """What takes its chance from a `Chance`: the base of our transforms and containers."""
+
+    def run(self, inputs: tuple[Any, ...], chance: Chance) -> Any:
+        """The transform of ``inputs``, every draw from ``chance``."""
+        raise NotImplementedError(f"{type(self).__name__} must define run(inputs, chance)")
+
+
+class _Fresh:
+    """Rows from torch's global CPU generator."""
+
+    def row(self, n: int) -> list[float]:
+        return torch.rand(n, dtype=torch.float64).clamp_(min=_LEAST).tolist()  # type: ignore[no-any-return]
+
+    def step(self, child: int) -> _Fresh:  # noqa: ARG002
+        return self
+
+    def view(self, view: int) -> _Fresh:  # noqa: ARG002
+        return self
+
+    def run(self, transform: Callable[..., Any], inputs: tuple[Any, ...]) -> Any:
+        return transform(*inputs)
+
+    def replay(self, transform: Callable[..., Any], samples: Sequence[tuple[Any, ...]]) -> list[Any]:
+        start, outputs, ends = torch.get_rng_state(), [], []
+        for sample in samples:
+            torch.set_rng_state(start)
+            outputs.append(transform(*sample))
+            ends.append(torch.get_rng_state())
+        _same_consumption(transform, ends)
+        return outputs
+
+
+FRESH: Final[Chance] = _Fresh()
+
+
+class Address:
+    """Where an image's chance comes from: a place in an experiment and in a pipeline.
+
+    Args:
+        seed: of the experiment, in [0, 2**64).
+        epoch: pass over the data, in [0, 2**32).
+        index: of the image in its data set, in [0, 2**63).
+        draw: to draw an image several times in one epoch, in [0, 2**32).
+
+    Raises:
+        TypeError: for anything but integers.
+        ValueError: out of these ranges.
+
+    Example:
+        >>> Address(seed=0, epoch=3, index=17).row(2) == Address(seed=0, epoch=3, index=17).row(2)
+        True
+    """
+
+    __slots__ = ("_key", "_ledger", "_salt", "_step", "_view", "draw", "epoch", "index", "seed")
+
+    def __init__(self, seed: int, epoch: int, index: int, draw: int = 0) -> None:
+        self.seed, self.epoch, self.index, self.draw = (
+            _coordinate(name, value)
+            for name, value in (("seed", seed), ("epoch", epoch), ("index", index), ("draw", draw))
+        )
+        self._key, self._salt = _image_key(self.seed, self.epoch, self.index, self.draw)
+        self._step, self._view = 0, 0
+        self._ledger: list[Tensor] | None = None
+
+    def __repr__(self) -> str:
+        return f"Address(seed={self.seed}, epoch={self.epoch}, index={self.index}, draw={self.draw})"
+
+    def _moved(self, *, step: int, view: int, ledger: list[Tensor] | None) -> Address:
+        other = object.__new__(Address)
+        other.seed, other.epoch, other.index, other.draw = self.seed, self.epoch, self.index, self.draw
+        other._key, other._salt = self._key, self._salt
+        other._step, other._view, other._ledger = step, view, ledger
+        return other
+
+    def row(self, n: int) -> list[float]:
+        """``n`` uniforms in (0, 1) at this address and position: always the same."""
+        return _row(self._key, self._salt, self._step, self._view, n)  # type: ignore[return-value]
+
+    def step(self, child: int) -> Address:
+        """The address of the ``child``-th part of the pipeline at this position."""
+        return self._moved(step=child_step(self._step, child), view=self._view, ledger=self._ledger)
+
+    def view(self, view: int) -> Address:
+        """The address of view (or pair of views) number ``view`` at this position."""
+        return self._moved(step=self._step, view=view, ledger=self._ledger)
+
+    def run(self, transform: Callable[..., Any], inputs: tuple[Any, ...]) -> Any:
+        """``transform(*inputs)`` with every draw from this address.
+
+        Our transforms and v2's containers take their uniforms from their own positions. Any other callable runs after
+        torch's CPU generator was seeded from its position; it is repeatable if it draws from that generator alone. The
+        caller restores the generator (`views_at` does).
+        """
+        if isinstance(transform, Addressable):
+            return transform.run(inputs, self)
+        if isinstance(transform, v2.Compose):
+            return self._chain(range(len(transform.transforms)), transform.transforms, inputs)
+        if isinstance(transform, v2.RandomApply):
+            if self.row(1)[0] >= transform.p:
+                return inputs if len(inputs) > 1 else inputs[0]
+            return self._chain(range(len(transform.transforms)), transform.transforms, inputs)
+        if isinstance(transform, v2.RandomChoice):
+            choice = chosen(self.row(1)[0], transform.p)
+            return self.step(choice).run(transform.transforms[choice], inputs)
+        if isinstance(transform, v2.RandomOrder):
+            row = self.row(len(transform.transforms))
+            return self._chain(sorted(range(len(row)), key=row.__getitem__), transform.transforms, inputs)
+        torch.default_generator.manual_seed(_words(self._key, self._salt, self._step, self._view, 0)[0])
+        outputs = transform(*inputs)
+        if self._ledger is not None:
+            self._ledger.append(torch.get_rng_state())
+        return outputs
+
+    def _chain(self, order: Sequence[int], transforms: Sequence[Callable[..., Any]], inputs: tuple[Any, ...]) -> Any:
+        several = len(inputs) > 1
+        outputs: Any = inputs if several else inputs[0]
+        for i in order:
+            outputs = self.step(i).run(transforms[i], inputs)
+            inputs = outputs if several else (outputs,)
+        return outputs
+
+    def replay(self, transform: Callable[..., Any], samples: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """``transform`` on every sample from this one position."""
+        outputs, ledgers = [], []
+        for sample in samples:
+            ledger: list[Tensor] = []
+            outputs.append(self._moved(step=self._step, view=self._view, ledger=ledger).run(transform, sample))
+            ledgers.append(torch.stack(ledger) if ledger else torch.zeros(0))
+        _same_consumption(transform, ledgers)
+        return outputs
+
+
+class Addresses:
+    """The addresses of a batch of images: `Address` with a tensor of indices; rows are tensors on the indices' device.
+
+    Args:
+        seed: of the experiment, in [0, 2**64).
+        epoch: pass over the data, in [0, 2**32).
+        index: int64 tensor ``[B]`` of indices into the data set.
+        draw: an integer, or an int64 tensor ``[B]``.
+
+    Raises:
+        TypeError: if ``index`` is no int64 tensor.
+        ValueError: if ``index`` is not one-dimensional, or a coordinate is out of range. (A negative index is not
+            looked for: that would wait for the device.)
+    """
+
+    def __init__(self, seed: int, epoch: int, index: Tensor, draw: int | Tensor = 0) -> None:
+        for name, value in (("index", index), ("draw", draw)):
+            if isinstance(value, Tensor) and (value.dtype != torch.int64 or value.ndim != 1):
+                raise ValueError(
+                    f"{name} must be an int64 tensor [B], got {value.dtype} of shape {tuple(value.shape)}; "
+                    "use torch.arange or .long()"
+                )
+        if not isinstance(index, Tensor):
+            raise TypeError(f"index must be an int64 tensor [B], got {index!r}; for one image use Address")
+        self.seed, self.epoch = _coordinate("seed", seed), _coordinate("epoch", epoch)
+        self.index = index
+        self.draw = draw if isinstance(draw, Tensor) else _coordinate("draw", draw)
+        self._key, self._salt = _image_key(self.seed, self.epoch, self.index, self.draw)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def rows(self, n: int, *, step: int = 0, view: int = 0) -> list[Tensor]:
+        """``n`` float64 tensors ``[B]`` of uniforms in (0, 1): entry ``i`` is that of `Address` at ``index[i]``."""
+        return _row(self._key, self._salt, step, view, n)  # type: ignore[return-value]
+
+
+def views_at(pipeline: Callable[..., Any], address: Address, *inputs: Any) -> Any:
+    """The views that ``pipeline`` makes of a sample at an address; torch's generator is left as it was.
+
+    Args:
+        pipeline: any pipeline of this library and of ``torchvision.transforms.v2``.
+        address: of the image.
+        inputs: the sample, as the pipeline takes it.
+
+    Returns:
+        What ``pipeline(*inputs)`` returns.
+    """
+    state = torch.get_rng_state()
+    try:
+        return address.run(pipeline, inputs)
+    finally:
+        torch.set_rng_state(state)
+
+
+def chosen(uniform: float, probabilities: Sequence[float]) -> int:
+    """The index whose share of [0, 1] holds ``uniform``, for ``probabilities`` that sum to one."""
+    cumulative = 0.0
+    for index, probability in enumerate(probabilities):
+        cumulative += probability
+        if uniform < cumulative:
+            return index
+    return max(
+        i for i, probability in enumerate(probabilities) if probability > 0
+    )  # the sum was short of 1 by rounding
+
+
+def _coordinate(name: str, value: int) -> int:
+    bound = _SMALLER_THAN[name]
+    value = integer(name, value, low=0, rule=f"an integer in [0, 2**{bound.bit_length() - 1})")
+    if value >= bound:
+        raise ValueError(
+            f"{name} must be an integer in [0, 2**{bound.bit_length() - 1}), got {value}; take it modulo the bound"
+        )
+    return value
+
+
+def _image_key(seed: int, epoch: int, index: Any, draw: Any) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+    """The key of an image's own generator, and two words more that salt its counter."""
+    a, b, c, d = philox((index & _MASK, index >> 32, epoch, draw), (seed & _MASK, seed >> 32))
+    return (a, b), (c, d)
+
+
+def _words(key: tuple[Any, Any], salt: tuple[Any, Any], step: int, view: int, block: int) -> tuple[Any, Any, Any, Any]:
+    return philox((step & _MASK ^ salt[0], step >> 32 ^ salt[1], view, block), key)
+
+
+def _row(key: tuple[Any, Any], salt: tuple[Any, Any], step: int, view: int, n: int) -> list[Any]:
+    """``n`` uniforms: the middles of the cells that the words name, exact in float64."""
+    words = [word for block in range((n + 3) // 4) for word in _words(key, salt, step, view, block)]
+    return [(word.double() if isinstance(word, Tensor) else word) * 2.0**-32 + _HALF_STEP for word in words[:n]]
+
+
+def _same_consumption(transform: Callable[..., Any], traces: Sequence[Tensor]) -> None:
+    if not all(torch.equal(trace, traces[0]) for trace in traces):
+        raise ValueError(
+            f"Shared({transform!r}) must make the same draws for every view, but the views consumed different amounts "
+            "of chance (views of different shapes?); make the views equally large first, or let each draw with PerView"
+        )

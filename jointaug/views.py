@@ -1,0 +1,298 @@
+"""Views of a sample, and the three ways in which a random step couples them.
+
+=============  ============================  ===============================
+coupling       written                       law of the views' parameters
+=============  ============================  ===============================
+independent    ``PerView(t)``                product of the marginals
+identical      ``Shared(t)``                 one draw for all views
+joint          ``JointCrop(...)``, ...       a joint law (see ``transforms``)
+=============  ============================  ===============================
+
+A view maker (`MultiView`, or a joint transform) turns a sample into `Views`; the couplings take them apart and put
+them together again. A sample is whatever ``torchvision.transforms.v2`` takes: an image, or several arguments or a
+nesting with an image in it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+import PIL.Image
+from torch import Tensor
+from torch.utils._pytree import register_pytree_node, tree_flatten
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+
+from .chance import FRESH, Addressable, Chance
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_IMAGES = (tv_tensors.Image, tv_tensors.Video, PIL.Image.Image)
+
+
+class Views(tuple[Any, ...]):
+    """The views of one sample: a tuple that no plain v2 transform can take for a sample.
+
+    A v2 transform draws once for all that it is given, so on a tuple of views it would couple them in silence. `Views`
+    raises there and says what to write instead. Slices and sums of `Views` are `Views`. ``default_collate`` turns a
+    batch of them into a plain list of batches (the field's convention), and there this guarantee ends.
+
+    Args:
+        views: one iterable of samples.
+
+    Raises:
+        TypeError: if ``views`` is a single sample (a tensor, a PIL image, a dict or a string).
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, views: Iterable[Any] = ()) -> Self:  # noqa: D102
+        if isinstance(views, (Tensor, PIL.Image.Image, dict, str, np.ndarray)):
+            raise TypeError(
+                f"views must be an iterable of samples, got one {type(views).__name__}; write Views([first, second])"
+            )
+        return super().__new__(cls, views)
+
+    def __getitem__(self, index: Any) -> Any:
+        item = super().__getitem__(index)
+        return Views(item) if isinstance(index, slice) else item
+
+    def __add__(self, other: Any) -> Views:
+        return Views(super().__add__(tuple(other)))
+
+    def __repr__(self) -> str:
+        return f"Views({super().__repr__()})"
+
+
+def _refuse_flattening(views: Views) -> NoReturn:
+    """Stop a v2 transform (all of them flatten their input first) and name it, as found on the stack."""
+    name, frame = "transform", sys._getframe(1)  # noqa: SLF001
+    while frame is not None:
+        caller = frame.f_locals.get("self")
+        if isinstance(caller, v2.Transform):
+            name = repr(caller)
+            break
+        frame = frame.f_back  # type: ignore[assignment]
+    raise TypeError(
+        f"a transform of one sample must not be called on {len(views)} views: it would draw once for all of them. "
+        f"Write PerView({name}) for a draw of each view's own, or Shared({name}) for one draw that all views share"
+    )
+
+
+def _never_unflattened(leaves: Iterable[Any], context: Any) -> NoReturn:
+    raise TypeError(f"Views are never unflattened by torch's pytree (got {leaves!r}, {context!r}); call Views(...)")
+
+
+register_pytree_node(Views, _refuse_flattening, _never_unflattened, serialized_type_name="jointaug.Views")  # type: ignore[arg-type]
+
+
+def has_views(inputs: tuple[Any, ...]) -> bool:
+    """Whether the arguments of a call hold views already."""
+    return any(isinstance(argument, Views) for argument in inputs)
+
+
+def take_apart(inputs: tuple[Any, ...], taker: object) -> list[tuple[Any, ...]]:
+    """The arguments of each view: view ``k`` of every `Views`, and all else as it is.
+
+    Raises:
+        TypeError: if no argument is `Views`.
+        ValueError: if there are none, or two arguments differ in their number.
+    """
+    counts = {len(argument) for argument in inputs if isinstance(argument, Views)}
+    name = type(taker).__name__
+    if not counts:
+        raise TypeError(
+            f"{name} takes views, got {_kinds(inputs)}; put a view maker before it: JointCrop(...), or MultiView(t, t)"
+        )
+    if len(counts) > 1 or 0 in counts:
+        raise ValueError(f"{name} needs the same number of views (at least one) in all arguments, got {sorted(counts)}")
+    return [tuple(a[k] if isinstance(a, Views) else a for a in inputs) for k in range(counts.pop())]
+
+
+def put_together(outputs: Sequence[Any], carried: Sequence[bool]) -> Any:
+    """The outputs of each view as the outputs of one call.
+
+    Args:
+        outputs: what each view's call returned: one value, or a tuple when there were several arguments.
+        carried: for each argument, whether it becomes `Views` (else the first view's stands for all).
+    """
+    if len(carried) == 1:
+        return Views(outputs)
+    return tuple(Views(output[i] for output in outputs) if views else outputs[0][i] for i, views in enumerate(carried))
+
+
+def viewable(inputs: tuple[Any, ...], taker: object) -> list[bool]:
+    """Which arguments of one sample become `Views`: containers, images and tv_tensors; labels and the like pass once.
+
+    A bare tensor is the image if it is the first one and no other image is in the sample, as in v2.
+
+    Raises:
+        TypeError: if there is no image in the sample.
+    """
+    flat = tree_flatten(inputs)[0]
+    explicit = any(isinstance(leaf, _IMAGES) for leaf in flat)
+    bare = None if explicit else next((leaf for leaf in flat if is_bare(leaf)), None)
+    if not explicit and bare is None:
+        hint = "; convert arrays with v2.ToImage() first" if any(isinstance(a, np.ndarray) for a in flat) else ""
+        raise TypeError(
+            f"{type(taker).__name__} takes a sample with an image (PIL image, tv_tensors.Image or Video, tensor "
+            f"[..., C, H, W]), got {_kinds(flat) or 'nothing'}{hint}"
+        )
+    return [
+        argument is bare
+        or isinstance(argument, (tuple, list, dict, *_IMAGES))
+        or (isinstance(argument, tv_tensors.TVTensor) and not getattr(argument, "passes_once", False))
+        for argument in inputs
+    ]
+
+
+def is_bare(leaf: Any) -> bool:
+    """Whether ``leaf`` is a plain tensor (in v2's words, a pure tensor)."""
+    return isinstance(leaf, Tensor) and not isinstance(leaf, tv_tensors.TVTensor)
+
+
+def _kinds(values: Iterable[Any]) -> str:
+    return ", ".join(type(value).__name__ for value in values)
+
+
+class _Coupling(v2.Transform, Addressable):
+    """What `MultiView`, `PerView` and `Shared` have in common: they run other transforms, and print them."""
+
+    def __init__(self, *transforms: Callable[..., Any]) -> None:
+        super().__init__()
+        name = type(self).__name__
+        if not transforms:
+            raise ValueError(f"{name} needs at least one transform, got none; write {name}(transform)")
+        for i, transform in enumerate(transforms):
+            if not callable(transform):
+                hint = "; pass transforms one by one, not in a list" if isinstance(transform, (list, tuple)) else ""
+                raise TypeError(f"argument {i} of {name} must be a transform (a callable), got {transform!r}{hint}")
+        self.transforms = transforms
+
+    def forward(self, *inputs: Any) -> Any:
+        """See the class; torch's generator drives every draw."""
+        return self.run(inputs, FRESH)
+
+    def extra_repr(self) -> str:
+        return "\n".join(repr(transform) for transform in self.transforms)
+
+
+class MultiView(_Coupling):
+    """Several views of one sample: what each branch gives, one after the other.
+
+    A branch that gives `Views` (a joint transform) adds them all; any other adds one view. So this is the classic
+    pair, the original with two crops (LeOCLR), and multi-crop:
+
+    >>> import torch
+    >>> from torchvision.transforms import v2
+    >>> from jointaug import JointCrop, MultiView, UncroppedView
+    >>> image = torch.zeros(3, 64, 48, dtype=torch.uint8)
+    >>> crop = v2.RandomResizedCrop(32)
+    >>> len(MultiView(crop, crop)(image))
+    2
+    >>> len(MultiView(UncroppedView(32), crop, crop)(image))
+    3
+    >>> len(MultiView(JointCrop(32), *[JointCrop(16, scale=(0.05, 0.4))] * 3)(image))
+    8
+
+    Args:
+        branches: transforms of a sample, each with a draw of its own.
+
+    Raises:
+        TypeError: if called on views, or on a sample without an image.
+    """
+
+    def run(self, inputs: tuple[Any, ...], chance: Chance) -> Any:
+        """The views of a sample, every draw from ``chance``."""
+        if has_views(inputs):
+            raise TypeError(
+                "MultiView takes one sample and makes its views, got views; to transform each view write PerView(...), "
+                "to branch put everything into one MultiView"
+            )
+        carried, outputs = viewable(inputs, self), []
+        for i, branch in enumerate(self.transforms):
+            output = chance.step(i).run(branch, inputs)
+            several = output if len(inputs) > 1 else (output,)
+            made = take_apart(several, self) if has_views(several) else [several]
+            outputs += made if len(inputs) > 1 else [view for (view,) in made]
+        return put_together(outputs, carried)
+
+
+class PerView(_Coupling):
+    """Independent coupling: each view is transformed with a draw of its own.
+
+    Args:
+        transforms: one transform for all views, or one for each view. Several steps are a ``v2.Compose``.
+
+    Raises:
+        TypeError: if called on a sample that is not views yet, or if a transform makes views of a view.
+        ValueError: if there are several transforms, and not as many as views.
+
+    Example:
+        BYOL blurs its first view always and its second seldom:
+
+        >>> import torch
+        >>> from torchvision.transforms import v2
+        >>> from jointaug import JointCrop, PerView
+        >>> always, seldom = v2.GaussianBlur(23), v2.RandomApply([v2.GaussianBlur(23)], p=0.1)
+        >>> byol = v2.Compose([JointCrop(32), PerView(always, seldom), PerView(v2.RandomHorizontalFlip())])
+        >>> [tuple(view.shape) for view in byol(torch.zeros(3, 64, 48))]
+        [(3, 32, 32), (3, 32, 32)]
+    """
+
+    def run(self, inputs: tuple[Any, ...], chance: Chance) -> Any:
+        """The transformed views, every draw from ``chance``."""
+        samples = take_apart(inputs, self)
+        transforms = self.transforms * len(samples) if len(self.transforms) == 1 else self.transforms
+        if len(transforms) != len(samples):
+            raise ValueError(
+                f"PerView needs one transform, or one for each view, got {len(transforms)} transforms for "
+                f"{len(samples)} views; add or drop transforms, or put a Compose into one"
+            )
+        outputs = [chance.view(k).run(t, sample) for k, (t, sample) in enumerate(zip(transforms, samples, strict=True))]
+        return put_together(_one_view_each(outputs, self), [isinstance(argument, Views) for argument in inputs])
+
+
+class Shared(_Coupling):
+    """Identical coupling: one draw, and every view is transformed with it.
+
+    Torch's random state is replayed for every view.
+
+    Args:
+        transform: of one view.
+
+    Raises:
+        TypeError: if called on a sample that is not views yet, or if the transform makes views of a view.
+        ValueError: if the views consumed different amounts of chance (views of different shapes), since their draws
+            would not be the same.
+
+    Example:
+        >>> import torch
+        >>> from torchvision.transforms import v2
+        >>> from jointaug import MultiResolution, Shared
+        >>> clim = v2.Compose([MultiResolution((32, 24)), Shared(v2.RandomHorizontalFlip())])
+        >>> [tuple(view.shape) for view in clim(torch.zeros(3, 64, 48))]
+        [(3, 32, 32), (3, 24, 24)]
+    """
+
+    def __init__(self, transform: Callable[..., Any]) -> None:
+        super().__init__(transform)
+
+    def run(self, inputs: tuple[Any, ...], chance: Chance) -> Any:
+        """The transformed views, the one draw from ``chance``."""
+        outputs = chance.replay(self.transforms[0], take_apart(inputs, self))
+        return put_together(_one_view_each(outputs, self), [isinstance(argument, Views) for argument in inputs])
+
+
+def _one_view_each(outputs: list[Any], taker: object) -> list[Any]:
+    for output in outputs:
+        if isinstance(output, Views) or (isinstance(output, tuple) and has_views(output)):
+            raise TypeError(
+                f"{type(taker).__name__} must get one sample from each view, but a transform in it made views of a view "
+                f"({_kinds([output])}); make all views first: MultiView(first, second)"
+            )
+    return outputs

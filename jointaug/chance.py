@@ -1,11 +1,12 @@
 """Chance is a row of uniforms: from torch's generator, or hashed from an address.
 
-Every transform of ours maps a row of numbers in (0, 1) to its parameters. Where the row comes from is said here, once:
+Every transform of ours maps a row of numbers in (0, 1) to its parameters. Where the row comes from is said here,
+once:
 
 * `FRESH`: torch's global CPU generator, as in ``torchvision.transforms.v2``;
-* `Address`: (seed, epoch, index, draw) of one image, and a position in its pipeline (step, view). The row is a hash of
-  these coordinates and of nothing else, so neither workers, batches, processes, the order of loading nor a resume can
-  change a view.
+* `Address`: (seed, epoch, index, draw) of one image, and a position in its pipeline (step, view). The row is a hash
+  of these coordinates and of nothing else, so neither workers, batches, processes, the order of loading nor a resume
+  can change a view.
 
 The hash is Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"), written once for Python
 integers and for int64 tensors, so that one image in Python and a batch on a GPU get the same bits.
@@ -59,7 +60,7 @@ def named_step(name: str) -> int:
 def child_step(step: int, child: int) -> int:
     """The 64-bit number of a step's ``child``-th part: a hash of the path from the root (number 0)."""
     a, b, *_ = philox((step & _MASK, step >> 32, child, 1), (0, 0))
-    return a << 32 | b
+    return int(a << 32 | b)
 
 
 class Chance(Protocol):
@@ -93,7 +94,7 @@ class _Fresh:
     """Rows from torch's global CPU generator."""
 
     def row(self, n: int) -> list[float]:
-        return torch.rand(n, dtype=torch.float64).clamp_(min=_LEAST).tolist()  # type: ignore[no-any-return]
+        return torch.rand(n, dtype=torch.float64).clamp_(min=_LEAST).tolist()
 
     def step(self, child: int) -> _Fresh:  # noqa: ARG002
         return self
@@ -158,7 +159,7 @@ class Address:
 
     def row(self, n: int) -> list[float]:
         """``n`` uniforms in (0, 1) at this address and position: always the same."""
-        return _row(self._key, self._salt, self._step, self._view, n)  # type: ignore[return-value]
+        return _row(self._key, self._salt, self._step, self._view, n)
 
     def step(self, child: int) -> Address:
         """The address of the ``child``-th part of the pipeline at this position."""
@@ -172,8 +173,8 @@ class Address:
         """``transform(*inputs)`` with every draw from this address.
 
         Our transforms and v2's containers take their uniforms from their own positions. Any other callable runs after
-        torch's CPU generator was seeded from its position; it is repeatable if it draws from that generator alone. The
-        caller restores the generator (`views_at` does).
+        torch's CPU generator was seeded from its position; it is repeatable if it draws from that generator alone.
+        The caller restores the generator (`views_at` does).
         """
         if isinstance(transform, Addressable):
             return transform.run(inputs, self)
@@ -248,7 +249,7 @@ class Addresses:
 
     def rows(self, n: int, *, step: int = 0, view: int = 0) -> list[Tensor]:
         """``n`` float64 tensors ``[B]`` of uniforms in (0, 1): entry ``i`` is that of `Address` at ``index[i]``."""
-        return _row(self._key, self._salt, step, view, n)  # type: ignore[return-value]
+        return _row(self._key, self._salt, step, view, n)
 
 
 def views_at(pipeline: Callable[..., Any], address: Address, *inputs: Any) -> Any:

@@ -37,9 +37,9 @@ _IMAGES = (tv_tensors.Image, tv_tensors.Video, PIL.Image.Image)
 class Views(tuple[Any, ...]):
     """The views of one sample: a tuple that no plain v2 transform can take for a sample.
 
-    A v2 transform draws once for all that it is given, so on a tuple of views it would couple them in silence. `Views`
-    raises there and says what to write instead. Slices and sums of `Views` are `Views`. ``default_collate`` turns a
-    batch of them into a plain list of batches (the field's convention), and there this guarantee ends.
+    A v2 transform draws once for all that it is given, so on a tuple of views it would couple them in silence.
+    `Views` raises there and says what to write instead. Slices and sums of `Views` are `Views`. ``default_collate``
+    turns a batch of them into a plain list of batches (the field's convention), and there this guarantee ends.
 
     Args:
         views: one iterable of samples.
@@ -87,7 +87,7 @@ def _never_unflattened(leaves: Iterable[Any], context: Any) -> NoReturn:
     raise TypeError(f"Views are never unflattened by torch's pytree (got {leaves!r}, {context!r}); call Views(...)")
 
 
-register_pytree_node(Views, _refuse_flattening, _never_unflattened, serialized_type_name="jointaug.Views")  # type: ignore[arg-type]
+register_pytree_node(Views, _refuse_flattening, _never_unflattened, serialized_type_name="jointaug.Views")
 
 
 def has_views(inputs: tuple[Any, ...]) -> bool:
@@ -213,7 +213,8 @@ class MultiView(_Coupling):
                 "MultiView takes one sample and makes its views, got views; to transform each view write PerView(...), "
                 "to branch put everything into one MultiView"
             )
-        carried, outputs = viewable(inputs, self), []
+        carried = viewable(inputs, self)
+        outputs: list[Any] = []
         for i, branch in enumerate(self.transforms):
             output = chance.step(i).run(branch, inputs)
             several = output if len(inputs) > 1 else (output,)
@@ -292,7 +293,7 @@ def _one_view_each(outputs: list[Any], taker: object) -> list[Any]:
     for output in outputs:
         if isinstance(output, Views) or (isinstance(output, tuple) and has_views(output)):
             raise TypeError(
-                f"{type(taker).__name__} must get one sample from each view, but a transform in it made views of a view "
+                f"{type(taker).__name__} must get one sample from each view, but a transform in it made views of one "
                 f"({_kinds([output])}); make all views first: MultiView(first, second)"
             )
     return outputs

@@ -1,0 +1,154 @@
+"""Crop boxes from uniforms: exact geometry, and the reference implementation's retries.
+
+A box is ``(top, left, height, width)`` in pixels. Each function comes twice: for one image by ``math``, and for a
+batch by tensors ``[B]``; they give the same boxes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+TRIES = 10
+"""How often the reference geometry draws an aspect ratio before it takes the whole image."""
+
+
+def aspect_interval(area: float, height: int, width: int, ratio: tuple[float, float]) -> tuple[float, float]:
+    """The aspect ratios (width over height) among ``ratio`` with which a crop of relative ``area`` fits into the image.
+
+    Where none fits, both ends are the nearest one that does: full height or full width (Zhang et al. 2025, sec. 3.2,
+    with the aspect ratio drawn after the area so that the area is kept).
+
+    Args:
+        area: of the crop, as a fraction of the image's, in (0, 1].
+        height: of the image, in pixels.
+        width: of the image, in pixels.
+        ratio: least and greatest aspect ratio.
+
+    Example:
+        >>> aspect_interval(0.9, height=375, width=500, ratio=(3 / 4, 4 / 3))
+        (1.2, 1.3333333333333333)
+    """
+    least, most = area * width / height, width / (area * height)
+    low = min(max(ratio[0], least), most)
+    return low, max(min(ratio[1], most), low)
+
+
+def crop_shape(
+    area: float, u_aspect: float, height: int, width: int, log_ratio: tuple[float, float]
+) -> tuple[int, int]:
+    """Height and width in pixels of a crop of relative ``area``, aspect ratio log-uniform where it fits.
+
+    The shorter side is rounded first, the other one follows from the area: the area is off by at most half the
+    shorter side (in pixels), the log area by `rounding_bound`.
+    """
+    log_image = math.log(width / height)
+    log_area = math.log(area)
+    least, most = log_image + log_area, log_image - log_area
+    low = min(max(log_ratio[0], least), most)
+    high = max(min(log_ratio[1], most), low)
+    aspect = math.exp(low + u_aspect * (high - low))
+    pixels = area * height * width
+    portrait = aspect < 1.0
+    limit, other = (height, width) if portrait else (width, height)  # of the longer and of the shorter side
+    exact = math.sqrt(pixels * aspect if portrait else pixels / aspect)
+    short = min(max(int(exact + 0.5), 1), other)
+    if pixels > short * (limit + 0.5) and short < other:  # rounded down so far that the longer side would not fit
+        short += 1
+    long = min(max(int(pixels / short + 0.5), 1), limit)
+    return (long, short) if portrait else (short, long)
+
+
+def crop_shapes(
+    area: Tensor, u_aspect: Tensor, height: Tensor | int, width: Tensor | int, log_ratio: tuple[float, float]
+) -> tuple[Tensor, Tensor]:
+    """`crop_shape` for tensors ``[B]``: two int64 tensors ``[B]``."""
+    height, width = (torch.as_tensor(side, dtype=torch.float64, device=area.device) for side in (height, width))
+    area = area.double()
+    log_image, log_area = (width / height).log(), area.log()
+    least, most = log_image + log_area, log_image - log_area
+    low = least.clamp(min=log_ratio[0]).minimum(most)
+    high = most.clamp(max=log_ratio[1]).maximum(low)
+    aspect = (low + u_aspect * (high - low)).exp()
+    pixels = area * height * width
+    portrait = aspect < 1.0
+    limit, other = torch.where(portrait, height, width), torch.where(portrait, width, height)
+    exact = torch.where(portrait, pixels * aspect, pixels / aspect).sqrt()
+    short = (exact + 0.5).floor().clamp(min=1).minimum(other)
+    short = short + ((pixels > short * (limit + 0.5)) & (short < other))
+    long = (pixels / short + 0.5).floor().clamp(min=1).minimum(limit)
+    return torch.where(portrait, long, short).long(), torch.where(portrait, short, long).long()
+
+
+def rounding_bound(box: Sequence[int]) -> float:
+    """How far ``log(area of the box)`` may be from the log of the area it was made for, by rounding to pixels.
+
+    The side that is rounded last moves by at most half a pixel. That is the longer one, or, where the other was
+    rounded up to or past it, one that is a pixel shorter. (For crops of at least one pixel.)
+
+    Args:
+        box: ``(top, left, height, width)`` in pixels.
+
+    Example:
+        >>> round(rounding_bound((0, 0, 100, 50)), 6)
+        0.005013
+    """
+    _, _, height, width = box
+    return -math.log1p(-0.5 / max(max(height, width) - (abs(height - width) == 1), 1))
+
+
+def place(free: int, uniform: float) -> int:
+    """An offset, uniform in {0, ..., free} pixels."""
+    return min(int(uniform * (free + 1)), free)
+
+
+def places(free: Tensor, uniform: Tensor) -> Tensor:
+    """`place` for tensors ``[B]``."""
+    return (uniform * (free + 1)).long().minimum(free)
+
+
+def beta_quantile(uniform: Any, alpha: float) -> Any:
+    """The quantile of Beta(alpha, alpha): a float for a float, a tensor for a tensor (by way of the CPU)."""
+    from scipy.special import betaincinv
+
+    if isinstance(uniform, Tensor):
+        return torch.from_numpy(betaincinv(alpha, alpha, uniform.cpu().numpy())).to(uniform.device)
+    return float(betaincinv(alpha, alpha, uniform))
+
+
+def reference_box(area: float, row: Sequence[float], height: int, width: int, log_ratio: tuple[float, float]) -> Any:
+    """The released procedure for one view: up to ten aspect ratios with the area fixed, else the whole image.
+
+    Args:
+        area: of the crop, as a fraction of the image's.
+        row: ten uniforms for the aspect ratios, one for the top, one for the left.
+        height: of the image, in pixels.
+        width: of the image, in pixels.
+        log_ratio: logarithms of the least and greatest aspect ratio.
+    """
+    for uniform in row[:TRIES]:
+        aspect = math.exp(log_ratio[0] + uniform * (log_ratio[1] - log_ratio[0]))
+        w, h = round(math.sqrt(area * width * height * aspect)), round(math.sqrt(area * width * height / aspect))
+        if 0 < w <= width and 0 < h <= height:
+            return place(height - h, row[TRIES]), place(width - w, row[TRIES + 1]), h, w
+    return 0, 0, height, width
+
+
+def reference_boxes(
+    area: Tensor, row: Sequence[Tensor], height: Tensor | int, width: Tensor | int, log_ratio: tuple[float, float]
+) -> Tensor:
+    """`reference_box` for tensors ``[B]``: int64 ``[B, 4]``."""
+    height, width = (
+        torch.as_tensor(side, dtype=torch.int64, device=area.device).expand_as(area) for side in (height, width)
+    )
+    aspects = (log_ratio[0] + torch.stack(list(row[:TRIES])) * (log_ratio[1] - log_ratio[0])).exp()  # [10, B]
+    pixels = area.double() * width * height
+    w, h = (pixels * aspects).sqrt().round().long(), (pixels / aspects).sqrt().round().long()
+    fits = (w > 0) & (w <= width) & (h > 0) & (h <= height)
+    first = fits.long().argmax(0, keepdim=True)
+    w, h = (torch.where(fits.any(0), s.gather(0, first)[0], side) for s, side in ((w, width), (h, height)))
+    return torch.stack([places(height - h, row[TRIES]), places(width - w, row[TRIES + 1]), h, w], -1)

@@ -1,0 +1,114 @@
+"""Steps on a batch, each with per-sample parameters, run one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from jointaug.functional._batch import fixed_shapes
+from jointaug.functional._resample import Crop, resample
+
+__all__ = ["LEVELS", "UNIT", "Apply", "Crop", "Grid", "Op", "by_view", "run", "select", "single"]
+
+
+class Grid(NamedTuple):
+    """Which values pixels take while a step works on them (always as floats)."""
+
+    bound: float
+    """White: 1 for floats, 255 for uint8 images that a single step works on."""
+    integer: bool
+    """Whether a step follows the conventions for uint8: intermediate grays are whole levels."""
+
+
+UNIT = Grid(1.0, integer=False)
+LEVELS = Grid(255.0, integer=True)
+
+
+class Apply(Protocol):
+    """A step in torch: floats ``[n, C, H, W]`` and parameters ``[n, P]`` to floats of the same shape."""
+
+    def __call__(self, x: Tensor, values: Tensor, grid: Grid) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class Op:
+    """One checked step on ``S`` images.
+
+    Attributes:
+        apply: the step in torch, ``(x [n, C, H, W], values [n, P], grid) -> [n, C, H, W]``, on any n of the images.
+        values: parameters ``[S, P]``.
+        where: on which images the step acts, ``[S]``; None for all.
+    """
+
+    apply: Apply
+    values: Tensor
+    where: Tensor | None = None
+
+
+def run(
+    source: Tensor | list[Tensor], crop: Crop | None, ops: Sequence[Op], dtype: torch.dtype, *, levels: bool = False
+) -> Tensor:
+    """Crop (or not), then the steps, then ``dtype``: ``[S, C, h, w]``.
+
+    Everything is computed in float32 (float64 images: in float64) on [0, 1] and rounded once, at the end. With
+    ``levels``, uint8 images are worked on in levels instead and truncated at the end, as torchvision's steps on uint8
+    do.
+    """
+    own = source[0].dtype
+    if isinstance(source, Tensor) and crop is None:
+        images = source
+    else:
+        assert crop is not None  # a list comes with a crop
+        keep = own is torch.float64 or (own is torch.uint8 and dtype is torch.uint8 and not ops)
+        images = resample(source, crop, own if keep else torch.float32)
+        if own is torch.uint8 and not keep:
+            images = images * (1 / 255)
+    if images.dtype is torch.uint8:
+        if not ops and dtype is torch.uint8:
+            return images
+        if levels:
+            return run_ops(images.float(), ops, LEVELS).to(torch.uint8)
+        images = images.float() * (1 / 255)
+    elif images.dtype is not torch.float64:
+        images = images.float()
+    images = run_ops(images, ops, UNIT)
+    return (images * 255).round().clamp(0, 255).to(dtype) if dtype is torch.uint8 else images.to(dtype)
+
+
+def run_ops(x: Tensor, ops: Sequence[Op], grid: Grid) -> Tensor:
+    """The steps on floats."""
+    for op in ops:
+        x = select(x, op.where, partial(op.apply, grid=grid), op.values)
+    return x
+
+
+def select(x: Tensor, where: Tensor | None, change: Callable[[Tensor, Tensor], Tensor], values: Tensor) -> Tensor:
+    """``change(x, values)`` on the images where ``where`` holds, ``x`` on the others."""
+    if where is None:
+        return change(x, values)
+    if fixed_shapes(x):
+        return torch.where(where.view(-1, 1, 1, 1), change(x, values), x)
+    (index,) = where.nonzero(as_tuple=True)
+    if index.numel() == 0:
+        return x
+    if index.numel() == where.numel():
+        return change(x, values)
+    return x.index_copy(0, index, change(x[index], values[index]))
+
+
+def single(images: Tensor, op: Op, *, levels: bool = True) -> Tensor:
+    """One step on checked images ``[..., C, H, W]``, dtype kept."""
+    flat = images.reshape(-1, *images.shape[-3:])
+    return run(flat, None, [op], images.dtype, levels=levels).view(images.shape)
+
+
+def by_view(results: Tensor, lead: torch.Size, outer: torch.Size) -> Tensor:
+    """``[V * N, C, h, w]`` as ``[*lead, V, C, h, w]``, without V where ``outer`` has none."""
+    if outer == lead:
+        return results.view(*lead, *results.shape[1:])
+    return results.view(outer[-1], *lead, *results.shape[1:]).movedim(0, len(lead))

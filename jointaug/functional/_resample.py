@@ -1,0 +1,142 @@
+"""Crop, resize and flip in torch: image by image where that costs nothing, with fixed shapes on accelerators."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from jointaug.functional._batch import fixed_shapes
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Checked boxes for ``S = V * N`` results out of ``N`` images; result ``s`` is cut out of image ``s % N``.
+
+    Attributes:
+        boxes: ``[S, 4]`` int64 (top, left, height, width).
+        flip: ``[S]`` bool.
+        size: ``(height, width)`` of the results.
+        mode: as ``torch.nn.functional.interpolate`` names it.
+        antialias: whether the filter widens where a box shrinks.
+    """
+
+    boxes: Tensor
+    flip: Tensor
+    size: tuple[int, int]
+    mode: str
+    antialias: bool
+
+
+def resample(images: Tensor | list[Tensor], crop: Crop, dtype: torch.dtype) -> Tensor:
+    """``[S, C, h, w]`` of ``dtype``: uint8 (for uint8 images, rounded), or the floats in which to compute (not scaled)."""
+    if isinstance(images, Tensor) and fixed_shapes(images):
+        return _fixed(images, crop, dtype)
+    boxes, flips, count = crop.boxes.tolist(), crop.flip.tolist(), len(images)
+    first = images[0]
+    results = torch.empty((len(boxes), first.shape[0], *crop.size), dtype=dtype, device=first.device)
+    for s, ((top, left, height, width), flip) in enumerate(zip(boxes, flips, strict=True)):
+        part = images[s % count][:, top : top + height, left : left + width]
+        if part.dtype is not dtype:
+            part = part.to(dtype)
+        if (height, width) != crop.size:
+            part = _interpolate(part, crop)
+        results[s] = part.flip(-1) if flip else part
+    return results
+
+
+def _interpolate(image: Tensor, crop: Crop) -> Tensor:
+    smooth = crop.mode.startswith("bi")
+    native = image.dtype is not torch.uint8 or not smooth or "AVX" in torch.backends.cpu.get_cpu_capability()
+    work = image if native and image.device.type == "cpu" else image.float()
+    align = False if smooth else None
+    resized: Tensor = interpolate(work[None], crop.size, mode=crop.mode, align_corners=align, antialias=crop.antialias)[
+        0
+    ]
+    return resized.round().clamp(0, 255).to(image.dtype) if resized.dtype is not image.dtype else resized
+
+
+def _fixed(images: Tensor, crop: Crop, dtype: torch.dtype) -> Tensor:
+    """The same with shapes that depend on no value: every result takes as many taps as the largest box could need."""
+    count, _, height, width = images.shape
+    views = crop.boxes.shape[0] // count
+    source = images if views == 1 else images.repeat(views, 1, 1, 1)
+    work = torch.float64 if dtype is torch.float64 else torch.float32
+    rows, row_weights = taps(crop.boxes[:, 0], crop.boxes[:, 2], crop.size[0], height, crop.mode, crop.antialias, work)
+    columns, column_weights = taps(
+        crop.boxes[:, 1], crop.boxes[:, 3], crop.size[1], width, crop.mode, crop.antialias, work
+    )
+    columns = torch.where(crop.flip[:, None, None], columns.flip(1), columns)
+    column_weights = torch.where(crop.flip[:, None, None], column_weights.flip(1), column_weights)
+    result = _gather(_gather(source, rows, row_weights, 2, work), columns, column_weights, 3, work)
+    return result.round().clamp(0, 255).to(torch.uint8) if dtype is torch.uint8 else result
+
+
+def _gather(x: Tensor, index: Tensor, weights: Tensor, dim: int, dtype: torch.dtype) -> Tensor:
+    """Weighted sum over taps ``[S, out, K]`` along ``dim`` of ``[S, C, H, W]``."""
+    shape = list(x.shape)
+    shape[dim] = index.shape[1]
+    place = (-1, 1, index.shape[1], 1) if dim == 2 else (-1, 1, 1, index.shape[1])
+    total = torch.zeros(shape, dtype=dtype, device=x.device)
+    for k in range(index.shape[2]):
+        part = x.gather(dim, index[:, :, k].reshape(place).expand(shape)).to(dtype)
+        total = total + part * weights[:, :, k].reshape(place)
+    return total
+
+
+def taps(
+    start: Tensor,
+    length: Tensor,
+    out: int,
+    full: int,
+    mode: str,
+    antialias: bool,
+    dtype: torch.dtype,
+) -> tuple[Tensor, Tensor]:
+    """Source positions and weights ``[S, out, K]`` along one dimension of ``full`` pixels.
+
+    The boxes are ``[start, start + length)``. Computed in ``dtype`` in the order of torch's own kernels. ``K`` is what
+    a box of ``full`` pixels needs.
+    """
+    length, start = length[:, None], start[:, None]
+    scale = length.to(dtype) / out
+    place = torch.arange(out, device=start.device, dtype=dtype)
+    if mode.startswith("nearest"):
+        shift = 0.5 if mode == "nearest-exact" else 0.0
+        position = torch.minimum(((place + shift) * scale).long(), length - 1)
+        index = (start + position).unsqueeze(-1)
+        return index, torch.ones_like(index, dtype=dtype)
+    half = 1 if mode == "bilinear" else 2
+    if antialias:
+        support = half * scale.clamp(min=1)
+        steps = torch.arange(2 * math.ceil(half * max(full / out, 1.0)) + 1, device=start.device)
+        center = scale * (place + 0.5)
+        first = (center - support + 0.5).long().clamp(min=0).unsqueeze(-1)
+        last = torch.minimum((center + support + 0.5).long(), length).unsqueeze(-1)
+        position = first + steps
+        distance = (position - center.unsqueeze(-1) + 0.5) / scale.clamp(min=1).unsqueeze(-1)
+        weights = torch.where(position < last, _filter(distance, mode, -0.5), 0.0)
+        weights = weights / weights.sum(-1, keepdim=True)
+        position = torch.minimum(position, length.unsqueeze(-1) - 1)
+    else:
+        center = scale * (place + 0.5) - 0.5
+        if mode == "bilinear":
+            center = center.clamp(min=0)
+        base = center.floor()
+        steps = torch.arange(1 - half, half + 1, device=start.device)
+        weights = _filter(steps - (center - base).unsqueeze(-1), mode, -0.75)
+        position = torch.minimum((base.long().unsqueeze(-1) + steps).clamp(min=0), length.unsqueeze(-1) - 1)
+    return start.unsqueeze(-1) + position, weights
+
+
+def _filter(distance: Tensor, mode: str, a: float) -> Tensor:
+    """Triangle, or the cubic convolution kernel (Keys 1981) with slope ``a`` at 1."""
+    x = distance.abs()
+    if mode == "bilinear":
+        return (1 - x).clamp(min=0)
+    near = ((a + 2) * x - (a + 3)) * x * x + 1
+    far = (((x - 5) * x + 8) * x - 4) * a
+    return torch.where(x < 1, near, torch.where(x < 2, far, 0.0))

@@ -1,0 +1,179 @@
+"""Crop, resize and flip in one step, each image with boxes of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchvision.transforms import InterpolationMode
+
+from jointaug.functional._batch import LIMIT, Target, as_boxes, as_images, as_size
+from jointaug.functional._program import Crop, Grid, Op, by_view, run, single
+
+MODES = {
+    InterpolationMode.NEAREST: "nearest",
+    InterpolationMode.NEAREST_EXACT: "nearest-exact",
+    InterpolationMode.BILINEAR: "bilinear",
+    InterpolationMode.BICUBIC: "bicubic",
+}
+
+
+def resized_crop(
+    images: Tensor | Sequence[Tensor],
+    boxes: Tensor | Sequence[Any],
+    size: int | Sequence[int],
+    *,
+    flip: bool | Tensor | None = None,
+    interpolation: InterpolationMode = InterpolationMode.BILINEAR,
+    antialias: bool = True,
+) -> Tensor:
+    """Cut a box out of each image, resize it, and mirror it where asked.
+
+    Args:
+        images: ``[..., C, H, W]``, any number of channels, uint8 or floating point, of any strides; or a sequence of B
+            images ``[C, H_i, W_i]`` of different sizes, which counts as a batch of leading shape ``[B]``. dtype and
+            device are kept.
+        boxes: ``[..., 4]`` integers (top, left, height, width) in pixels, within the image. With one more dimension
+            than the images' leading ones, ``[..., V, 4]``, V views are cut out of each image, which is not copied for
+            it.
+        size: of the result, ``(height, width)`` or one side for a square.
+        flip: mirror left and right: a bool, or a bool tensor of shape ``boxes.shape[:-1]``.
+        interpolation: NEAREST, NEAREST_EXACT, BILINEAR or BICUBIC.
+        antialias: widen the filter where the box shrinks (bilinear and bicubic only), as Pillow does.
+
+    Returns:
+        ``[..., C, h, w]`` or ``[..., V, C, h, w]``; with one leading dimension, ``result[:, v]`` is contiguous.
+
+    Each result is that of ``torchvision.transforms.v2.functional.resized_crop`` on the box. Filter weights are computed
+    in float32 in torch's order of operations: exact weights would be further from it (2e-5) than these (1e-7). uint8
+    images are computed in float32 and rounded once. (torchvision's own CPU path for uint8 rounds between its two
+    passes, too; with bicubic, which overshoots, it clips there, and differs from its float path by more than a level.)
+
+    Raises:
+        ValueError: for a box that is empty or leaves its image, a size below 1, shapes or devices that do not fit, an
+            empty batch.
+        TypeError: for an entry of the sequence that is not an image (its index is named), boxes that are not integers,
+            other dtypes.
+    """
+    source, lead, crop, outer = checked_crop(images, boxes, size, flip, interpolation, antialias)
+    first = source[0]
+    return by_view(run(source, crop, [], first.dtype, levels=True), lead, outer)
+
+
+def horizontal_flip(images: Tensor, *, where: Tensor | None = None) -> Tensor:
+    """Mirror left and right, all images or those where ``where`` holds (a bool tensor of the leading shape).
+
+    Raises:
+        ValueError: where shapes or devices do not fit.
+        TypeError: for images that are no tensor of uint8 or floats.
+    """
+    images = as_images(images)
+    return single(images, horizontal_flip_op(Target.of(images), where=where))
+
+
+def vertical_flip(images: Tensor, *, where: Tensor | None = None) -> Tensor:
+    """Mirror top and bottom, all images or those where ``where`` holds (a bool tensor of the leading shape).
+
+    Raises:
+        ValueError: where shapes or devices do not fit.
+        TypeError: for images that are no tensor of uint8 or floats.
+    """
+    images = as_images(images)
+    return single(images, vertical_flip_op(Target.of(images), where=where))
+
+
+def horizontal_flip_op(target: Target, *, where: Any = None) -> Op:
+    """Checked ``horizontal_flip``."""
+    return Op(_left_right, torch.empty(target.lead.numel(), 0, device=target.device), target.mask(where))
+
+
+def vertical_flip_op(target: Target, *, where: Any = None) -> Op:
+    """Checked ``vertical_flip``."""
+    return Op(_top_bottom, torch.empty(target.lead.numel(), 0, device=target.device), target.mask(where))
+
+
+def _left_right(x: Tensor, values: Tensor, grid: Grid) -> Tensor:  # noqa: ARG001 (every step has this signature)
+    return x.flip(-1)
+
+
+def _top_bottom(x: Tensor, values: Tensor, grid: Grid) -> Tensor:  # noqa: ARG001 (every step has this signature)
+    return x.flip(-2)
+
+
+def checked_crop(
+    images: Any,
+    boxes: Any,
+    size: Any,
+    flip: Any,
+    interpolation: Any,
+    antialias: bool,
+) -> tuple[Tensor | list[Tensor], torch.Size, Crop, torch.Size]:
+    """The images ``[N, C, H, W]`` or a list of N, their leading shape, the checked crop, its results' leading shape."""
+    height, width = as_size(size)
+    if interpolation not in MODES:
+        names = ", ".join(mode.name for mode in MODES)
+        raise ValueError(f"interpolation must be an InterpolationMode out of {names}, got {interpolation!r}")
+    mode = MODES[interpolation]
+    source, lead = as_source(images)
+    first = source[0]
+    if first.shape[0] * height * width > LIMIT:
+        raise ValueError(f"size must keep C * height * width below 2**31, got {size!r} and {first.shape[0]} channels")
+    if not isinstance(boxes, Tensor):
+        boxes = torch.tensor(boxes, device=first.device)
+    outer = boxes.shape[:-1] if boxes.ndim == len(lead) + 2 else lead
+    sizes = [(image.shape[-2], image.shape[-1]) for image in (source if isinstance(source, list) else [source])]
+    boxes = as_boxes(boxes, outer, first.device, sizes, least=1)
+    flips = Target(outer, first.device, first.shape[0]).mask(False if flip is None else flip, "flip")
+    if flips is None:
+        flips = torch.ones(outer.numel(), dtype=torch.bool, device=first.device)
+    count = lead.numel()
+    crop = Crop(
+        view_major(boxes.reshape(-1, 4), count),
+        view_major(flips, count),
+        (height, width),
+        mode,
+        bool(antialias) and mode.startswith("bi"),
+    )
+    return source, lead, crop, outer
+
+
+def as_source(images: Any) -> tuple[Tensor | list[Tensor], torch.Size]:
+    """A batch ``[N, C, H, W]`` or a list of N images ``[C, H_i, W_i]``, and the leading shape."""
+    if isinstance(images, Tensor):
+        batch = as_images(images)
+        return batch.reshape(-1, *batch.shape[-3:]), batch.shape[:-3]
+    if not isinstance(images, Sequence) or isinstance(images, (str, bytes)):
+        raise TypeError(
+            f"images must be a tensor [..., C, H, W] or a sequence of images [C, H, W], got {type(images).__name__}"
+        )
+    if len(images) == 0:
+        raise ValueError("images must hold at least one image, got an empty sequence; skip an empty batch")
+    source = [as_images(image, f"images[{i}]") for i, image in enumerate(images)]
+    first = source[0]
+    for i, image in enumerate(source):
+        if image.ndim != 3:
+            raise ValueError(
+                f"images[{i}] must be one image [C, H, W], got shape {tuple(image.shape)}; "
+                "give a batch as one tensor [B, C, H, W]"
+            )
+        for what in ("dtype", "device"):
+            if getattr(image, what) != getattr(first, what):
+                raise ValueError(
+                    f"images[{i}] must have the {what} of images[0], {getattr(first, what)}, got {getattr(image, what)}"
+                )
+        if image.shape[0] != first.shape[0]:
+            raise ValueError(
+                f"images[{i}] must have the {first.shape[0]} channels of images[0], got shape {tuple(image.shape)}; "
+                "convert grayscale images to RGB first"
+            )
+    return source, torch.Size((len(source),))
+
+
+def view_major(rows: Tensor, count: int) -> Tensor:
+    """Rows in the order ``[N, V]`` brought into the order ``[V, N]``."""
+    views = rows.shape[0] // count
+    if views == 1:
+        return rows
+    return rows.reshape(count, views, *rows.shape[1:]).transpose(0, 1).reshape(rows.shape)

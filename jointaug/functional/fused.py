@@ -1,0 +1,121 @@
+"""Whole chains of steps in one go: crop, colors, blur, conversion and normalization of an image while it is cached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torchvision.transforms import InterpolationMode
+
+from jointaug.functional import blur, color, crop
+from jointaug.functional._batch import FLOATS, Target, as_images
+from jointaug.functional._program import Op, by_view, run
+from jointaug.functional.crop import checked_crop, view_major
+
+
+class Step(NamedTuple):
+    """One step of a chain: a kernel of this package, its parameters after the images, and the images it acts on.
+
+    ``Step(gaussian_blur, (sigma,), where=mask)`` stands for ``gaussian_blur(images, sigma, where=mask)``. Parameters
+    are numbers or tensors of the results' leading shape.
+    """
+
+    kernel: Callable[..., Tensor]
+    parameters: tuple[Any, ...] = ()
+    where: Tensor | bool | None = None
+
+
+def finish(images: Tensor, steps: Sequence[Step], *, dtype: torch.dtype | None = None) -> Tensor:
+    """Run the steps on each image and convert it, in float32, rounded once at the end.
+
+    Args:
+        images: ``[..., C, H, W]``, uint8 or floating point (on [0, 1]).
+        steps: in the order in which they act. Parameters have the units they have for floating point images: solarize's
+            threshold is on [0, 1], for uint8 images too.
+        dtype: of the result; the images' own by default. uint8 images become floats on [0, 1], and floats are rounded
+            to uint8.
+
+    Returns:
+        ``[..., C, H, W]`` of ``dtype``, on the images' device.
+
+    The result is that of the same chain of ``torchvision.transforms.v2.functional`` after ``ToDtype(torch.float32,
+    scale=True)``; float64 images are computed in float64.
+
+    Raises:
+        ValueError: for a step that is not a kernel of this package, and where a kernel itself would raise.
+        TypeError: for a dtype that does not hold the result (uint8 after ``normalize``), and where a kernel itself
+            would raise.
+    """
+    images = as_images(images)
+    lead, flat = images.shape[:-3], images.reshape(-1, *images.shape[-3:])
+    ops = _checked_steps(steps, Target(lead, images.device, images.shape[-3]), 1)
+    return run(flat, None, ops, _checked_dtype(dtype, images.dtype, steps)).view(images.shape)
+
+
+def crop_and_finish(
+    images: Tensor | Sequence[Tensor],
+    boxes: Tensor | Sequence[Any],
+    size: int | Sequence[int],
+    steps: Sequence[Step] = (),
+    *,
+    flip: bool | Tensor | None = None,
+    interpolation: InterpolationMode = InterpolationMode.BILINEAR,
+    antialias: bool = True,
+    dtype: torch.dtype | None = None,
+) -> Tensor:
+    """``finish(resized_crop(images, boxes, size, ...), steps)`` without rounding in between, and image by image.
+
+    Arguments, result and errors are those of :func:`resized_crop` and :func:`finish`; parameters of the steps have the
+    results' leading shape
+    ``boxes.shape[:-1]``.
+    """
+    source, lead, cut, outer = checked_crop(images, boxes, size, flip, interpolation, antialias)
+    first = source[0]
+    ops = _checked_steps(steps, Target(outer, first.device, first.shape[0]), lead.numel())
+    return by_view(run(source, cut, ops, _checked_dtype(dtype, first.dtype, steps)), lead, outer)
+
+
+FACTORIES: dict[Callable[..., Tensor], Callable[..., Op]] = {
+    blur.gaussian_blur: blur.blur_op,
+    color.adjust_brightness: color.brightness_op,
+    color.adjust_contrast: color.contrast_op,
+    color.adjust_hue: color.hue_op,
+    color.adjust_saturation: color.saturation_op,
+    color.color_jitter: color.jitter_op,
+    color.invert: color.invert_op,
+    color.normalize: color.normalize_op,
+    color.posterize: color.posterize_op,
+    color.rgb_to_grayscale: color.grayscale_op,
+    color.solarize: color.solarize_op,
+    crop.horizontal_flip: crop.horizontal_flip_op,
+    crop.vertical_flip: crop.vertical_flip_op,
+}
+
+
+def _checked_steps(steps: Sequence[Step], target: Target, count: int) -> list[Op]:
+    """The steps' ops, their rows in the order in which results lie in memory."""
+    ops = []
+    for i, step in enumerate(steps):
+        kernel, parameters, where = Step(*step)
+        factory = FACTORIES.get(kernel)
+        if factory is None:
+            known = ", ".join(sorted(k.__name__ for k in FACTORIES))
+            raise ValueError(f"steps[{i}] must be a kernel out of {known}, got {kernel!r}; end the chain before it")
+        op = factory(target, *parameters, where=where)
+        mask = None if op.where is None else view_major(op.where, count)
+        ops.append(replace(op, values=view_major(op.values, count), where=mask))
+    return ops
+
+
+def _checked_dtype(dtype: torch.dtype | None, own: torch.dtype, steps: Sequence[Step]) -> torch.dtype:
+    result = own if dtype is None else dtype
+    if result is not torch.uint8 and result not in FLOATS:
+        raise TypeError(f"dtype must be uint8 or floating point, got {result}")
+    if result is torch.uint8 and any(step[0] is color.normalize for step in steps):
+        raise TypeError(
+            "dtype must be floating point where images are normalized, got torch.uint8; pass dtype=torch.float32"
+        )
+    return result

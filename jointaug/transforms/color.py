@@ -77,15 +77,16 @@ class JointColor(JointTransform):
             )
         if law is not None and beta is not None:
             raise ValueError(f"law says what beta says, give one of them, got law={law!r} and beta={beta!r}")
-        self_ranges = {
+        ranges = {
             "brightness": _factors("brightness", brightness),
             "contrast": _factors("contrast", contrast),
             "saturation": _factors("saturation", saturation),
             "hue": _shifts(hue),
         }
-        laws = {name: JointPair(0.0 if beta is None else beta, *_positive(name, self_ranges[name])) for name in joint}
+        beta_ = 0.0 if beta is None else number("beta", beta)
+        laws = {name: JointPair(beta_, *_positive(name, ranges[name])) for name in joint}
         super().__init__({**laws, **(law or {})}, p=p)
-        self.ranges = self_ranges
+        self.ranges = ranges
 
     @property
     def uniforms(self) -> int:

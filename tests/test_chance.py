@@ -1,0 +1,210 @@
+"""Rows of uniforms: the hash against its published answers, its uniforms against statistics, its walk against v2."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from torchvision.transforms import v2
+
+from jointaug import Address, Addresses, JointCrop, MultiView, PerView, Shared, views_at
+from jointaug.chance import FRESH, child_step, chosen, named_step, philox
+
+FAILURE_RATE = 1e-6  # of each statistical test below; seeds are fixed
+
+
+def ks_bound(n: int) -> float:
+    """DKW inequality (Massart 1990)."""
+    return math.sqrt(math.log(2 / FAILURE_RATE) / (2 * n))
+
+
+@pytest.mark.parametrize(
+    ("counter", "key", "words"),
+    [  # known answers of Philox4x32-10, published with the Random123 library
+        ((0, 0, 0, 0), (0, 0), "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),
+        ((0xFFFFFFFF,) * 4, (0xFFFFFFFF,) * 2, "408f276d 41c83b0e a20bc7c6 6d5451fd"),
+        (
+            (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344),
+            (0xA4093822, 0x299F31D0),
+            "d16cfe09 94fdcceb 5001e420 24126ea1",
+        ),
+    ],
+)
+def test_philox_gives_the_published_words(counter, key, words):
+    expected = [int(word, 16) for word in words.split()]
+    assert list(philox(counter, key)) == expected
+    tensors = philox([torch.tensor([word]) for word in counter], tuple(torch.tensor([word]) for word in key))
+    assert [word.item() for word in tensors] == expected
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**64 - 1])
+def test_a_batch_has_the_bits_of_its_images(seed):
+    index = torch.tensor([0, 1, 2**31, 2**40 + 3, 2**63 - 1])
+    draw = torch.tensor([0, 1, 2, 3, 2**32 - 1])
+    rows = Addresses(seed, 5, index, draw).rows(7, step=child_step(3, 1), view=2)
+    for i in range(len(index)):
+        address = Address(seed, 5, int(index[i]), int(draw[i]))._moved(step=child_step(3, 1), view=2, ledger=None)
+        assert [row[i].item() for row in rows] == address.row(7)
+
+
+def test_a_longer_row_begins_with_the_shorter_one():
+    address = Address(1, 2, 3)
+    assert address.row(11)[:3] == address.row(3)
+
+
+@pytest.mark.parametrize("source", ["fresh", "address"])
+def test_uniforms_are_uniform_and_never_0_or_1(source):
+    torch.manual_seed(0)
+    n = 100_000
+    if source == "fresh":
+        u = np.array(FRESH.row(n))
+    else:
+        u = torch.cat(Addresses(0, 0, torch.arange(n // 4)).rows(4)).numpy()
+    assert u.min() > 0
+    assert u.max() < 1
+    assert stats.kstest(u, "uniform").statistic < ks_bound(n)
+
+
+AXES = {
+    "seed": lambda i: Address(i, 0, 0),
+    "epoch": lambda i: Address(0, i, 0),
+    "index": lambda i: Address(0, 0, i),
+    "draw": lambda i: Address(0, 0, 0, i),
+    "step": lambda i: Address(0, 0, 0).step(i),
+    "view": lambda i: Address(0, 0, 0).view(i),
+}
+
+
+@pytest.mark.parametrize("axis", AXES)
+def test_neighbours_along_each_coordinate_are_independent(axis):
+    """Pairs (u_i, u_i+1) fill a 16 x 16 grid evenly, and bits have no serial correlation. Chi-square of the grid."""
+    u = np.array([AXES[axis](i).row(2) for i in range(8000)])
+    for first, second in ((u[:-1, 0], u[1:, 0]), (u[:, 0], u[:, 1])):
+        counts = np.histogram2d(first[::2], second[::2], bins=8, range=[[0, 1], [0, 1]])[0].ravel()
+        assert stats.chisquare(counts).pvalue > FAILURE_RATE
+
+
+@pytest.mark.parametrize("axis", AXES)
+def test_one_bit_of_a_coordinate_turns_half_the_bits(axis):
+    """Avalanche: 32 flips x 4 words x 32 bits, each bit turned with probability 1/2."""
+    bits = 31 if axis == "epoch" else 32
+    turned = 0
+    for bit in range(bits):
+        words = [[int(u * 2**32) for u in AXES[axis](5 ^ flip).row(4)] for flip in (0, 1 << bit)]
+        turned += sum((a ^ b).bit_count() for a, b in zip(*words, strict=True))
+    assert stats.binomtest(turned, bits * 128).pvalue > FAILURE_RATE
+
+
+def test_no_two_coordinates_share_a_row():
+    rows = {tuple(make(i).row(2)) for make in AXES.values() for i in range(1, 200)}
+    assert len(rows) == len(AXES) * 199
+
+
+def test_steps_are_paths():
+    assert child_step(child_step(0, 1), 2) != child_step(child_step(0, 2), 1)
+    assert len({child_step(child_step(0, i), j) for i in range(30) for j in range(30)}) == 900
+    assert named_step("negatives") != named_step("positives")
+
+
+@pytest.mark.parametrize(("u", "index"), [(0.0, 1), (0.25, 1), (0.31, 2), (0.99999, 2)])
+def test_chosen_reads_cumulative_shares(u, index):
+    assert chosen(u, [0.0, 0.3, 0.7, 0.0]) == index
+
+
+def test_chosen_never_takes_what_has_no_share():
+    assert chosen(1 - 1e-17, [0.1] * 10 + [0.0]) == 9
+
+
+IMAGE = torch.arange(3 * 40 * 30, dtype=torch.uint8).reshape(3, 40, 30)
+CROP = v2.RandomResizedCrop(16)
+PIPELINES = {
+    "joint": JointCrop(16),
+    "classic": MultiView(CROP, CROP),
+    "chain": v2.Compose([JointCrop(16), PerView(v2.Compose([v2.RandomHorizontalFlip(), v2.ColorJitter(0.4)]))]),
+    "apply": v2.Compose([v2.RandomApply([v2.RandomVerticalFlip(1.0)], 0.5), JointCrop(16)]),
+    "choice": v2.RandomChoice([JointCrop(16), MultiView(CROP, CROP)], p=[0.3, 0.7]),
+    "order": v2.Compose([JointCrop(16), PerView(v2.RandomOrder([v2.ColorJitter(0.4), v2.RandomHorizontalFlip()]))]),
+    "shared": v2.Compose([JointCrop(16), Shared(v2.RandomHorizontalFlip())]),
+}
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_views_depend_on_their_address_alone(name):
+    pipeline = PIPELINES[name]
+    torch.manual_seed(0)
+    first = views_at(pipeline, Address(1, 2, 3), IMAGE)
+    torch.rand(17)
+    again = views_at(pipeline, Address(1, 2, 3), IMAGE)
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    others = [views_at(pipeline, Address(1, 2, index), IMAGE) for index in range(4, 20)]
+    assert any(not torch.equal(first[0], other[0]) for other in others)
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_torchs_generator_is_left_as_it_was(name):
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    views_at(PIPELINES[name], Address(1, 2, 3), IMAGE)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_walk_keeps_v2s_rates():
+    """RandomApply and RandomChoice by address act at their rates: exact binomial tails."""
+
+    class Mark:
+        def __call__(self, image):
+            return image + 1
+
+    zero, n = torch.zeros(1, 2, 2), 4000
+    apply = v2.RandomApply([Mark()], p=0.3)
+    applied = sum(views_at(apply, Address(0, 0, i), zero).max().item() for i in range(n))
+    assert stats.binomtest(int(applied), n, 0.3).pvalue > FAILURE_RATE
+    choice = v2.RandomChoice([Mark(), v2.Identity()], p=[0.8, 0.2])
+    chosen_ = sum(views_at(choice, Address(0, 0, i), zero).max().item() for i in range(n))
+    assert stats.binomtest(int(chosen_), n, 0.8).pvalue > FAILURE_RATE
+
+
+def test_the_walk_orders_at_random():
+    steps = [lambda image, k=k: image * 10 + k for k in (1, 2, 3)]
+    order = v2.RandomOrder(steps)
+    seen = [int(views_at(order, Address(0, 0, i), torch.zeros(1, 1, 1)).item()) for i in range(3000)]
+    counts = np.unique(seen, return_counts=True)[1]
+    assert len(counts) == 6
+    assert stats.chisquare(counts).pvalue > FAILURE_RATE
+
+
+def test_steps_after_a_skipped_branch_keep_their_numbers():
+    """Positions are paths, not counts of calls: what an earlier step drew cannot shift a later one."""
+    tail = v2.RandomCrop(8)
+    always, never = (v2.Compose([v2.RandomApply([v2.RandomVerticalFlip(0.0)], p), tail]) for p in (1.0, 0.0))
+    for index in range(20):
+        assert torch.equal(views_at(always, Address(0, 0, index), IMAGE), views_at(never, Address(0, 0, index), IMAGE))
+
+
+def test_two_policies_share_their_numbers_step_by_step():
+    colour = PerView(v2.ColorJitter(0.4))
+    joint, classic = v2.Compose([JointCrop(16), colour]), v2.Compose([MultiView(v2.Identity(), v2.Identity()), colour])
+    grey = torch.full((3, 16, 16), 0.4)
+    a, b = (views_at(policy, Address(3, 0, 0), grey) for policy in (joint, classic))
+    assert all(torch.allclose(x, y) for x, y in zip(a, b, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda: Address(-1, 0, 0), ValueError, "seed must be an integer in"),
+        (lambda: Address(0, 2**32, 0), ValueError, "epoch"),
+        (lambda: Address(0, 0, 1.0), TypeError, "index"),
+        (lambda: Address(0, 0, True), TypeError, "index"),
+        (lambda: Address(0, 0, 0, 2**32), ValueError, "draw"),
+        (lambda: Addresses(0, 0, 3), TypeError, "use Address"),
+        (lambda: Addresses(0, 0, torch.zeros(3)), ValueError, "int64"),
+        (lambda: Addresses(0, 0, torch.zeros(3, 1, dtype=torch.int64)), ValueError, r"\(3, 1\)"),
+    ],
+)
+def test_wrong_addresses_are_named(make, error, words):
+    with pytest.raises(error, match=words):
+        make()

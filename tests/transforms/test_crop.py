@@ -1,0 +1,432 @@
+"""Crops: the drawn areas follow their law, the boxes realise them, the pixels are torchvision's."""
+
+from __future__ import annotations
+
+import math
+
+import hypothesis.strategies as st
+import numpy as np
+import PIL.Image
+import pytest
+import torch
+from hypothesis import given, settings
+from scipy import stats
+from torchvision import tv_tensors
+from torchvision.transforms import InterpolationMode, v2
+from torchvision.transforms.v2 import functional as F
+
+from jointaug import ContrastiveCrop, CropBox, JointCrop, MultiView, PerView, UncroppedView, crop_box_from_heatmap
+from jointaug.distributions import FixedRatioPair, IndependentLogRatio, IndependentPair, JointLogRatio, JointPair
+from jointaug.transforms import boxes
+
+FAILURE_RATE = 1e-6  # of each statistical test; seeds are fixed
+N = 100_000
+BETAS = [-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0]
+SIZES = [(375, 500), (360, 640), (500, 375), (96, 96)]  # (height, width)
+
+
+def ks_bound(n, failure_rate=FAILURE_RATE):
+    """What a correct sampler exceeds with this probability (DKW inequality; Massart 1990)."""
+    return math.sqrt(math.log(2 / failure_rate) / (2 * n))
+
+
+def ks(values, cdf):
+    return stats.kstest(np.asarray(values), cdf).statistic
+
+
+def rows(crop, n=N, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return list(torch.rand(crop.uniforms, n, dtype=torch.float64, generator=generator).clamp(min=1e-12))
+
+
+def draw(crop, size, n=N, seed=0):
+    params = crop.params_from_uniform(rows(crop, n, seed), [size] * 2)
+    areas, box = torch.stack(params["area"]), torch.stack(params["box"])  # [2, n], [2, n, 4]
+    realised = box[..., 2] * box[..., 3] / (size[0] * size[1])
+    return areas, box, realised
+
+
+def log_ratio(areas):
+    return (areas[1] / areas[0]).log()
+
+
+def bounds(box):
+    """Of every pair, the sum of its two boxes' rounding bounds."""
+    sides = box[..., 2:].double()
+    longer = sides.amax(-1) - (sides.diff(dim=-1)[..., 0].abs() == 1).double()
+    return -torch.log1p(-0.5 / longer.clamp(min=1)).sum(0)
+
+
+def check_realisation(areas, box, realised, law, low=0.2, high=1.0):
+    """All that a crop policy owes to its law; raises AssertionError where it does not pay."""
+    u, v = log_ratio(areas), log_ratio(realised)
+
+    def cdf(x):
+        return law.cdf(torch.as_tensor(x)).numpy()
+
+    assert ks(u, cdf) < ks_bound(len(u))
+    assert ks(v, cdf) < ks_bound(len(u))
+    assert ((v - u).abs() <= bounds(box) + 1e-12).all()
+    # the first area given the ratio is uniform on its interval: over all pairs, and in each tenth of the ratios
+    least, most = (low * (-u).exp()).clamp(min=low), (high * (-u).exp()).clamp(max=high)
+    position = ((areas[0] - least) / (most - least)).numpy()
+    assert ks(position, "uniform") < ks_bound(len(u))
+    for tenth in np.array_split(np.argsort(u.numpy()), 10):
+        assert ks(position[tenth], "uniform") < ks_bound(len(tenth), FAILURE_RATE / 10)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("beta", BETAS)
+def test_drawn_and_realised_areas_follow_the_law(beta, size):
+    crop = JointCrop(beta=beta)
+    areas, box, realised = draw(crop, size)
+    check_realisation(areas, box, realised, JointLogRatio(beta, 0.2, 1.0))
+
+
+def test_independent_areas_follow_theirs():
+    crop = JointCrop(law=IndependentPair(0.2, 1.0))
+    areas, _, realised = draw(crop, (375, 500))
+    law = IndependentLogRatio(0.2, 1.0)
+    for drawn in (areas, realised):
+        assert ks(log_ratio(drawn), lambda x: law.cdf(torch.as_tensor(x)).numpy()) < ks_bound(N)
+    assert ks(areas[0], stats.uniform(0.2, 0.8).cdf) < ks_bound(N)
+
+
+def test_a_fixed_ratio_is_realised():
+    areas, box, realised = draw(JointCrop(law=FixedRatioPair(3.0, 0.2, 1.0)), (375, 500))
+    torch.testing.assert_close(areas[1] / areas[0], torch.full((N,), 3.0, dtype=torch.float64))
+    assert ((log_ratio(realised) - math.log(3)).abs() <= bounds(box)).all()
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("policy", ["tries and fallback", "whole reference"])
+def test_ten_tries_and_a_fallback_turn_this_red(policy, size):
+    """The check above has teeth: a retry loop that takes the whole image in the end breaks the pairs it touches."""
+    crop = JointCrop(geometry="reference")
+    if policy == "tries and fallback":
+        crop._shrink = 1.0  # only the geometry differs from the exact one
+    with pytest.raises(AssertionError):
+        check_realisation(*draw(crop, size), JointLogRatio(0.0, 0.2, 1.0))
+
+
+def test_swapped_views_or_an_inverted_ratio_turn_this_red():
+    """At beta 0 the law is symmetric, so a ratio drawn without a sign is what symmetry cannot hide."""
+    areas, box, realised = draw(JointCrop(), (375, 500))
+    order = areas.argsort(0)
+    ordered = [x.gather(0, order) for x in (areas, realised)]
+    with pytest.raises(AssertionError):
+        check_realisation(ordered[0], box, ordered[1], JointLogRatio(0.0, 0.2, 1.0))
+
+
+# (width, height): P(ratio beyond 2:1), E|u|, KS to JC(0), a view fell back, E|u - u drawn|, P(|u - u drawn| > .05)
+REFERENCE = {
+    (500, 500): (0.564, 0.796, 0.0055, 0.074, 0.0030, 0.007),
+    (500, 375): (0.566, 0.800, 0.004, 0.138, 0.0071, 0.041),
+    (500, 333): (0.578, 0.823, 0.018, 0.388, 0.031, 0.237),
+    (640, 360): (0.609, 0.868, 0.041, 0.612, 0.085, 0.46),
+    (96, 96): (0.564, 0.796, 0.006, 0.054, 0.008, 0.005),
+    (32, 32): (0.562, 0.794, 0.009, 0.023, 0.023, 0.077),
+}
+
+
+@pytest.mark.parametrize("size", REFERENCE, ids=str)
+def test_reference_geometry_realises_what_the_released_code_does(size):
+    """Against a simulation of 2 x 10^6 pairs of the released procedure, rounded to the digits shown."""
+    width, height = size
+    n = 400_000
+    crop = JointCrop(geometry="reference")
+    areas, _, realised = draw(crop, (height, width), n)
+    u, v = log_ratio(areas), log_ratio(realised)
+    tries = torch.stack(rows(crop, n)[2:]).view(2, 12, n)[:, :10]
+    aspects = torch.exp((tries * 2 - 1) * math.log(4 / 3))
+    pixels = (areas * width * height)[:, None]
+    fits = ((pixels * aspects).sqrt().round() <= width) & ((pixels / aspects).sqrt().round() <= height)
+    fell_back = (~fits.any(1)).any(0).double()
+    measured = (
+        (v.abs() > math.log(2)).double().mean(),
+        v.abs().mean(),
+        ks(v, lambda x: JointLogRatio(0.0, 0.2, 1.0).cdf(torch.as_tensor(x)).numpy()),
+        fell_back.mean(),
+        (v - u).abs().mean(),
+        ((v - u).abs() > 0.05).double().mean(),
+    )
+    digits = (0.0005, 0.0005, 0.0005, 0.0005, 0.0005, 0.005 if size == (640, 360) else 0.0005)
+    spread = (0.5, 0.6, 0.87, 0.5, 0.3, 0.5)  # standard deviations of one pair; DKW's constant for KS
+    for name, value, expected, rounding, sigma in zip(
+        ("beyond 2:1", "E|u|", "KS", "fell back", "E|du|", "P(|du| > .05)"),
+        measured,
+        REFERENCE[size],
+        digits,
+        spread,
+        strict=True,
+    ):
+        assert abs(float(value) - expected) < rounding + 5 * sigma / math.sqrt(n), (name, float(value), expected)
+
+
+@pytest.mark.parametrize(("size", "share"), [((375, 500), 0.0), ((333, 500), 0.16), ((360, 640), 0.30)], ids=str)
+def test_aspect_ratios_leave_their_range_only_where_no_crop_fits(size, share):
+    """At 3:2 and 16:9 large crops take the full height; their share at beta 0 is that of areas above it."""
+    height, width = size
+    areas, box, _ = draw(JointCrop(), size)
+    needed = 4 / 3 * height / width  # the greatest area with an aspect ratio of 4:3
+    forced = (areas > needed + 1e-12).double().mean().item()
+    assert forced == pytest.approx(share, abs=0.005)
+    full_height = box[..., 2] == height
+    assert full_height[areas > needed].all()
+
+
+@given(
+    height=st.integers(1, 700),
+    width=st.integers(1, 700),
+    area=st.floats(0.02, 1.0),
+    aspect=st.floats(1e-9, 1 - 1e-9),
+    ratio=st.tuples(st.floats(0.2, 1.0), st.floats(1.0, 5.0)),
+)
+@settings(max_examples=500, deadline=None, derandomize=True)
+def test_a_crop_fits_keeps_its_area_and_its_aspect(height, width, area, aspect, ratio):
+    log = (math.log(ratio[0]), math.log(ratio[1]))
+    h, w = boxes.crop_shape(area, aspect, height, width, log)
+    assert 1 <= h <= height
+    assert 1 <= w <= width
+    if area * height * width >= 1:
+        assert abs(math.log(h * w / (area * height * width))) <= boxes.rounding_bound((0, 0, h, w)) + 1e-12
+    low, high = boxes.aspect_interval(area, height, width, ratio)
+    if min(h, w) >= 3:
+        assert (w - 0.5) / (h + 1.0) <= high * (1 + 1e-9)
+        assert (w + 1.0) / (h - 0.5) >= low * (1 - 1e-9)
+    batch = boxes.crop_shapes(*torch.tensor([[area], [aspect]], dtype=torch.float64), height, width, log)
+    assert (batch[0].item(), batch[1].item()) == (h, w)
+
+
+@pytest.mark.parametrize(
+    ("area", "height", "width", "interval"),
+    [
+        (0.9, 375, 500, (1.2, 4 / 3)),
+        (0.5, 360, 640, (8 / 9, 4 / 3)),
+        (0.95, 100, 100, (0.95, 1 / 0.95)),
+        (0.9, 360, 640, (1.6, 1.6)),  # none of [3/4, 4/3] fits: full height
+    ],
+)
+def test_feasible_aspect_ratios(area, height, width, interval):
+    assert boxes.aspect_interval(area, height, width, (3 / 4, 4 / 3)) == pytest.approx(interval)
+
+
+VARIANTS = {
+    "exact": lambda: JointCrop(32),
+    "hard": lambda: JointCrop(32, scale=(0.08, 1.0), beta=-2.0),
+    "decoupled": lambda: JointCrop(32, law=JointPair(0.0, 0.2, 1.0).decoupled()),
+    "reference": lambda: JointCrop(32, geometry="reference"),
+    "suppressed": lambda: JointCrop(32, alpha=0.1),
+    "contrastive": lambda: ContrastiveCrop(32, beta=0.0),
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("size", [*SIZES, (1, 1), (7, 300), (32, 32)], ids=str)
+def test_one_image_gets_the_boxes_of_its_batch(variant, size):
+    crop = VARIANTS[variant]()
+    query = (*size, 0.25, 0.1, 0.75, 0.6) if variant == "contrastive" else size
+    columns = rows(crop, 300)
+    batch = crop.params_from_uniform(columns, [query, query])
+    for i in range(300):
+        one = crop.params_from_uniform([column[i].item() for column in columns], [query, query])
+        for k in (0, 1):
+            assert one["area"][k] == pytest.approx(batch["area"][k][i].item(), rel=1e-12)
+            assert list(one["box"][k]) == batch["box"][k][i].tolist()
+            top, left, height, width = one["box"][k]
+            assert 0 <= top <= size[0] - height
+            assert 0 <= left <= size[1] - width
+
+
+def test_sizes_may_differ_within_a_batch():
+    crop, n = JointCrop(32), 50
+    heights, widths = torch.randint(20, 300, (2, n), generator=torch.Generator().manual_seed(0))
+    columns = rows(crop, n)
+    batch = crop.params_from_uniform(columns, [(heights, widths)] * 2)
+    for i in range(n):
+        size = (int(heights[i]), int(widths[i]))
+        one = crop.params_from_uniform([column[i].item() for column in columns], [size] * 2)
+        assert [list(box) for box in one["box"]] == [box[i].tolist() for box in batch["box"]]
+
+
+def test_positions_are_uniform():
+    _, box, _ = draw(JointCrop(), (375, 500))
+    for k in (0, 1):
+        free = 375 - box[k, :, 2]
+        wide = free > 50
+        u = (box[k, :, 0][wide] + torch.rand(int(wide.sum()), generator=torch.Generator().manual_seed(1))) / (
+            free[wide] + 1
+        )
+        assert ks(u, "uniform") < ks_bound(len(u))
+
+
+@pytest.mark.parametrize("alpha", [0.1, 0.6, 2.0])
+def test_offsets_follow_the_beta_law(alpha):
+    _, box, _ = draw(JointCrop(alpha=alpha), (3750, 5000), n=20_000)
+    for axis, side in ((0, 3750), (1, 5000)):
+        free = side - box[0, :, 2 + axis]
+        wide = free > 400
+        offsets = box[0, :, axis][wide] / free[wide]
+        slack = stats.beta(alpha, alpha).cdf(1 / 400)  # one pixel at the ends, where alpha < 1 piles up mass
+        assert ks(offsets, stats.beta(alpha, alpha).cdf) < ks_bound(int(wide.sum())) + slack
+
+
+IMAGES = {
+    "uint8": lambda: torch.randint(0, 256, (3, 50, 70), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)),
+    "float": lambda: torch.rand(3, 50, 70, generator=torch.Generator().manual_seed(0)),
+    "batch": lambda: torch.rand(2, 3, 50, 70, generator=torch.Generator().manual_seed(0)),
+    "PIL": lambda: PIL.Image.fromarray(
+        torch.randint(0, 256, (50, 70, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)).numpy()
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", IMAGES)
+@pytest.mark.parametrize("mode", [InterpolationMode.BILINEAR, InterpolationMode.BICUBIC, InterpolationMode.NEAREST])
+def test_pixels_are_torchvisions(kind, mode):
+    """Within one grey level (1e-5 in float) of v2's own crop of the drawn box."""
+    image = IMAGES[kind]()
+    crop = JointCrop((24, 32), interpolation=mode)
+    torch.manual_seed(0)
+    for _ in range(10):
+        params = crop.make_params([image])
+        views = crop.transform(image, params)
+        for view, box in zip(views, params["box"], strict=True):
+            expected = F.resized_crop(image, *box, size=[24, 32], interpolation=mode, antialias=True)
+            a, b = (F.to_image(x).as_subclass(torch.Tensor).double() for x in (view, expected))
+            assert (a - b).abs().max() <= (1e-5 if kind in ("float", "batch") else 1.0)
+
+
+def test_a_call_is_its_parameters_then_its_pixels():
+    image, crop = IMAGES["uint8"](), JointCrop(24)
+    torch.manual_seed(0)
+    views = crop(image)
+    torch.manual_seed(0)
+    params = crop.make_params([image])
+    assert all(torch.equal(a, b) for a, b in zip(views, crop.transform(image, params), strict=True))
+
+
+def test_the_bare_transform_is_the_papers_method():
+    crop = JointCrop()
+    assert crop.size == (224, 224)
+    assert crop.ratio == (3 / 4, 4 / 3)
+    assert crop.laws["area"].beta.item() == 0
+    assert (crop.laws["area"].low.item(), crop.laws["area"].high.item()) == pytest.approx((0.2, 1.0))
+
+
+def test_beta_and_the_laws_long_form_agree():
+    for short, long in [
+        (JointCrop(beta=2.0), JointCrop(law=JointPair(2.0, 0.2, 1.0))),
+        (JointCrop(scale=(0.08, 1.0)), JointCrop(law=JointPair(0.0, 0.08, 1.0))),
+    ]:
+        row = [0.1, 0.25, *[0.5] * 6]
+        assert short.params_from_uniform(row, [(100, 100)] * 2) == long.params_from_uniform(row, [(100, 100)] * 2)
+
+
+def test_golden_areas():
+    first, second = JointCrop().params_from_uniform([0.1, 0.25, *[0.5] * 6], [(100, 100)] * 2)["area"]
+    assert (first, second) == pytest.approx((0.793585, 0.218986), abs=1e-6)
+
+
+def test_on_views_each_pair_has_a_draw():
+    four = MultiView(*[v2.Identity()] * 4)
+    views = v2.Compose([four, JointCrop(8)])(IMAGES["uint8"]())
+    assert len(views) == 4
+    assert len({tuple(view.flatten().tolist()) for view in views}) == 4
+
+
+def test_the_whole_image_is_a_view():
+    image = IMAGES["float"]()
+    assert torch.equal(UncroppedView(24)(image), F.resize(image, [24, 24], antialias=True))
+    crop = v2.RandomResizedCrop(24)
+    leoclr = v2.Compose([MultiView(UncroppedView(24), crop, crop), PerView(v2.RandomHorizontalFlip(0.0))])
+    assert torch.equal(leoclr(image)[0], UncroppedView(24)(image))
+
+
+def test_contrastive_crops_are_centred_in_their_box():
+    """With a point of a box the centre is certain; else the centre's law over the box is Beta(alpha, alpha)."""
+    crop = ContrastiveCrop(32, scale=(0.01, 0.02), alpha=0.6)
+    query = (4000, 4000, 0.3, 0.2, 0.7, 0.6)  # left, top, right, bottom: crops of 2 % fit around every centre
+    params = crop.params_from_uniform(rows(crop, 20_000), [query, query])
+    box = params["box"][0].double()
+    for centre, low, high in ((box[:, 0] + box[:, 2] / 2, 0.2, 0.6), (box[:, 1] + box[:, 3] / 2, 0.3, 0.7)):
+        position = (centre / 4000 - low) / (high - low)
+        slack = stats.beta(0.6, 0.6).cdf(1 / 1600)
+        assert ks(position, stats.beta(0.6, 0.6).cdf) < ks_bound(20_000) + slack
+
+
+def test_contrastive_crop_takes_areas_from_either_paper():
+    independent = draw_log_ratio(ContrastiveCrop(32))
+    joint = draw_log_ratio(ContrastiveCrop(32, beta=0.0))
+    assert ks(independent, lambda x: IndependentLogRatio(0.2, 1.0).cdf(torch.as_tensor(x)).numpy()) < ks_bound(20_000)
+    assert ks(joint, lambda x: JointLogRatio(0.0, 0.2, 1.0).cdf(torch.as_tensor(x)).numpy()) < ks_bound(20_000)
+
+
+def draw_log_ratio(crop):
+    query = (100, 100, 0.0, 0.0, 1.0, 1.0)
+    return log_ratio(crop.params_from_uniform(rows(crop, 20_000), [query, query])["area"])
+
+
+def test_the_box_travels_with_the_sample_and_passes_once():
+    box = CropBox([0.5, 0.0, 1.0, 1.0])
+    pipeline = v2.Compose([ContrastiveCrop(16), PerView(v2.RandomHorizontalFlip())])
+    views, same, label = pipeline(IMAGES["uint8"](), box, 3)
+    assert len(views) == 2
+    assert same is box
+    assert label == 3
+    nested = pipeline({"image": tv_tensors.Image(IMAGES["uint8"]()), "box": box})
+    assert torch.equal(nested[0]["box"], box)
+
+
+def test_heat_maps_give_boxes():
+    heat = torch.zeros(2, 8, 8)
+    heat[0, 2:4, 4:8] = 5.0
+    boxed, constant = crop_box_from_heatmap(heat, (80, 160))
+    left, top, right, bottom = boxed.tolist()
+    assert (top, bottom) == pytest.approx((0.2, 0.55), abs=0.07)  # bilinear upsampling widens by up to half a cell
+    assert (left, right) == pytest.approx((0.45, 1.0), abs=0.07)
+    assert constant.tolist() == [0.0, 0.0, 1.0, 1.0]
+
+
+WRONG = [
+    (lambda: JointCrop(beta=math.nan), ValueError, "beta must be a finite number, got nan"),
+    (lambda: JointCrop(beta=math.inf), ValueError, "beta must be a finite number, got inf"),
+    (lambda: JointCrop(beta="0"), TypeError, "beta must be a finite number, got '0'"),
+    (lambda: JointCrop(scale=(1.0, 0.2)), ValueError, r"scale must satisfy 0 < low <= high <= 1.*got \(1.0, 0.2\)"),
+    (lambda: JointCrop(scale=(0.0, 1.0)), ValueError, "scale must satisfy"),
+    (lambda: JointCrop(scale=(0.2, 1.5)), ValueError, r"divide pixels by H \* W"),
+    (lambda: JointCrop(scale=0.2), TypeError, "scale must be two numbers"),
+    (lambda: JointCrop(ratio=(0.0, 1.0)), ValueError, "ratio must satisfy 0 < low <= high"),
+    (lambda: JointCrop(ratio=(-1.0, 1.0)), ValueError, "ratio"),
+    (lambda: JointCrop(0), ValueError, "size must be a positive integer"),
+    (lambda: JointCrop(-3), ValueError, "got -3; write size=224"),
+    (lambda: JointCrop(224.0), TypeError, "size must be a positive integer.*got 224.0 of type float"),
+    (lambda: JointCrop((1, 2, 3)), ValueError, "size"),
+    (lambda: JointCrop(beta=0, law=JointPair(0, 0.2, 1)), ValueError, "law says what beta says"),
+    (lambda: JointCrop(scale=(0.2, 1), law=JointPair(0, 0.2, 1)), ValueError, "law says what scale says"),
+    (lambda: JointCrop(law=JointPair(0, 0.2, 2.0)), ValueError, r"law must draw areas in \(0, 1\]"),
+    (lambda: JointCrop(law=JointLogRatio(0, 0.2, 1.0)), TypeError, "must be a PairLaw"),
+    (lambda: JointCrop(law=JointPair(torch.zeros(2), 0.2, 1.0)), ValueError, "must be one law, got a batch"),
+    (lambda: JointCrop(generator=torch.Generator()), TypeError, "no argument 'generator'.*torch.manual_seed"),
+    (lambda: JointCrop(betta=0), TypeError, "no argument 'betta', got betta=0; known are size, scale"),
+    (lambda: JointCrop(geometry="official"), ValueError, "geometry must be 'exact' or 'reference', got 'official'"),
+    (lambda: JointCrop(geometry="reference", beta=1), ValueError, "released code that has beta=0"),
+    (lambda: JointCrop(geometry="reference", scale=(0.95, 1.0)), ValueError, r"needs scale\[1\] / scale\[0\] > 1.1"),
+    (lambda: JointCrop(alpha=0), ValueError, "alpha must be a positive number, got 0"),
+    (lambda: UncroppedView(0), ValueError, "size"),
+    (lambda: CropBox([0.5, 0, 0.4, 1]), ValueError, "a CropBox is"),
+    (lambda: CropBox([0, 0, 1]), ValueError, "a CropBox is"),
+    (lambda: crop_box_from_heatmap(torch.zeros(8, 8), (8, 8)), ValueError, "heatmap must be finite, of shape"),
+    (lambda: crop_box_from_heatmap(torch.zeros(1, 8, 8), (8, 8), 1.0), ValueError, "threshold"),
+    (
+        lambda: ContrastiveCrop(8)(torch.zeros(3, 9, 9), CropBox([0, 0, 1, 1]), CropBox([0, 0, 1, 1])),
+        ValueError,
+        "at most one CropBox, got 2",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "error", "words"), WRONG)
+def test_wrong_arguments_are_named_at_construction(make, error, words):
+    with pytest.raises(error, match=words):
+        make()

@@ -1,0 +1,21 @@
+"""Laws of the parameters of two views: of their log ratio, and of the pair.
+
+Every law keeps torch.distributions' contract, and maps a fixed number of uniforms to a draw (``from_uniform``), so that
+any generator on any device can drive it.
+"""
+
+from .law import Law
+from .log_ratio import IndependentLogRatio, JointLogRatio, LogRatioLaw
+from .pairs import DecoupledPair, FixedRatioPair, IndependentPair, JointPair, PairLaw
+
+__all__ = [
+    "DecoupledPair",
+    "FixedRatioPair",
+    "IndependentLogRatio",
+    "IndependentPair",
+    "JointLogRatio",
+    "JointPair",
+    "Law",
+    "LogRatioLaw",
+    "PairLaw",
+]

@@ -3,6 +3,7 @@
 from . import distributions, functional
 from .chance import Address, Addresses, views_at
 from .dataset import AddressedDataset
+from .fusion import fuse
 from .transforms import (
     ContrastiveCrop,
     CropBox,
@@ -35,5 +36,6 @@ __all__ = [
     "crop_box_from_heatmap",
     "distributions",
     "functional",
+    "fuse",
     "views_at",
 ]

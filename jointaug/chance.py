@@ -247,6 +247,11 @@ class Addresses:
     def __len__(self) -> int:
         return len(self.index)
 
+    def to(self, device: torch.device | str) -> Addresses:
+        """The same addresses, on another device."""
+        draw = self.draw.to(device) if isinstance(self.draw, Tensor) else self.draw
+        return Addresses(self.seed, self.epoch, self.index.to(device), draw)
+
     def rows(self, n: int, *, step: int = 0, view: int = 0) -> list[Tensor]:
         """``n`` float64 tensors ``[B]`` of uniforms in (0, 1): entry ``i`` is that of `Address` at ``index[i]``."""
         return _row(self._key, self._salt, step, view, n)

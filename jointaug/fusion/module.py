@@ -1,0 +1,412 @@
+"""``fuse(pipeline)``: the same pipeline for a whole batch, a separate draw for every image."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import PIL.Image
+import torch
+from torch import Tensor, nn
+from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional as F
+
+from ..chance import Addresses
+from ..transforms import JointTransform
+from ..views import MultiView, PerView, Shared
+from .execute import execute
+from .plan import Drawn, Draws, Plan, View, chosen_view, masked, rows_of
+from .rules import RULES, by_image, image_by_image, register
+
+
+class Fused(nn.Module):
+    """A pipeline for batches; made by `fuse`.
+
+    Args:
+        pipeline: as `fuse`.
+    """
+
+    def __init__(self, pipeline: Callable[..., Any]) -> None:
+        super().__init__()
+        self.pipeline = pipeline
+        views_made(pipeline, None)
+        slow = sorted({type(t).__name__ for t in leaves(pipeline) if type(t) not in RULES})
+        if slow:
+            warnings.warn(
+                f"fuse has no rule for {', '.join(slow)} and runs it image by image; write one with @fuse.register",
+                stacklevel=3,
+            )
+
+    def forward(
+        self, batch: Any, *, generator: torch.Generator | None = None, addresses: Addresses | None = None
+    ) -> Any:
+        """The views of a batch.
+
+        Args:
+            batch: images ``[B, C, H, W]`` (uint8, or floating point on [0, 1]); or a list of images of different
+                sizes (tensors ``[C, H, W]``, PIL images); or, for a pipeline that begins with `PerView`, `Shared` or
+                a joint transform of views, a list of batches (collated views).
+            generator: of torch, on the images' device, for all draws; torch's global one by default.
+            addresses: one for each image: then each image's views are those of its address, whatever the batch.
+
+        Returns:
+            A list of batches ``[B, C, h, w]``, one for each view; a batch, if the pipeline makes no views.
+        """
+        return self.transform(batch, self.make_params(batch, generator=generator, addresses=addresses))
+
+    def make_params(
+        self, batch: Any, *, generator: torch.Generator | None = None, addresses: Addresses | None = None
+    ) -> Plan:
+        """All that `forward` would draw for this batch, as data; no pixel is touched.
+
+        Args:
+            batch: as `forward`.
+            generator: as `forward`.
+            addresses: as `forward`.
+        """
+        inputs, collated = _inputs(batch)
+        sources = [_view(images, k) for k, images in enumerate(inputs)]
+        drawn: list[Drawn] = []
+        rows = rows_of(sources[0].count, sources[0].device, generator, addresses)
+        state = _State(sources, made=collated)
+        state = _walk(self.pipeline, state, Draws(rows, drawn))
+        return Plan(state.views, state.made, _signature(inputs), drawn)
+
+    def transform(self, batch: Any, params: Plan) -> Any:
+        """The views of a batch with given draws: a function, without chance.
+
+        Args:
+            batch: as `forward`, of the shape that ``params`` was made for.
+            params: from `make_params`.
+        """
+        inputs, _ = _inputs(batch)
+        if not isinstance(params, Plan):
+            raise TypeError(f"params must come from make_params, got {type(params).__name__}; call make_params(batch)")
+        if _signature(inputs) != params.sources:
+            raise ValueError(
+                f"params were made for another batch: {_brief(params.sources)}, got {_brief(_signature(inputs))}; call "
+                "make_params(batch) for this one"
+            )
+        results = execute(inputs, params.views)
+        for result in results:
+            if not isinstance(result, Tensor):
+                raise ValueError(
+                    f"the pipeline leaves a list of images at sizes of their own, where a batch is wanted, got "
+                    f"{[tuple(image.shape) for image in result][:3]}...; resize or crop them to one size"
+                )
+        return results if params.made else results[0]
+
+    def extra_repr(self) -> str:  # noqa: D102
+        return repr(self.pipeline)
+
+
+def fuse(pipeline: Callable[..., Any]) -> Fused:
+    """The same pipeline for whole batches, with a separate draw for every image, in few passes over memory.
+
+    With equal draws both give the same picture: every step agrees with v2's tensor kernel to 1e-5 (one grey level for
+    uint8), and a chain agrees with the v2 pipeline run in float. (v2's uint8 chain truncates after every step; a
+    fused one computes in float and rounds once.) Rules exist for this library's transforms and for the v2 transforms
+    that contrastive recipes use; a transform without one runs image by image, with one warning that names it.
+
+    Args:
+        pipeline: a ``v2.Compose`` or any transform or coupling of this library or of ``torchvision.transforms.v2``.
+
+    Returns:
+        A module: ``fused(batch)``, ``fused(batch, generator=g)``, ``fused(batch, addresses=Addresses(seed, epoch,
+        index))``; ``params = fused.make_params(batch)`` and ``fused.transform(batch, params)`` separate chance from
+        work.
+
+    Raises:
+        TypeError: for what is no transform.
+        ValueError: for a pipeline whose number of views is random.
+
+    Example:
+        >>> import torch
+        >>> from torchvision.transforms import v2
+        >>> from jointaug import JointCrop, PerView, fuse
+        >>> normalize = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize([0.5] * 3, [0.25] * 3)])
+        >>> fused = fuse(v2.Compose([JointCrop(32), PerView(v2.Compose([v2.RandomHorizontalFlip(), normalize]))]))
+        >>> first, second = fused(torch.zeros(8, 3, 60, 80, dtype=torch.uint8))
+        >>> first.shape
+        torch.Size([8, 3, 32, 32])
+    """
+    if not callable(pipeline) or isinstance(pipeline, type):
+        raise TypeError(f"pipeline must be a transform, got {pipeline!r}; pass v2.Compose([...])")
+    return Fused(pipeline)
+
+
+fuse.register = register  # type: ignore[attr-defined]
+
+
+class _State:
+    """The images on their way: one sample's batch, or its views."""
+
+    def __init__(self, views: list[View], *, made: bool) -> None:
+        self.views = views
+        self.made = made
+
+
+def _walk(transform: Any, state: _State, draws: Draws) -> _State:
+    """Plan ``transform``; positions are those of `jointaug.Address.run`."""
+    kind = type(transform)
+    if kind is v2.Compose or kind is nn.Sequential:
+        return _chain(list(children(transform)), state, draws)
+    if kind is v2.RandomApply:
+        (u,) = draws.row(1)
+        where = u < transform.p
+        draws.record(transform, {"applied": where})
+        after = _chain(list(transform.transforms), state, draws)
+        views = [masked(a, b, where) for a, b in zip(state.views, after.views, strict=True)]
+        return _State(views, made=state.made)
+    if kind is v2.RandomChoice:
+        return _choice(transform, state, draws)
+    if kind is v2.RandomOrder:
+        return _order(transform, state, draws)
+    if isinstance(transform, MultiView):
+        _one_sample(transform, state)
+        parts = [_walk(branch, state, draws.step(i)) for i, branch in enumerate(transform.transforms)]
+        return _State([view for part in parts for view in part.views], made=True)
+    if isinstance(transform, PerView):
+        _needs_views(transform, state)
+        own = transform.transforms * len(state.views) if len(transform.transforms) == 1 else transform.transforms
+        if len(own) != len(state.views):
+            raise ValueError(
+                f"PerView needs one transform, or one for each view, got {len(own)} transforms for "
+                f"{len(state.views)} views"
+            )
+        return _State(
+            [_single(t, v, draws.view(k)) for k, (t, v) in enumerate(zip(own, state.views, strict=True))], made=True
+        )
+    if isinstance(transform, Shared):
+        _needs_views(transform, state)
+        return _State([_single(transform.transforms[0], view, draws) for view in state.views], made=True)
+    if isinstance(transform, JointTransform):
+        return _joint(transform, state, draws)
+    _one_sample(transform, state)
+    rule = RULES.get(kind, image_by_image)
+    return _State([rule(transform, state.views[0], draws)], made=False)
+
+
+def _chain(transforms: Sequence[Any], state: _State, draws: Draws) -> _State:
+    for i, transform in enumerate(transforms):
+        state = _walk(transform, state, draws.step(i))
+    return state
+
+
+def _single(transform: Any, view: View, draws: Draws) -> View:
+    """Plan a transform of one view inside `PerView` or `Shared`."""
+    after = _walk(transform, _State([view], made=False), draws)
+    if after.made:
+        raise TypeError(f"a transform in PerView or Shared made views of a view: {transform!r}; make all views first")
+    return after.views[0]
+
+
+def _joint(transform: JointTransform, state: _State, draws: Draws) -> _State:
+    n = transform.views
+    views = state.views if state.made else state.views * n
+    if len(views) % n:
+        raise ValueError(
+            f"{type(transform).__name__} couples every {n} consecutive views, got {len(views)} views; branch "
+            "before with MultiView"
+        )
+    rule = RULES.get(type(transform), by_image)
+    outputs = []
+    for group in range(len(views) // n):
+        coupled = views[group * n : (group + 1) * n]
+        here = draws.view(group)
+        params = transform.params_from_uniform(here.row(transform.uniforms), [_query(transform, v) for v in coupled])
+        here.record(transform, params)
+        outputs += [
+            rule(transform, view, {name: pair[k] for name, pair in params.items()}) for k, view in enumerate(coupled)
+        ]
+    return _State(outputs, made=True)
+
+
+def _query(transform: JointTransform, view: View) -> tuple[Any, ...]:
+    """What a draw must know of a view, for a batch: sides as they are, the rest as for an image without extras."""
+    image = torch.empty(view.channels, 1, 1, device="meta")
+    return (view.height, view.width, *transform.query([image])[2:])
+
+
+def _choice(transform: v2.RandomChoice, state: _State, draws: Draws) -> _State:
+    (u,) = draws.row(1)
+    branches = [_walk(t, state, draws.step(i)) for i, t in enumerate(transform.transforms)]
+    edges = torch.tensor(transform.p, dtype=torch.float64, device=u.device).cumsum(0)
+    choice = (u[:, None] >= edges[:-1]).sum(1)
+    draws.record(transform, {"choice": choice})
+    masks = [choice == i for i in range(len(branches))]
+    before = state.views if state.made or not branches[0].made else state.views * len(branches[0].views)
+    views = [chosen_view(view, [branch.views[k] for branch in branches], masks) for k, view in enumerate(before)]
+    return _State(views, made=branches[0].made)
+
+
+def _order(transform: v2.RandomOrder, state: _State, draws: Draws) -> _State:
+    """Every transform under the mask of the images in which it is next, once for each place in the order."""
+    order = torch.stack(draws.row(len(transform.transforms))).argsort(0)  # [place, B]: which transform is there
+    draws.record(transform, {"order": order.T})
+    parts = [_walk(t, state, draws.step(i)) for i, t in enumerate(transform.transforms)]
+    views = []
+    for k, before in enumerate(state.views):
+        view = before
+        for place in order:
+            for i, part in enumerate(parts):
+                tail = part.views[k].program[len(before.program) :]
+                step = replace(part.views[k], program=(*view.program, *tail))
+                view = masked(view, step, place == i)
+        views.append(view)
+    return _State(views, made=state.made)
+
+
+def _one_sample(transform: Any, state: _State) -> None:
+    if state.made:
+        raise TypeError(
+            f"a transform of one sample must not be called on {len(state.views)} views: it would draw once for all "
+            "of them. "
+            f"Write PerView({transform!r}) for a draw of each view's own, or Shared({transform!r}) for one that "
+            "all share"
+        )
+
+
+def _needs_views(transform: Any, state: _State) -> None:
+    if not state.made:
+        raise TypeError(
+            f"{type(transform).__name__} takes views, got one batch; put a view maker before it, or give a list of "
+            "batches"
+        )
+
+
+def children(transform: Any) -> Sequence[Any]:
+    """The parts of a container of v2 or ours, else none."""
+    if isinstance(transform, nn.Sequential):
+        return list(transform)
+    if isinstance(transform, (v2.Compose, v2.RandomApply, v2.RandomChoice, v2.RandomOrder, MultiView, PerView, Shared)):
+        return list(transform.transforms)
+    return []
+
+
+def leaves(transform: Any) -> list[Any]:
+    """The transforms of a pipeline that are no containers."""
+    parts = children(transform)
+    return [leaf for part in parts for leaf in leaves(part)] if parts else [transform]
+
+
+def views_made(transform: Any, views: int | None) -> int | None:
+    """How many views a pipeline gives, from ``views`` (``None``: one sample that is not views yet).
+
+    Raises:
+        ValueError: if that number is random.
+    """
+    if isinstance(transform, MultiView):
+        return sum(views_made(branch, None) or 1 for branch in transform.transforms)
+    if isinstance(transform, JointTransform):
+        return transform.views if views is None else views
+    if isinstance(transform, (PerView, Shared)):
+        return views
+    parts = children(transform)
+    if isinstance(transform, (v2.RandomChoice, v2.RandomApply, v2.RandomOrder)):
+        counts = {views_made(part, views) for part in parts} | (
+            {views} if not isinstance(transform, v2.RandomChoice) else set()
+        )
+        if len(counts) > 1:
+            raise ValueError(
+                f"the number of views must not be random, got {sorted(map(str, counts))} from "
+                f"{type(transform).__name__}; make "
+                "the same number of views in every case"
+            )
+        return counts.pop()
+    for part in parts:
+        views = views_made(part, views)
+    return views
+
+
+def _inputs(batch: Any) -> tuple[list[Any], bool]:
+    """The batches (or lists of images) to start from, and whether they are views already."""
+    if isinstance(batch, Tensor):
+        _check_batch(batch, "batch")
+        return [batch.as_subclass(Tensor)], False
+    if not isinstance(batch, (list, tuple)):
+        raise TypeError(
+            "batch must be a tensor [B, C, H, W], a list of images, or a list of batches of views, got "
+            f"{type(batch).__name__}"
+        )
+    if not batch:
+        raise ValueError("batch must hold at least one image, got an empty list")
+    if all(isinstance(item, Tensor) and item.ndim == 4 for item in batch):
+        for k, item in enumerate(batch):
+            _check_batch(item, f"batch[{k}]")
+        if len({(len(item), item.device) for item in batch}) > 1:
+            raise ValueError(
+                f"views must hold the same images on one device, got batches of {[len(item) for item in batch]} images"
+            )
+        return [item.as_subclass(Tensor) for item in batch], True
+    return [[_image(item, i) for i, item in enumerate(batch)]], False
+
+
+def _check_batch(batch: Tensor, name: str) -> None:
+    if batch.ndim != 4:
+        hint = "write images[None] for one image" if batch.ndim == 3 else "stack images to [B, C, H, W]"
+        raise ValueError(f"{name} must have shape [B, C, H, W], got {tuple(batch.shape)}; {hint}")
+    if 0 in batch.shape:
+        raise ValueError(f"{name} must hold images with pixels, got shape {tuple(batch.shape)}; drop empty batches")
+    _check_dtype(batch, name)
+
+
+def _check_dtype(images: Tensor, name: str) -> None:
+    if images.dtype != torch.uint8 and not images.dtype.is_floating_point:
+        raise TypeError(f"{name} must be uint8 or floating point, got {images.dtype}; convert with v2.ToDtype")
+
+
+def _image(item: Any, index: int) -> Tensor:
+    name = f"batch[{index}]"
+    if isinstance(item, PIL.Image.Image):
+        item = F.pil_to_tensor(item)
+    if not isinstance(item, Tensor) or item.ndim != 3 or 0 in item.shape:
+        shape = f" of shape {tuple(item.shape)}" if isinstance(item, Tensor) else ""
+        raise TypeError(
+            f"{name} must be an image (a tensor [C, H, W] with pixels, or a PIL image), got "
+            f"{type(item).__name__}{shape}"
+        )
+    _check_dtype(item, name)
+    return item.as_subclass(Tensor)
+
+
+def _view(images: Any, source: int) -> View:
+    first = images[0]
+    if isinstance(images, Tensor):
+        height, width = images.shape[-2:]
+        return View(source, height, width, images.shape[1], images.dtype, images.device, len(images))
+    odd = next(
+        (
+            i
+            for i, im in enumerate(images)
+            if (im.shape[0], im.dtype, im.device) != (first.shape[0], first.dtype, first.device)
+        ),
+        None,
+    )
+    if odd is not None:
+        raise ValueError(
+            f"images of a list must agree in channels, dtype and device, got batch[0] {_kind(first)} and batch[{odd}] "
+            f"{_kind(images[odd])}; convert them first (PIL: image.convert('RGB'))"
+        )
+    height, width = (torch.tensor([im.shape[i] for im in images], device=first.device) for i in (-2, -1))
+    return View(source, height, width, first.shape[0], first.dtype, first.device, len(images))
+
+
+def _kind(image: Tensor) -> str:
+    return f"{image.shape[0]} channels of {image.dtype} on {image.device}"
+
+
+def _signature(inputs: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(
+        (tuple(images.shape), images.dtype)
+        if isinstance(images, Tensor)
+        else tuple((tuple(i.shape), i.dtype) for i in images)
+        for images in inputs
+    )
+
+
+def _brief(signature: Any) -> str:
+    text = str(signature)
+    return text if len(text) < 120 else text[:117] + "..."

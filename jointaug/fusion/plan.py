@@ -1,0 +1,260 @@
+"""What a fused pipeline will do to a batch: drawn first, as data, and done afterwards.
+
+Planning walks the pipeline as image-by-image execution does (same positions, so same addresses) with a symbolic
+`View` in place of an image. Each transform draws for the whole batch and appends instructions to the view's program;
+no pixel is touched. Running a program fuses its instructions into as few passes as the kernels allow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeAlias
+
+import torch
+from torch import Tensor
+from torchvision.transforms import InterpolationMode
+
+from ..chance import Addresses, child_step
+from ..functional import Step
+
+Side: TypeAlias = "int | Tensor"
+"""A height or width in pixels: one number for the batch, or int64 ``[B]`` for a list of images of different sizes."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Cut a box out of each image and resize it."""
+
+    boxes: Tensor
+    """int64 ``[B, 4]``: top, left, height, width in pixels."""
+    size: tuple[int, int]
+    interpolation: InterpolationMode
+    antialias: bool
+
+
+@dataclass(frozen=True)
+class Call:
+    """Any function of a batch ``[B, C, H, W]``, on the images where ``where`` holds."""
+
+    function: Callable[[Tensor], Tensor]
+    where: Tensor | None
+    dtype: torch.dtype
+    """What the function gets: the images' logical dtype at this place in the pipeline."""
+
+
+Instruction: TypeAlias = "Cut | Step | Call"
+
+
+@dataclass(frozen=True)
+class View:
+    """One view of every image of a batch, before it exists."""
+
+    source: int
+    """Which of the inputs it is made from."""
+    height: Side
+    width: Side
+    channels: int
+    dtype: torch.dtype
+    device: torch.device
+    count: int
+    """How many images the batch holds."""
+    program: tuple[Instruction, ...] = ()
+
+    def cut(
+        self,
+        boxes: Tensor,
+        size: tuple[int, int],
+        interpolation: InterpolationMode | str | int,
+        antialias: bool | None = True,
+    ) -> View:
+        """The view after a crop (int64 boxes ``[B, 4]``) and a resize to ``(height, width)``."""
+        instruction = Cut(boxes, size, mode(interpolation), bool(antialias))
+        return replace(self, height=size[0], width=size[1], program=(*self.program, instruction))
+
+    def step(self, kernel: Callable[..., Tensor], *parameters: Any, where: Tensor | None = None) -> View:
+        """The view after a kernel of `jointaug.functional`, its parameters numbers or tensors ``[B]``."""
+        return replace(self, program=(*self.program, Step(kernel, parameters, where)))
+
+    def call(
+        self,
+        function: Callable[[Tensor], Tensor],
+        where: Tensor | None = None,
+        *,
+        size: tuple[Side, Side] | None = None,
+    ) -> View:
+        """The view after any function of a batch ``[B, C, H, W]``; ``size``, if it changes."""
+        height, width = (self.height, self.width) if size is None else size
+        return replace(self, height=height, width=width, program=(*self.program, Call(function, where, self.dtype)))
+
+    def cast(self, dtype: torch.dtype) -> View:
+        """The view in another dtype; values scale between [0, 1] and [0, 255]."""
+        return replace(self, dtype=dtype)
+
+    @property
+    def whole(self) -> Tensor:
+        """The boxes ``[B, 4]`` that hold all of each image."""
+        zero = torch.zeros(self.count, dtype=torch.int64, device=self.device)
+        return torch.stack([zero, zero, zero + self.height, zero + self.width], -1)
+
+
+class Rows(Protocol):
+    """Where a batch's uniforms come from: an `Addresses`, or a generator."""
+
+    def rows(self, n: int, *, step: int, view: int) -> list[Tensor]:
+        """``n`` float64 tensors ``[B]`` in (0, 1)."""
+
+
+class GeneratorRows:
+    """Uniforms from a generator, in the order in which they are asked for."""
+
+    def __init__(self, count: int, device: torch.device, generator: torch.Generator | None) -> None:
+        self._count, self._device, self._generator = count, device, generator
+
+    def rows(self, n: int, *, step: int, view: int) -> list[Tensor]:  # noqa: ARG002
+        """``n`` float64 tensors ``[B]`` in (0, 1)."""
+        uniforms = torch.rand(n, self._count, dtype=torch.float64, device=self._device, generator=self._generator)
+        return list(uniforms.clamp_(min=2.0**-54).unbind())
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What one transform drew for the batch."""
+
+    transform: Any
+    step: int
+    """The number of its position in the pipeline (`jointaug.chance.child_step`)."""
+    view: int
+    """Which view, or group of coupled views."""
+    params: dict[str, Any]
+    """As its ``params_from_uniform`` or its rule gives them: tensors ``[B]``."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Chance for a batch at a position in the pipeline: `jointaug.chance.Address` for many images at once."""
+
+    source: Rows
+    log: list[Drawn]
+    at_step: int = 0
+    at_view: int = 0
+
+    def row(self, n: int) -> list[Tensor]:
+        """``n`` float64 tensors ``[B]`` of uniforms in (0, 1)."""
+        return self.source.rows(n, step=self.at_step, view=self.at_view)
+
+    def step(self, child: int) -> Draws:
+        """Chance for the ``child``-th part of the pipeline at this position."""
+        return replace(self, at_step=child_step(self.at_step, child))
+
+    def view(self, view: int) -> Draws:
+        """Chance for view (or group of views) number ``view`` at this position."""
+        return replace(self, at_view=view)
+
+    def record(self, transform: Any, params: dict[str, Any]) -> dict[str, Any]:
+        """Note what was drawn here."""
+        self.log.append(Drawn(transform, self.at_step, self.at_view, params))
+        return params
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a fused pipeline drew for one batch; `jointaug.fuse`'s ``transform`` does it, as often as asked."""
+
+    views: list[View]
+    made: bool
+    """Whether the pipeline gives views (a list of batches) or one batch."""
+    sources: tuple[Any, ...]
+    """Shapes and dtypes of the inputs it was made for."""
+    drawn: list[Drawn] = field(repr=False)
+    """What each transform drew, in the pipeline's order."""
+
+
+def mode(interpolation: InterpolationMode | str | int) -> InterpolationMode:
+    """An interpolation as the kernels take it, from what v2 takes."""
+    if isinstance(interpolation, int):
+        names = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
+        interpolation = names.get(interpolation, str(interpolation))
+    return InterpolationMode(interpolation) if isinstance(interpolation, str) else interpolation
+
+
+def masked(before: View, after: View, where: Tensor) -> View:
+    """``after`` on the images where ``where`` holds, ``before`` on the others."""
+    return chosen_view(before, [after, before], [where, ~where])
+
+
+def chosen_view(before: View, branches: Sequence[View], masks: Sequence[Tensor]) -> View:
+    """For each image the branch whose mask holds; all branches went on from ``before``.
+
+    No image runs through two branches' crops: their boxes are chosen first. All other instructions act under the
+    mask.
+
+    Raises:
+        ValueError: if the branches give different sizes or dtypes, or crop in ways that cannot be one crop.
+    """
+    shapes = {(_static(view.height), _static(view.width), view.dtype) for view in branches}
+    if len(shapes) > 1:
+        raise ValueError(
+            "a random choice must give images of one size and dtype whatever is chosen, since they become one "
+            "batch, got "
+            f"{sorted(map(str, shapes))}; resize and convert outside of it"
+        )
+    tails = [view.program[len(before.program) :] for view in branches]
+    program = before.program
+    cuts = [tail[0] if tail and isinstance(tail[0], Cut) else None for tail in tails]
+    first = next((cut for cut in cuts if cut is not None), None)
+    if first is not None:
+        whole = replace(first, boxes=before.whole)
+        if any(cut is None for cut in cuts) and (_static(before.height), _static(before.width)) != first.size:
+            raise ValueError(
+                f"a random choice between a crop to {first.size} and none needs images of that size, got "
+                f"{before.height} x {before.width}; crop outside of it"
+            )
+        if len({(c.size, c.interpolation, c.antialias) for c in cuts if c is not None}) > 1:
+            raise ValueError(f"a random choice of crops needs one size and interpolation, got {[c for c in cuts if c]}")
+        boxes = whole.boxes
+        for cut, mask in zip(cuts, masks, strict=True):
+            boxes = boxes if cut is None else torch.where(mask[:, None], cut.boxes, boxes)
+        program = (*program, replace(first, boxes=boxes))
+        tails = [tail[1:] if cut is not None else tail for tail, cut in zip(tails, cuts, strict=True)]
+    for tail, mask in zip(tails, masks, strict=True):
+        for instruction in tail:
+            if isinstance(instruction, Cut):
+                raise ValueError("a random choice can be fused only if a crop is its first step; crop outside of it")
+            where = mask if instruction.where is None else mask & instruction.where
+            program = (*program, _under(instruction, where))
+    return replace(branches[0], program=program)
+
+
+def _under(instruction: Step | Call, where: Tensor) -> Step | Call:
+    return (
+        Step(instruction.kernel, instruction.parameters, where)
+        if isinstance(instruction, Step)
+        else replace(instruction, where=where)
+    )
+
+
+def _static(side: Side) -> Any:
+    return side if isinstance(side, int) else "different sizes"
+
+
+def rows_of(count: int, device: torch.device, generator: torch.Generator | None, addresses: Addresses | None) -> Rows:
+    """The source of a batch's uniforms.
+
+    Raises:
+        ValueError: for both sources, a generator on another device, or another number of addresses than images.
+    """
+    if addresses is None:
+        if generator is not None and generator.device.type != device.type:
+            raise ValueError(
+                f"generator must be on the images' device {device}, got one on {generator.device}; "
+                f"write torch.Generator({str(device)!r})"
+            )
+        return GeneratorRows(count, device, generator)
+    if generator is not None:
+        raise ValueError("give a generator or addresses, not both: an address says all that is drawn")
+    if len(addresses) != count:
+        raise ValueError(
+            f"addresses must be one for each image, got {len(addresses)} for {count} images; index them alike"
+        )
+    return addresses if addresses.index.device == device else addresses.to(device)

@@ -1,0 +1,472 @@
+"""How each transform is planned for a batch: the registry, and the rules of v2's transforms and ours.
+
+Every rule draws a fixed number of uniforms, whatever they turn out to be, and follows the law of the transform's own
+``make_params``, retries and fallbacks included.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import permutations
+from typing import Any, Final, TypeVar
+
+import torch
+from torch import Tensor
+from torchvision.transforms import InterpolationMode, v2
+from torchvision.transforms.v2 import functional as F
+
+from .. import functional as K
+from ..transforms import (
+    ContrastiveCrop,
+    JointBlur,
+    JointColor,
+    JointCrop,
+    JointTransform,
+    MultiResolution,
+    UncroppedView,
+)
+from ..transforms.boxes import places
+from .plan import Draws, View
+
+Rule = Callable[[Any, View, Any], View]
+R = TypeVar("R", bound=Rule)
+
+RULES: Final[dict[type, Rule]] = {}
+
+
+def register(*types: type) -> Callable[[R], R]:
+    """Teach `jointaug.fuse` a transform: a decorator of its rule.
+
+    Args:
+        types: of the transform, exactly (a subclass may act differently, so it needs a rule of its own).
+
+    The rule takes ``(transform, view, draws)`` for a v2 transform: it draws with ``draws.row(n)`` (tensors ``[B]``)
+    and returns the view with instructions added (``view.step``, ``view.cut``, ``view.call``). For a `JointTransform`
+    it takes ``(transform, view, params)``, the view's own parameters, tensors ``[B]``, already drawn.
+
+    Raises:
+        TypeError: for what is no type.
+
+    Example:
+        >>> import torch
+        >>> from torchvision.transforms import v2
+        >>> from jointaug import fuse
+        >>> class Dim(v2.Transform):
+        ...     def make_params(self, flat_inputs):
+        ...         return {"factor": 0.5 + 0.5 * torch.rand(()).item()}
+        ...
+        ...     def transform(self, inpt, params):
+        ...         return inpt * params["factor"]
+        >>> @fuse.register(Dim)
+        ... def dim(transform, view, draws):
+        ...     (u,) = draws.row(1)
+        ...     return view.call(lambda images: images * (0.5 + 0.5 * u.float())[:, None, None, None])
+        >>> fuse(Dim())(torch.ones(4, 3, 8, 8)).shape
+        torch.Size([4, 3, 8, 8])
+    """
+    for kind in types:
+        if not isinstance(kind, type):
+            raise TypeError(f"register takes types of transforms, got {kind!r}; write @fuse.register(MyTransform)")
+
+    def remember(rule: R) -> R:
+        for kind in types:
+            RULES[kind] = rule
+        return rule
+
+    return remember
+
+
+# ---- ours: the parameters of one view, already drawn ---------------------------------------------------------------
+
+
+@register(JointCrop, ContrastiveCrop)
+def _joint_crop(transform: JointCrop, view: View, params: dict[str, Any]) -> View:
+    return view.cut(params["box"], transform.size, transform.interpolation, transform.antialias)
+
+
+@register(MultiResolution)
+def _multi_resolution(transform: MultiResolution, view: View, params: dict[str, Any]) -> View:
+    return view.cut(params["box"], params["size"], transform.interpolation, transform.antialias)
+
+
+@register(JointBlur)
+def _joint_blur(transform: JointBlur, view: View, params: dict[str, Any]) -> View:
+    most = float(transform.laws["sigma"].high)
+    return view.step(
+        K.gaussian_blur, params["sigma"], transform.kernel_size, most, where=_sometimes(params["applied"], transform.p)
+    )
+
+
+@register(JointColor)
+def _joint_color(transform: JointColor, view: View, params: dict[str, Any]) -> View:
+    factors = [params[name] for name in ("brightness", "contrast", "saturation", "hue")]
+    return view.step(K.color_jitter, *factors, params["order"], where=_sometimes(params["applied"], transform.p))
+
+
+@register(UncroppedView)
+def _uncropped(transform: UncroppedView, view: View, draws: Draws) -> View:  # noqa: ARG001
+    return view.cut(view.whole, transform.size, transform.interpolation, transform.antialias)
+
+
+def _sometimes(applied: Tensor, p: Sequence[float]) -> Tensor | None:
+    return None if min(p) == 1.0 else applied
+
+
+def by_image(transform: JointTransform, view: View, params: dict[str, Any]) -> View:
+    """The rule of a joint transform without one: its ``transform_view``, image by image, with what was drawn."""
+
+    def each(images: Tensor) -> Tensor:
+        columns = {name: _column(value, len(images)) for name, value in params.items()}
+        outputs = [
+            transform.transform_view(image, {name: column[i] for name, column in columns.items()})
+            if columns.get("applied", [True] * len(images))[i]
+            else image
+            for i, image in enumerate(images)
+        ]
+        return torch.stack(outputs)
+
+    return view.call(each)
+
+
+def _column(value: Any, count: int) -> list[Any]:
+    if not isinstance(value, Tensor):
+        return [value] * count
+    return value.tolist() if value.ndim else [value.item()] * count
+
+
+# ---- v2: geometry --------------------------------------------------------------------------------------------------
+
+
+def _tries(
+    scale: Sequence[float], ratio: Sequence[float], row: list[Tensor], view: View
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Ten areas with ten aspect ratios (width over height): heights, widths ``[10, B]``, and the image's pixels."""
+    height, width = (torch.as_tensor(side, device=view.device).double() for side in (view.height, view.width))
+    areas, aspects = torch.stack(row[:10]), torch.stack(row[10:20])
+    pixels = height * width * (scale[0] + areas * (scale[1] - scale[0]))
+    low, high = math.log(ratio[0]), math.log(ratio[1])
+    aspect = (low + aspects * (high - low)).exp()
+    return (pixels / aspect).sqrt().round().long(), (pixels * aspect).sqrt().round().long(), pixels
+
+
+def _first(fits: Tensor, sides: Tensor, otherwise: Tensor) -> Tensor:
+    """Of ``sides [10, B]`` the first that fits, else ``otherwise [B]``."""
+    first = fits.long().argmax(0, keepdim=True)
+    return torch.where(fits.any(0), sides.gather(0, first)[0], otherwise)
+
+
+@register(v2.RandomResizedCrop)
+def _random_resized_crop(transform: v2.RandomResizedCrop, view: View, draws: Draws) -> View:
+    """Ten tries, then the largest central crop with an allowed aspect ratio, as the transform does."""
+    row = draws.row(22)
+    height, width = (torch.as_tensor(side, device=view.device).expand(view.count) for side in (view.height, view.width))
+    h, w, _ = _tries(transform.scale, transform.ratio, row, view)
+    fits = (w > 0) & (w <= width) & (h > 0) & (h <= height)
+    aspect = width.double() / height.double()
+    central_h = torch.where(
+        aspect < min(transform.ratio), (width.double() / min(transform.ratio)).round().long(), height
+    )
+    central_w = torch.where(
+        aspect > max(transform.ratio), (height.double() * max(transform.ratio)).round().long(), width
+    )
+    h, w = _first(fits, h, central_h), _first(fits, w, central_w)
+    fell_back = ~fits.any(0)
+    top = torch.where(fell_back, (height - h) // 2, places(height - h, row[20]))
+    left = torch.where(fell_back, (width - w) // 2, places(width - w, row[21]))
+    boxes = torch.stack([top, left, h, w], -1)
+    draws.record(transform, {"box": boxes})
+    return view.cut(boxes, _pair(transform.size), transform.interpolation, transform.antialias)
+
+
+@register(v2.Resize)
+def _resize(transform: v2.Resize, view: View, draws: Draws) -> View:  # noqa: ARG001
+    size = transform.size
+    if size is not None and len(size) == 2 and isinstance(view.height, int):
+        return view.cut(view.whole, (size[0], size[1]), transform.interpolation, transform.antialias)
+    if isinstance(view.height, int) and isinstance(view.width, int):
+        resized = F.resize(torch.empty(1, view.height, view.width), size, max_size=transform.max_size).shape[-2:]
+        return view.cut(view.whole, (resized[0], resized[1]), transform.interpolation, transform.antialias)
+    if size is not None and len(size) == 2:
+        return view.cut(view.whole, (size[0], size[1]), transform.interpolation, transform.antialias)
+    raise ValueError(
+        f"{transform!r} would leave the images of a list at different sizes, where a batch is wanted; give Resize "
+        "two sides, or "
+        "resize each image before"
+    )
+
+
+@register(v2.CenterCrop)
+def _center_crop(transform: v2.CenterCrop, view: View, draws: Draws) -> View:  # noqa: ARG001
+    height, width = _pair(transform.size)
+    if isinstance(view.height, int) and isinstance(view.width, int):
+        if height <= view.height and width <= view.width:
+            # the offset rounds half to even, as torchvision's does
+            top, left = round((view.height - height) / 2.0), round((view.width - width) / 2.0)
+            boxes = torch.tensor([top, left, height, width], device=view.device).expand(view.count, 4)
+            return view.cut(boxes, (height, width), InterpolationMode.NEAREST)
+        return view.call(lambda images: F.center_crop(images, [height, width]), size=(height, width))
+    top, left = (((side - n) / 2.0).round().long() for side, n in ((view.height, height), (view.width, width)))
+    n = torch.ones_like(top)
+    return view.cut(torch.stack([top, left, n * height, n * width], -1), (height, width), InterpolationMode.NEAREST)
+
+
+@register(v2.RandomCrop)
+def _random_crop(transform: v2.RandomCrop, view: View, draws: Draws) -> View:
+    row = draws.row(2)
+    height, width = _pair(transform.size)
+    padding = _padding(transform.padding)
+    view = _padded(transform, view, padding)
+    if transform.pad_if_needed and isinstance(view.height, int) and isinstance(view.width, int):
+        x, y = max(width - view.width, 0), max(height - view.height, 0)
+        view = _padded(transform, view, (x, y, x, y))
+    free = [
+        torch.as_tensor(side, device=view.device).expand(view.count) - n
+        for side, n in ((view.height, height), (view.width, width))
+    ]
+    n = torch.ones_like(free[0])
+    boxes = torch.stack([places(free[0], row[0]), places(free[1], row[1]), n * height, n * width], -1)
+    draws.record(transform, {"box": boxes})
+    return view.cut(boxes, (height, width), InterpolationMode.NEAREST)
+
+
+def _padded(transform: v2.RandomCrop, view: View, padding: tuple[int, int, int, int]) -> View:
+    if not any(padding):
+        return view
+    left, top, right, bottom = padding
+    fill = transform.fill.get(torch.Tensor, 0) if isinstance(transform.fill, dict) else transform.fill
+    return view.call(
+        lambda images: F.pad(images, list(padding), fill=fill, padding_mode=transform.padding_mode),
+        size=(view.height + top + bottom, view.width + left + right),
+    )
+
+
+def _padding(padding: Any) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom, from what v2.RandomCrop takes."""
+    if padding is None:
+        return 0, 0, 0, 0
+    sides = [padding] if isinstance(padding, int) else list(padding)
+    left, top = sides[0], sides[1 % len(sides)]
+    return (left, top, *sides[2:]) if len(sides) == 4 else (left, top, left, top)
+
+
+@register(v2.RandomHorizontalFlip)
+def _horizontal(transform: v2.RandomHorizontalFlip, view: View, draws: Draws) -> View:
+    return view.step(K.horizontal_flip, where=_where(transform, draws))
+
+
+@register(v2.RandomVerticalFlip)
+def _vertical(transform: v2.RandomVerticalFlip, view: View, draws: Draws) -> View:
+    return view.step(K.vertical_flip, where=_where(transform, draws))
+
+
+def _where(transform: Any, draws: Draws) -> Tensor:
+    (u,) = draws.row(1)
+    where: Tensor = u < transform.p
+    draws.record(transform, {"applied": where})
+    return where
+
+
+def _pair(size: Any) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else (size[0], size[-1])
+
+
+# ---- v2: colors ----------------------------------------------------------------------------------------------------
+
+_ORDERS: Final = tuple(permutations(range(4)))
+
+
+@register(v2.ColorJitter)
+def _color_jitter(transform: v2.ColorJitter, view: View, draws: Draws) -> View:
+    row = draws.row(5)
+    order = torch.tensor(_ORDERS, device=view.device)[(row[4] * len(_ORDERS)).long()]
+    names = ("brightness", "contrast", "saturation", "hue")
+    factors = {
+        name: (range_[0] + u * (range_[1] - range_[0]))
+        if (range_ := getattr(transform, name)) is not None
+        else float(name != "hue")
+        for name, u in zip(names, row, strict=False)
+    }
+    draws.record(transform, {**factors, "order": order})
+    return view.step(K.color_jitter, *factors.values(), order)
+
+
+@register(v2.RandomGrayscale)
+def _random_grayscale(transform: v2.RandomGrayscale, view: View, draws: Draws) -> View:
+    where = _where(transform, draws)
+    return view if view.channels == 1 else view.step(K.rgb_to_grayscale, where=where)
+
+
+@register(v2.Grayscale)
+def _grayscale(transform: v2.Grayscale, view: View, draws: Draws) -> View:  # noqa: ARG001
+    if transform.num_output_channels != view.channels:
+        raise ValueError(
+            f"{transform!r} would change the number of channels from {view.channels}; write Grayscale({view.channels})"
+        )
+    return view if view.channels == 1 else view.step(K.rgb_to_grayscale)
+
+
+@register(v2.GaussianBlur)
+def _gaussian_blur(transform: v2.GaussianBlur, view: View, draws: Draws) -> View:
+    (u,) = draws.row(1)
+    low, high = transform.sigma
+    sigma = low + u * (high - low)
+    draws.record(transform, {"sigma": sigma})
+    return view.step(K.gaussian_blur, sigma, list(transform.kernel_size), float(high))
+
+
+@register(v2.RandomSolarize)
+def _solarize(transform: v2.RandomSolarize, view: View, draws: Draws) -> View:
+    threshold = transform.threshold / (255.0 if view.dtype == torch.uint8 else 1.0)
+    return view.step(K.solarize, threshold, where=_where(transform, draws))
+
+
+@register(v2.RandomPosterize)
+def _posterize(transform: v2.RandomPosterize, view: View, draws: Draws) -> View:
+    return view.step(K.posterize, transform.bits, where=_where(transform, draws))
+
+
+@register(v2.RandomInvert)
+def _invert(transform: v2.RandomInvert, view: View, draws: Draws) -> View:
+    return view.step(K.invert, where=_where(transform, draws))
+
+
+@register(v2.RandomEqualize)
+def _equalize(transform: v2.RandomEqualize, view: View, draws: Draws) -> View:
+    return view.call(F.equalize, _where(transform, draws))
+
+
+@register(v2.Normalize)
+def _normalize(transform: v2.Normalize, view: View, draws: Draws) -> View:  # noqa: ARG001
+    if not view.dtype.is_floating_point:
+        raise TypeError(
+            f"{transform!r} needs floating point images, got {view.dtype}; put ToDtype(torch.float32, scale=True) "
+            "before"
+        )
+    return view.step(K.normalize, list(transform.mean), list(transform.std))
+
+
+@register(v2.ToDtype, v2.ConvertImageDtype)
+def _to_dtype(transform: Any, view: View, draws: Draws) -> View:  # noqa: ARG001
+    dtype = transform.dtype
+    if isinstance(dtype, dict):
+        dtype = dtype.get(torch.Tensor, dtype.get("others"))
+    if dtype is None or dtype == view.dtype:
+        return view
+    if getattr(transform, "scale", True):
+        return view.cast(dtype)
+    raise ValueError(f"{transform!r} keeps values while it changes the dtype, which does not fuse; write scale=True")
+
+
+@register(v2.ToImage, v2.ToPureTensor, v2.PILToTensor, v2.Identity)
+def _as_is(transform: Any, view: View, draws: Draws) -> View:  # noqa: ARG001
+    return view
+
+
+# ---- v2: erasing and RandAugment -----------------------------------------------------------------------------------
+
+
+@register(v2.RandomErasing)
+def _erase(transform: v2.RandomErasing, view: View, draws: Draws) -> View:
+    """Ten tries for a box that leaves a rim, else nothing."""
+    row = draws.row(23)
+    if transform.value is None:
+        raise ValueError(f"{transform!r} fills with normal noise, which does not fuse; give a value")
+    # torchvision's aspect ratio here is height over width
+    w, h, _ = _tries(transform.scale, transform.ratio, row[:20], view)
+    fits = (h < view.height) & (w < view.width)
+    zero = torch.zeros(view.count, dtype=torch.int64, device=view.device)
+    h, w = _first(fits, h, zero), _first(fits, w, zero)
+    top, left = places(view.height - h, row[20]), places(view.width - w, row[21])
+    where = (row[22] < transform.p) & fits.any(0)
+    draws.record(transform, {"box": torch.stack([top, left, h, w], -1), "applied": where})
+    value = torch.tensor(transform.value, device=view.device)[:, None, None]
+
+    def erase(images: Tensor) -> Tensor:
+        y, x = (torch.arange(side, device=images.device) for side in images.shape[-2:])
+        inside = _within(y, top, h)[:, None, :, None] & _within(x, left, w)[:, None, None, :]
+        return torch.where(inside, value.to(images.dtype), images)
+
+    return view.call(erase, where)
+
+
+def _within(position: Tensor, start: Tensor, length: Tensor) -> Tensor:
+    return (position >= start[:, None]) & (position < (start + length)[:, None])
+
+
+@register(v2.RandAugment)
+def _rand_augment(transform: v2.RandAugment, view: View, draws: Draws) -> View:
+    """Each round, images that drew the same operation and sign go through it together."""
+    names = list(transform._AUGMENTATION_SPACE)  # noqa: SLF001
+    row = draws.row(2 * transform.num_ops)
+    operations = [(u * len(names)).long() for u in row[::2]]
+    negatives = [u <= 0.5 for u in row[1::2]]
+    draws.record(
+        transform,
+        {"operation": torch.stack(operations, -1), "negative": torch.stack(negatives, -1)} if operations else {},
+    )
+
+    def augment(images: Tensor) -> Tensor:
+        images = images.clone()
+        for operation, negative in zip(operations, negatives, strict=True):
+            for code in (operation * 2 + negative).unique().tolist():
+                name, sign = names[code // 2], code % 2
+                magnitudes, signed = transform._AUGMENTATION_SPACE[name]  # noqa: SLF001
+                values = magnitudes(transform.num_magnitude_bins, *images.shape[-2:])
+                magnitude = 0.0 if values is None else float(values[transform.magnitude])
+                group = operation * 2 + negative == code
+                images[group] = transform._apply_image_or_video_transform(  # noqa: SLF001
+                    images[group],
+                    name,
+                    -magnitude if sign and signed else magnitude,
+                    interpolation=transform.interpolation,
+                    fill=transform._fill,  # noqa: SLF001
+                )
+        return images
+
+    return view.call(augment)
+
+
+# ---- whatever has no rule ------------------------------------------------------------------------------------------
+
+
+def image_by_image(transform: Callable[[Tensor], Tensor], view: View, draws: Draws) -> View:
+    """Seed torch's CPU generator for each image as `jointaug.Address.run` does, and call the transform on it.
+
+    The size of its result is learnt from a black image.
+    """
+    (u,) = draws.row(1)
+    seeds = (u * 2**32).long()
+    draws.record(transform, {"seed": seeds})
+
+    def each(images: Tensor, seeds: Tensor = seeds) -> Tensor:
+        state = torch.get_rng_state()
+        try:
+            outputs = []
+            for image, seed in zip(images, seeds.tolist(), strict=True):
+                torch.default_generator.manual_seed(seed)
+                outputs.append(transform(image))
+        finally:
+            torch.set_rng_state(state)
+        shapes = {tuple(output.shape) for output in outputs}
+        if len(shapes) > 1:
+            raise ValueError(
+                f"{transform!r} gives images of different sizes {sorted(shapes)}, where a batch is wanted; resize after"
+            )
+        return torch.stack(outputs)
+
+    black = torch.zeros(1, view.channels, *_known(transform, view), dtype=view.dtype, device=view.device)
+    probe = each(black, seeds[:1])
+    after = view.call(each, size=(probe.shape[-2], probe.shape[-1]))
+    return replace(after, channels=probe.shape[1], dtype=probe.dtype)
+
+
+def _known(transform: Any, view: View) -> tuple[int, int]:
+    if isinstance(view.height, int) and isinstance(view.width, int):
+        return view.height, view.width
+    raise ValueError(
+        f"{transform!r} has no rule and runs image by image, which needs a batch, got a list of images of "
+        "different sizes; "
+        "crop or resize before it, or register a rule"
+    )

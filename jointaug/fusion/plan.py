@@ -106,15 +106,18 @@ class Rows(Protocol):
 
 
 class GeneratorRows:
-    """Uniforms from a generator, in the order in which they are asked for."""
+    """Uniforms from a generator: drawn when a position asks first, and the same when it asks again (`Shared` does)."""
 
     def __init__(self, count: int, device: torch.device, generator: torch.Generator | None) -> None:
         self._count, self._device, self._generator = count, device, generator
+        self._drawn: dict[tuple[int, int, int], list[Tensor]] = {}
 
-    def rows(self, n: int, *, step: int, view: int) -> list[Tensor]:  # noqa: ARG002
+    def rows(self, n: int, *, step: int, view: int) -> list[Tensor]:
         """``n`` float64 tensors ``[B]`` in (0, 1)."""
-        uniforms = torch.rand(n, self._count, dtype=torch.float64, device=self._device, generator=self._generator)
-        return list(uniforms.clamp_(min=2.0**-54).unbind())
+        if (n, step, view) not in self._drawn:
+            uniforms = torch.rand(n, self._count, dtype=torch.float64, device=self._device, generator=self._generator)
+            self._drawn[n, step, view] = list(uniforms.clamp_(min=2.0**-54).unbind())
+        return self._drawn[n, step, view]
 
 
 @dataclass(frozen=True)

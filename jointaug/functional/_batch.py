@@ -27,11 +27,6 @@ class Target(NamedTuple):
         """The target that a batch ``[..., C, H, W]`` is."""
         return cls(images.shape[:-3], images.device, images.shape[-3])
 
-    def mask(self, where: Any, name: str = "where") -> Tensor | None:
-        """``where`` as a bool tensor of one dimension, a value for each image, or None where it says "every image"."""
-        mask = as_mask(name, where, self)
-        return None if mask is None else mask.reshape(-1)
-
     def require(self, channels: tuple[int, ...]) -> None:
         """Raise unless images have one of these numbers of channels."""
         if channels and self.channels not in channels:
@@ -84,61 +79,69 @@ def as_size(size: Any) -> tuple[int, int]:
 
 
 def per_sample(
-    name: str,
-    value: Any,
-    target: Target,
-    *,
-    rule: str,
-    low: float = -math.inf,
-    high: float = math.inf,
-    dtype: torch.dtype = torch.float32,
-) -> Tensor:
-    """``value`` as a tensor of shape ``lead``: a number is repeated, a tensor must have that shape (or none).
+    name: str, value: Any, target: Target, *, rule: str, low: float = -math.inf, high: float = math.inf
+) -> Tensor | float:
+    """``value`` as a number for all images, or a tensor of one dimension with one for each.
 
     The values of a CPU tensor are checked; those of a tensor on an accelerator are not, because looking at them would
     make the host wait.
     """
-    lead, device, _ = target
     if isinstance(value, Tensor):
-        if value.shape != lead and value.ndim:
-            raise ValueError(
-                f"{name} must be a number or have the images' leading shape {tuple(lead)}, got {tuple(value.shape)}"
-            )
-        if value.device != device and value.ndim:
-            raise ValueError(f"{name} must be on the images' device {device}, got {value.device}; move it with .to()")
         if value.dtype is torch.bool or value.is_complex():
             raise TypeError(f"{name} must hold real numbers, got {value.dtype}")
+        column = _fitting(name, value, target, "a number")
         if value.device.type == "cpu" and not torch.compiler.is_compiling():
-            least, greatest = (v.item() for v in torch.aminmax(value.detach()))
-            if not (low <= least and greatest <= high and math.isfinite(greatest) and math.isfinite(least)):
+            least, greatest = span(column)
+            if not (low <= least and greatest <= high and math.isfinite(least) and math.isfinite(greatest)):
                 raise ValueError(f"{name} must be {rule}, got values from {least} to {greatest}")
-        return value.to(device=device, dtype=dtype).expand(lead)
+            if column.ndim == 0:
+                return least
+        return column
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(
             f"{name} must be a number or a tensor of one for each image, got {value!r} of type {type(value).__name__}"
         )
-    if not (math.isfinite(value) and low <= float(value) <= high):
+    number = float(value)
+    if not (math.isfinite(number) and low <= number <= high):
         raise ValueError(f"{name} must be {rule}, got {value!r}")
-    return torch.full(lead, float(value), dtype=dtype, device=device)
+    return number
+
+
+def span(values: Tensor) -> tuple[float, float]:
+    """Least and greatest of a CPU tensor; NaN if there is one."""
+    if values.numel() > 16 or values.requires_grad:
+        least, greatest = torch.aminmax(values.detach())
+        return least.item(), greatest.item()
+    numbers = values.reshape(-1).tolist()  # for a few numbers quicker than torch
+    if any(v != v for v in numbers):
+        return math.nan, math.nan
+    return min(numbers), max(numbers)
 
 
 def as_mask(name: str, value: Any, target: Target) -> Tensor | None:
-    """``value`` as a bool tensor of the leading shape, or None where it says "every image"."""
-    lead, device, _ = target
+    """``value`` as a bool tensor of one dimension, one for each image, or None where it says "every image"."""
     if value is None or value is True:
         return None
     if value is False:
-        return torch.zeros(lead, dtype=torch.bool, device=device)
+        return torch.zeros(target.lead.numel(), dtype=torch.bool, device=target.device)
     if not isinstance(value, Tensor) or value.dtype is not torch.bool:
         kind = value.dtype if isinstance(value, Tensor) else type(value).__name__
         raise TypeError(f"{name} must be a bool or a tensor of bool, one for each image, got {kind}")
-    if value.shape != lead and value.ndim:
+    mask = _fitting(name, value, target, "a bool")
+    return mask if mask.ndim else mask.expand(target.lead.numel())
+
+
+def _fitting(name: str, value: Tensor, target: Target, other: str) -> Tensor:
+    """A tensor of the leading shape, flattened; one without dimensions is brought to the device."""
+    if not value.ndim:
+        return value.to(target.device)
+    if value.shape != target.lead:
         raise ValueError(
-            f"{name} must be a bool or have the images' leading shape {tuple(lead)}, got shape {tuple(value.shape)}"
+            f"{name} must be {other} or have the images' leading shape {tuple(target.lead)}, got {tuple(value.shape)}"
         )
-    if value.device != device and value.ndim:
-        raise ValueError(f"{name} must be on the images' device {device}, got {value.device}; move it with .to()")
-    return value.to(device).expand(lead)
+    if value.device != target.device:
+        raise ValueError(f"{name} must be on the images' device {target.device}, got {value.device}; use .to()")
+    return value if value.ndim == 1 else value.reshape(-1)
 
 
 def as_boxes(
@@ -160,18 +163,30 @@ def as_boxes(
         )
     if boxes.device != device:
         raise ValueError(f"boxes must be on the images' device {device}, got {boxes.device}; move them with .to()")
-    pixels: Tensor = boxes.long()
-    if device.type == "cpu" and not torch.compiler.is_compiling():
-        flat = pixels.reshape(len(sizes), -1, 4)
-        start, length = flat[..., :2], flat[..., 2:]
-        outside = ((start < 0) | (length < least) | (start + length > torch.tensor(sizes)[:, None])).any(-1)
-        if outside.any():
-            i, j = outside.nonzero()[0].tolist()
-            height, width = sizes[i]
-            raise ValueError(
-                f"boxes must lie within the image, {height} x {width}, with sides of at least {least}: box "
-                f"{i * flat.shape[1] + j} is (top, left, height, width) = {tuple(flat[i, j].tolist())}; clip it first"
+    pixels: Tensor = boxes if boxes.dtype is torch.int64 else boxes.long()
+    if device.type != "cpu" or torch.compiler.is_compiling():
+        return pixels
+    each = lead.numel() // len(sizes)  # boxes of one image, or all of them
+    if lead.numel() <= 16:  # for a few boxes quicker than torch
+        outside = [
+            top < 0 or left < 0 or min(rows, columns) < least or top + rows > height or left + columns > width
+            for (top, left, rows, columns), (height, width) in zip(
+                pixels.reshape(-1, 4).tolist(), (s for s in sizes for _ in range(each)), strict=True
             )
+        ]
+        wrong = outside.index(True) if True in outside else -1
+    else:
+        start, length = pixels.reshape(len(sizes), -1, 4).tensor_split(2, -1)
+        beyond = (
+            ((start < 0) | (length < least) | (start + length > torch.tensor(sizes)[:, None])).flatten(0, 1).any(-1)
+        )
+        wrong = int(beyond.long().argmax()) if beyond.any() else -1
+    if wrong >= 0:
+        height, width = sizes[wrong // each]
+        raise ValueError(
+            f"boxes must lie within the image, {height} x {width}, with sides of at least {least}: box {wrong} is "
+            f"(top, left, height, width) = {tuple(pixels.reshape(-1, 4)[wrong].tolist())}; clip it first"
+        )
     return pixels
 
 

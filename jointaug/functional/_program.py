@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import partial
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
+from jointaug.functional import _native
 from jointaug.functional._batch import fixed_shapes
-from jointaug.functional._resample import Crop, resample
+from jointaug.functional._resample import Crop, by_view_first, resample
 
-__all__ = ["LEVELS", "UNIT", "Apply", "Crop", "Grid", "Op", "by_view", "run", "select", "single"]
+__all__ = ["LEVELS", "UNIT", "Apply", "Crop", "Grid", "Kind", "Op", "by_view", "run", "select", "single"]
 
 
 class Grid(NamedTuple):
@@ -35,31 +37,60 @@ class Apply(Protocol):
     def __call__(self, x: Tensor, values: Tensor, grid: Grid) -> Tensor: ...
 
 
+class Kind(IntEnum):
+    """The steps, with the numbers they have in csrc/jointaug.h."""
+
+    BRIGHTNESS = 0
+    CONTRAST = 1
+    SATURATION = 2
+    HUE = 3
+    JITTER = 4
+    GRAYSCALE = 5
+    SOLARIZE = 6
+    POSTERIZE = 7
+    INVERT = 8
+    NORMALIZE = 9
+    BLUR = 10
+    FLIP_X = 11
+    FLIP_Y = 12
+
+
 @dataclass(frozen=True)
 class Op:
     """One checked step on ``S`` images.
 
     Attributes:
+        kind: which step the native kernels run.
         apply: the step in torch, ``(x [n, C, H, W], values [n, P], grid) -> [n, C, H, W]``, on any n of the images.
-        values: parameters ``[S, P]``.
+        columns: parameters, each a number for all images, or a tensor ``[S]``.
         where: on which images the step acts, ``[S]``; None for all.
+        radii: of the blur's kernel along x and y; -1 where it follows sigma.
     """
 
+    kind: Kind
     apply: Apply
-    values: Tensor
+    columns: Sequence[Tensor | float] = ()
     where: Tensor | None = None
+    radii: tuple[int, int] = (-1, -1)
 
 
 def run(
     source: Tensor | list[Tensor], crop: Crop | None, ops: Sequence[Op], dtype: torch.dtype, *, levels: bool = False
 ) -> Tensor:
-    """Crop (or not), then the steps, then ``dtype``: ``[S, C, h, w]``.
+    """Crop (or not), then the steps, then ``dtype``: ``[V * N, C, h, w]``, view by view.
 
-    Everything is computed in float32 (float64 images: in float64) on [0, 1] and rounded once, at the end. With
-    ``levels``, uint8 images are worked on in levels instead and truncated at the end, as torchvision's steps on uint8
-    do.
+    Rows of the crop and of the steps' parameters are in the order of ``[N, V]``. Everything is computed in float32
+    (float64 images: in float64) on [0, 1] and rounded once, at the end. With ``levels``, uint8 images are worked on in
+    levels instead and truncated at the end, as torchvision's steps on uint8 do.
     """
     own = source[0].dtype
+    # torch's bicubic filter for uint8 rounds and clips between rows and columns, which the native one does not.
+    clips = crop is not None and crop.mode == "bicubic" and own is dtype is torch.uint8 and not ops
+    if not clips and _native.fits(source, ops, dtype):
+        mode = _native.LEVELS_OFF
+        if levels and own is torch.uint8:
+            mode = _native.LEVELS_TRUNCATED if ops else _native.LEVELS_ROUNDED
+        return _native.run(source, crop, ops, dtype, mode)
     if isinstance(source, Tensor) and crop is None:
         images = source
     else:
@@ -72,18 +103,26 @@ def run(
         if not ops and dtype is torch.uint8:
             return images
         if levels:
-            return run_ops(images.float(), ops, LEVELS).to(torch.uint8)
+            return run_ops(images.float(), ops, 1, LEVELS).to(torch.uint8)
         images = images.float() * (1 / 255)
     elif images.dtype is not torch.float64:
         images = images.float()
-    images = run_ops(images, ops, UNIT)
+    images = run_ops(images, ops, len(images) // len(source), UNIT)
     return (images * 255).round().clamp(0, 255).to(dtype) if dtype is torch.uint8 else images.to(dtype)
 
 
-def run_ops(x: Tensor, ops: Sequence[Op], grid: Grid) -> Tensor:
+def run_ops(x: Tensor, ops: Sequence[Op], views: int, grid: Grid) -> Tensor:
     """The steps on floats."""
     for op in ops:
-        x = select(x, op.where, partial(op.apply, grid=grid), op.values)
+        columns = [
+            by_view_first(column.to(torch.float32), views)
+            if isinstance(column, Tensor) and column.ndim
+            else torch.as_tensor(column, dtype=torch.float32, device=x.device).expand(len(x))
+            for column in op.columns
+        ]
+        values = torch.stack(columns, -1) if columns else x.new_empty(len(x), 0)
+        where = None if op.where is None else by_view_first(op.where, views)
+        x = select(x, where, partial(op.apply, grid=grid), values)
     return x
 
 

@@ -14,38 +14,38 @@ from jointaug.functional._batch import fixed_shapes
 
 @dataclass(frozen=True)
 class Crop:
-    """Checked boxes for ``S = V * N`` results out of ``N`` images; result ``s`` is cut out of image ``s % N``.
+    """Checked boxes for V results out of each of N images.
 
     Attributes:
-        boxes: ``[S, 4]`` int64 (top, left, height, width).
-        flip: ``[S]`` bool.
+        boxes: ``[N * V, 4]`` int64 (top, left, height, width).
+        flip: ``[N * V]`` bool, or None: no result is mirrored.
         size: ``(height, width)`` of the results.
         mode: as ``torch.nn.functional.interpolate`` names it.
         antialias: whether the filter widens where a box shrinks.
     """
 
     boxes: Tensor
-    flip: Tensor
+    flip: Tensor | None
     size: tuple[int, int]
     mode: str
     antialias: bool
 
 
 def resample(images: Tensor | list[Tensor], crop: Crop, dtype: torch.dtype) -> Tensor:
-    """``[S, C, h, w]`` of ``dtype``: uint8 (for uint8 images, rounded), or the floats in which to compute (not scaled)."""
+    """``[V * N, C, h, w]``, view by view: uint8 (from uint8 images, rounded), or floats in the images' unit."""
     if isinstance(images, Tensor) and fixed_shapes(images):
         return _fixed(images, crop, dtype)
-    boxes, flips, count = crop.boxes.tolist(), crop.flip.tolist(), len(images)
-    first = images[0]
-    results = torch.empty((len(boxes), first.shape[0], *crop.size), dtype=dtype, device=first.device)
-    for s, ((top, left, height, width), flip) in enumerate(zip(boxes, flips, strict=True)):
-        part = images[s % count][:, top : top + height, left : left + width]
-        if part.dtype is not dtype:
-            part = part.to(dtype)
+    boxes, count, first = crop.boxes.tolist(), len(images), images[0]
+    views = len(boxes) // count
+    flips = [False] * len(boxes) if crop.flip is None else crop.flip.tolist()
+    results = torch.empty((views, count, first.shape[0], *crop.size), dtype=dtype, device=first.device)
+    for row, ((top, left, height, width), flip) in enumerate(zip(boxes, flips, strict=True)):
+        n, v = divmod(row, views)
+        part = images[n][:, top : top + height, left : left + width].to(dtype)
         if (height, width) != crop.size:
             part = _interpolate(part, crop)
-        results[s] = part.flip(-1) if flip else part
-    return results
+        results[v, n] = part.flip(-1) if flip else part
+    return results.flatten(0, 1)
 
 
 def _interpolate(image: Tensor, crop: Crop) -> Tensor:
@@ -65,12 +65,13 @@ def _fixed(images: Tensor, crop: Crop, dtype: torch.dtype) -> Tensor:
     views = crop.boxes.shape[0] // count
     source = images if views == 1 else images.repeat(views, 1, 1, 1)
     work = torch.float64 if dtype is torch.float64 else torch.float32
-    rows, row_weights = taps(crop.boxes[:, 0], crop.boxes[:, 2], crop.size[0], height, crop.mode, crop.antialias, work)
-    columns, column_weights = taps(
-        crop.boxes[:, 1], crop.boxes[:, 3], crop.size[1], width, crop.mode, crop.antialias, work
-    )
-    columns = torch.where(crop.flip[:, None, None], columns.flip(1), columns)
-    column_weights = torch.where(crop.flip[:, None, None], column_weights.flip(1), column_weights)
+    tops, lefts, heights, widths = by_view_first(crop.boxes, views).unbind(1)
+    rows, row_weights = taps(tops, heights, crop.size[0], height, crop.mode, crop.antialias, work)
+    columns, column_weights = taps(lefts, widths, crop.size[1], width, crop.mode, crop.antialias, work)
+    if crop.flip is not None:
+        flip = by_view_first(crop.flip, views)[:, None, None]
+        columns = torch.where(flip, columns.flip(1), columns)
+        column_weights = torch.where(flip, column_weights.flip(1), column_weights)
     result = _gather(_gather(source, rows, row_weights, 2, work), columns, column_weights, 3, work)
     return result.round().clamp(0, 255).to(torch.uint8) if dtype is torch.uint8 else result
 
@@ -140,3 +141,8 @@ def _filter(distance: Tensor, mode: str, a: float) -> Tensor:
     near = ((a + 2) * x - (a + 3)) * x * x + 1
     far = (((x - 5) * x + 8) * x - 4) * a
     return torch.where(x < 1, near, torch.where(x < 2, far, 0.0))
+
+
+def by_view_first(rows: Tensor, views: int) -> Tensor:
+    """Rows in the order of ``[N, V]`` brought into the order of ``[V, N]``, in which results lie in memory."""
+    return rows if views == 1 else rows.reshape(-1, views, *rows.shape[1:]).transpose(0, 1).flatten(0, 1)

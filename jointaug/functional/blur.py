@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from numbers import Integral
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from jointaug.functional._batch import Target, as_images, fixed_shapes, per_sample
-from jointaug.functional._program import Grid, Op, single
+from jointaug.functional._batch import Target, as_images, as_mask, fixed_shapes, per_sample
+from jointaug.functional._program import Grid, Kind, Op, single
 
 REACH = 4.5
 """Half width of the default kernel in standard deviations: it cuts off less than 7e-6 of the Gaussian's mass."""
@@ -69,25 +70,23 @@ def blur_op(
 ) -> Op:
     """Checked ``gaussian_blur``."""
     rule = "a finite standard deviation of at least 0 pixels"
-    sigmas = per_sample("sigma", sigma, target, rule=rule, low=0).reshape(-1, 1)
-    radii = None if kernel_size is None else _as_radii(kernel_size)
-    if radii is not None:
-        reach = radii
-    elif not isinstance(sigma, Tensor):
-        reach = (radius_of(sigma),) * 2
-    elif max_sigma is not None and fixed_shapes(sigmas):
-        reach = (radius_of(max_sigma),) * 2
-    else:
-        reach = (radius_of(float(sigmas.max().item())),) * 2
+    column = per_sample("sigma", sigma, target, rule=rule, low=0)
+    radii = (-1, -1) if kernel_size is None else _as_radii(kernel_size)
+    return Op(
+        Kind.BLUR, partial(_blur, radii=radii, bound=max_sigma), (column,), as_mask("where", where, target), radii
+    )
 
-    def apply(x: Tensor, values: Tensor, grid: Grid) -> Tensor:
-        blurred = _along(x, _weights(values, reach[1], radii is None, x.dtype), -2)
-        blurred = _along(blurred, _weights(values, reach[0], radii is None, x.dtype), -1)
-        if grid.integer:
-            blurred = blurred.round()
-        return torch.where(values[:, :, None, None] > 0, blurred, x)
 
-    return Op(apply, sigmas, target.mask(where))
+def _blur(x: Tensor, values: Tensor, grid: Grid, *, radii: tuple[int, int], bound: float | None) -> Tensor:
+    follows = radii[0] < 0
+    if follows:
+        widest = bound if bound is not None and fixed_shapes(x) else float(values.max().item())
+        radii = (radius_of(widest),) * 2
+    blurred = _along(x, _weights(values, radii[1], follows, x.dtype), -2)
+    blurred = _along(blurred, _weights(values, radii[0], follows, x.dtype), -1)
+    if grid.integer:
+        blurred = blurred.round()
+    return torch.where(values[:, :, None, None] > 0, blurred, x)
 
 
 def _as_radii(kernel_size: Any) -> tuple[int, int]:

@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from jointaug.functional._batch import Target, as_images, fixed_shapes, per_sample
-from jointaug.functional._program import Apply, Grid, Op, select, single
+from jointaug.functional._batch import Target, as_images, as_mask, fixed_shapes, per_sample
+from jointaug.functional._program import Apply, Grid, Kind, Op, select, single
 
 LUMA = (0.2989, 0.587, 0.114)  # ITU-R BT.601, as torchvision rounds it
 FACTOR = "a finite factor of at least 0 (1 changes nothing)"
@@ -181,31 +181,28 @@ def normalize(
 RGB = (1, 3)  # one channel is a gray image: hue, saturation and grayscale leave it as it is
 
 
-def _op(apply: Apply, target: Target, where: Any, *columns: Tensor, channels: tuple[int, ...] = ()) -> Op:
-    target.require(channels)
-    count = target.lead.numel()
-    values = torch.stack([c.reshape(count) for c in columns], -1) if columns else torch.empty(count, 0)
-    return Op(apply, values.to(target.device), target.mask(where))
-
-
 def brightness_op(target: Target, factor: Any, *, where: Any = None) -> Op:
     """Checked ``adjust_brightness``."""
-    return _op(_brightness, target, where, per_sample("factor", factor, target, rule=FACTOR, low=0), channels=RGB)
+    return _color(
+        Kind.BRIGHTNESS, _brightness, target, (per_sample("factor", factor, target, rule=FACTOR, low=0),), where
+    )
 
 
 def contrast_op(target: Target, factor: Any, *, where: Any = None) -> Op:
     """Checked ``adjust_contrast``."""
-    return _op(_contrast, target, where, per_sample("factor", factor, target, rule=FACTOR, low=0), channels=RGB)
+    return _color(Kind.CONTRAST, _contrast, target, (per_sample("factor", factor, target, rule=FACTOR, low=0),), where)
 
 
 def saturation_op(target: Target, factor: Any, *, where: Any = None) -> Op:
     """Checked ``adjust_saturation``."""
-    return _op(_saturation, target, where, per_sample("factor", factor, target, rule=FACTOR, low=0), channels=RGB)
+    return _color(
+        Kind.SATURATION, _saturation, target, (per_sample("factor", factor, target, rule=FACTOR, low=0),), where
+    )
 
 
 def hue_op(target: Target, factor: Any, *, where: Any = None) -> Op:
     """Checked ``adjust_hue``."""
-    return _op(_hue, target, where, per_sample("factor", factor, target, rule=HUE, low=-0.5, high=0.5), channels=RGB)
+    return _color(Kind.HUE, _hue, target, (per_sample("factor", factor, target, rule=HUE, low=-0.5, high=0.5),), where)
 
 
 def jitter_op(
@@ -219,66 +216,80 @@ def jitter_op(
     where: Any = None,
 ) -> Op:
     """Checked ``color_jitter``."""
-    factors = [
-        per_sample(name, value, target, rule=FACTOR, low=0)
-        for name, value in (("brightness", brightness), ("contrast", contrast), ("saturation", saturation))
-    ]
-    factors.append(per_sample("hue", hue, target, rule=HUE, low=-0.5, high=0.5))
-    steps = _as_order(order, target)
-    return _op(_jitter, target, where, *factors, *steps.float().unbind(-1), channels=RGB)
+    columns = (
+        per_sample("brightness", brightness, target, rule=FACTOR, low=0),
+        per_sample("contrast", contrast, target, rule=FACTOR, low=0),
+        per_sample("saturation", saturation, target, rule=FACTOR, low=0),
+        per_sample("hue", hue, target, rule=HUE, low=-0.5, high=0.5),
+        *_as_order(order, target),
+    )
+    return _color(Kind.JITTER, _jitter, target, columns, where)
 
 
 def grayscale_op(target: Target, *, where: Any = None) -> Op:
     """Checked ``rgb_to_grayscale`` (channels kept)."""
-    return _op(_grayscale, target, where, channels=RGB)
+    return _color(Kind.GRAYSCALE, _grayscale, target, (), where)
 
 
 def solarize_op(target: Target, threshold: Any, *, where: Any = None) -> Op:
     """Checked ``solarize``."""
-    return _op(_solarize, target, where, per_sample("threshold", threshold, target, rule="a finite number"))
+    column = per_sample("threshold", threshold, target, rule="a finite number")
+    return Op(Kind.SOLARIZE, _solarize, (column,), as_mask("where", where, target))
 
 
 def posterize_op(target: Target, bits: Any, *, where: Any = None) -> Op:
     """Checked ``posterize``."""
     if isinstance(bits, float) or (isinstance(bits, Tensor) and bits.is_floating_point()):
         raise TypeError(f"bits must be integers in [0, 8], got {bits!r}")
-    rule = "integers in [0, 8]"
-    return _op(_posterize, target, where, per_sample("bits", bits, target, rule=rule, low=0, high=8))
+    column = per_sample("bits", bits, target, rule="integers in [0, 8]", low=0, high=8)
+    return Op(Kind.POSTERIZE, _posterize, (column,), as_mask("where", where, target))
 
 
 def invert_op(target: Target, *, where: Any = None) -> Op:
     """Checked ``invert``."""
-    return _op(_invert, target, where)
+    return Op(Kind.INVERT, _invert, (), as_mask("where", where, target))
 
 
 def normalize_op(target: Target, mean: Any, std: Any, *, where: Any = None) -> Op:
     """Checked ``normalize``."""
-    means, stds = (_by_channel(name, value, target.channels) for name, value in (("mean", mean), ("std", std)))
+    means, stds = _by_channel("mean", mean, target.channels), _by_channel("std", std, target.channels)
     if min(stds) <= 0:
         raise ValueError(f"std must be positive in every channel, got {std!r}")
-    values = torch.tensor(means + stds, device=target.device).expand(target.lead.numel(), -1)
-    return Op(_normalize, values, target.mask(where))
+    return Op(Kind.NORMALIZE, _normalize, means + stds, as_mask("where", where, target))
 
 
-def _as_order(order: Any, target: Target) -> Tensor:
-    lead, device, _ = target
+def _color(kind: Kind, apply: Apply, target: Target, columns: Sequence[Tensor | float], where: Any) -> Op:
+    if target.channels not in (1, 3):  # one channel is gray: hue, saturation and grayscale leave it as it is
+        raise ValueError(
+            f"images must have 1 or 3 channels [..., C, H, W], got {target.channels}; "
+            "permute images [..., H, W, C], and drop an alpha channel"
+        )
+    return Op(kind, apply, columns, as_mask("where", where, target))
+
+
+def _as_order(order: Any, target: Target) -> Sequence[Tensor | float]:
     rule = "permutations of 0 (brightness), 1 (contrast), 2 (saturation), 3 (hue)"
     if not isinstance(order, Tensor):
         if sorted(order) != [0, 1, 2, 3]:
             raise ValueError(f"order must hold {rule}, got {order!r}")
-        return torch.tensor(tuple(order), device=device).expand(*lead, 4)
-    if order.shape not in ((*lead, 4), (4,)):
+        return [float(position) for position in order]
+    shape = (*target.lead, 4)
+    if order.shape not in (shape, (4,)):
         raise ValueError(
-            f"order must be four integers or have shape {(*lead, 4)} (the images' leading shape, then 4), "
-            f"got {tuple(order.shape)}"
+            f"order must be four integers or have shape {shape} (the images' leading shape, then 4), got "
+            f"{tuple(order.shape)}"
         )
     if order.is_floating_point() or order.dtype is torch.bool:
         raise TypeError(f"order must hold integers, {rule}, got {order.dtype}")
-    if order.device != device:
-        raise ValueError(f"order must be on the images' device {device}, got {order.device}; move it with .to()")
-    if not fixed_shapes(order) and not torch.equal(order.long().sort(-1).values, torch.arange(4).expand(order.shape)):
-        raise ValueError(f"order must hold {rule}, got {order.tolist()}")
-    return order.expand(*lead, 4)
+    if order.device != target.device:
+        raise ValueError(f"order must be on the images' device {target.device}, got {order.device}; use .to()")
+    rows = order.reshape(-1, 4)
+    if not fixed_shapes(order):
+        # Four integers in [0, 4) are a permutation if their powers of two sum to 15, and no other four are.
+        good = torch.bitwise_left_shift(1, rows.long().clamp(0, 62)).sum(-1) == 15
+        if not good.all():
+            raise ValueError(f"order must hold {rule}, got {rows[~good][0].tolist()}")
+    return rows.float().expand(target.lead.numel(), 4).unbind(-1)
 
 
 def _by_channel(name: str, value: Any, channels: int) -> list[float]:
@@ -321,7 +332,7 @@ def _saturation(x: Tensor, values: Tensor, grid: Grid) -> Tensor:
     return x if x.shape[-3] == 1 else _blend(x, _luma(x, grid), values, grid)
 
 
-def _hue(x: Tensor, values: Tensor, grid: Grid) -> Tensor:  # noqa: ARG001 (hue has no unit)
+def _hue(x: Tensor, values: Tensor, grid: Grid) -> Tensor:
     if x.shape[-3] == 1:
         return x
     (turns,) = _planes(values)
@@ -339,6 +350,8 @@ def _hue(x: Tensor, values: Tensor, grid: Grid) -> Tensor:  # noqa: ARG001 (hue 
     peak = torch.tensor([5.0, 3.0, 1.0], dtype=x.dtype, device=x.device).view(3, 1, 1)
     along = (sector + peak).remainder(6)
     turned = most - chroma * torch.minimum(along, 4 - along).clamp(0, 1)
+    if grid.integer:
+        turned = turned * (255.999 / 255)  # torchvision brings floats to uint8 by floor(255.999 x)
     return torch.where(turns == 0, x, turned)
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torchvision.transforms import InterpolationMode
 
-from jointaug.functional._batch import LIMIT, Target, as_boxes, as_images, as_size
-from jointaug.functional._program import Crop, Grid, Op, by_view, run, single
+from jointaug.functional._batch import LIMIT, Target, as_boxes, as_images, as_mask, as_size
+from jointaug.functional._program import Crop, Grid, Kind, Op, by_view, run, single
 
 MODES = {
     InterpolationMode.NEAREST: "nearest",
@@ -86,12 +86,12 @@ def vertical_flip(images: Tensor, *, where: Tensor | None = None) -> Tensor:
 
 def horizontal_flip_op(target: Target, *, where: Any = None) -> Op:
     """Checked ``horizontal_flip``."""
-    return Op(_left_right, torch.empty(target.lead.numel(), 0, device=target.device), target.mask(where))
+    return Op(Kind.FLIP_X, _left_right, (), as_mask("where", where, target))
 
 
 def vertical_flip_op(target: Target, *, where: Any = None) -> Op:
     """Checked ``vertical_flip``."""
-    return Op(_top_bottom, torch.empty(target.lead.numel(), 0, device=target.device), target.mask(where))
+    return Op(Kind.FLIP_Y, _top_bottom, (), as_mask("where", where, target))
 
 
 def _left_right(x: Tensor, values: Tensor, grid: Grid) -> Tensor:  # noqa: ARG001 (every step has this signature)
@@ -125,17 +125,10 @@ def checked_crop(
     outer = boxes.shape[:-1] if boxes.ndim == len(lead) + 2 else lead
     sizes = [(image.shape[-2], image.shape[-1]) for image in (source if isinstance(source, list) else [source])]
     boxes = as_boxes(boxes, outer, first.device, sizes, least=1)
-    flips = Target(outer, first.device, first.shape[0]).mask(False if flip is None else flip, "flip")
-    if flips is None:
-        flips = torch.ones(outer.numel(), dtype=torch.bool, device=first.device)
-    count = lead.numel()
-    crop = Crop(
-        view_major(boxes.reshape(-1, 4), count),
-        view_major(flips, count),
-        (height, width),
-        mode,
-        bool(antialias) and mode.startswith("bi"),
-    )
+    mask = None if flip is None or flip is False else as_mask("flip", flip, Target(outer, first.device, first.shape[0]))
+    if mask is None and flip is not None and flip is not False:
+        mask = torch.ones(outer.numel(), dtype=torch.bool, device=first.device)
+    crop = Crop(boxes.reshape(-1, 4), mask, (height, width), mode, bool(antialias) and mode.startswith("bi"))
     return source, lead, crop, outer
 
 
@@ -169,11 +162,3 @@ def as_source(images: Any) -> tuple[Tensor | list[Tensor], torch.Size]:
                 "convert grayscale images to RGB first"
             )
     return source, torch.Size((len(source),))
-
-
-def view_major(rows: Tensor, count: int) -> Tensor:
-    """Rows in the order ``[N, V]`` brought into the order ``[V, N]``."""
-    views = rows.shape[0] // count
-    if views == 1:
-        return rows
-    return rows.reshape(count, views, *rows.shape[1:]).transpose(0, 1).reshape(rows.shape)

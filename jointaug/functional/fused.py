@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -13,7 +12,7 @@ from torchvision.transforms import InterpolationMode
 from jointaug.functional import blur, color, crop
 from jointaug.functional._batch import FLOATS, Target, as_images
 from jointaug.functional._program import Op, by_view, run
-from jointaug.functional.crop import checked_crop, view_major
+from jointaug.functional.crop import checked_crop
 
 
 class Step(NamedTuple):
@@ -51,7 +50,7 @@ def finish(images: Tensor, steps: Sequence[Step], *, dtype: torch.dtype | None =
     """
     images = as_images(images)
     lead, flat = images.shape[:-3], images.reshape(-1, *images.shape[-3:])
-    ops = _checked_steps(steps, Target(lead, images.device, images.shape[-3]), 1)
+    ops = _checked_steps(steps, Target(lead, images.device, images.shape[-3]))
     return run(flat, None, ops, _checked_dtype(dtype, images.dtype, steps)).view(images.shape)
 
 
@@ -74,7 +73,7 @@ def crop_and_finish(
     """
     source, lead, cut, outer = checked_crop(images, boxes, size, flip, interpolation, antialias)
     first = source[0]
-    ops = _checked_steps(steps, Target(outer, first.device, first.shape[0]), lead.numel())
+    ops = _checked_steps(steps, Target(outer, first.device, first.shape[0]))
     return by_view(run(source, cut, ops, _checked_dtype(dtype, first.dtype, steps)), lead, outer)
 
 
@@ -95,8 +94,7 @@ FACTORIES: dict[Callable[..., Tensor], Callable[..., Op]] = {
 }
 
 
-def _checked_steps(steps: Sequence[Step], target: Target, count: int) -> list[Op]:
-    """The steps' ops, their rows in the order in which results lie in memory."""
+def _checked_steps(steps: Sequence[Step], target: Target) -> list[Op]:
     ops = []
     for i, step in enumerate(steps):
         kernel, parameters, where = Step(*step)
@@ -104,9 +102,7 @@ def _checked_steps(steps: Sequence[Step], target: Target, count: int) -> list[Op
         if factory is None:
             known = ", ".join(sorted(k.__name__ for k in FACTORIES))
             raise ValueError(f"steps[{i}] must be a kernel out of {known}, got {kernel!r}; end the chain before it")
-        op = factory(target, *parameters, where=where)
-        mask = None if op.where is None else view_major(op.where, count)
-        ops.append(replace(op, values=view_major(op.values, count), where=mask))
+        ops.append(factory(target, *parameters, where=where))
     return ops
 
 

@@ -1,0 +1,79 @@
+"""A step of every loss that looks beyond its own process, as one of ``size`` processes: test_processes.py runs it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch import distributed as dist
+
+from jointaug import losses as L
+
+B, D, N, K = 8, 3, 5, 32  # images of the global batch, width, width of an input, keys
+
+
+def draw(*shape: int, seed: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def steps(rank: int, size: int) -> dict[str, list[Tensor]]:
+    """Loss, gradient of a shared linear encoder, and state, of each method on this process's share of the images."""
+    share = slice(rank * B // size, (rank + 1) * B // size)
+    inputs = [draw(B, N, seed=i)[share] for i in range(4)]
+    maps = [draw(B, 2, 2, seed=10 + i)[share] for i in range(2)]
+    queue = L.Queue(D, K, generator=torch.Generator().manual_seed(0)).double()
+    center, statistics = L.Center(D).double(), L.ScoreStatistics(0.5).double()
+    # sub-batches that keep together what a process holds, which is what whitening within processes is
+    half = B // 2
+    perms = [torch.randperm(half, generator=torch.Generator().manual_seed(i)) for i in range(2)]
+    perm = perms[rank] if size == 2 else torch.cat([perms[0], half + perms[1]])
+
+    def weight() -> Tensor:
+        return L.score_weight(*maps)
+
+    methods: dict[str, Callable[[list[Tensor]], Tensor]] = {
+        "nt_xent": lambda z: L.reduce(L.nt_xent(z[0], z[1])),
+        "nt_xent weighted": lambda z: L.reduce(L.nt_xent(z[0], z[1]), weight()),
+        "nt_xent inside": lambda z: L.reduce(L.nt_xent(z[0], z[1], 0.5, L.score_distances(*maps))),
+        "info_nce": lambda z: L.reduce(L.info_nce(z[0], z[1], queue(z[1]))),
+        "info_nce again": lambda z: L.reduce(L.info_nce(z[2], z[3], queue(z[3]))),
+        "moco_v3": lambda z: L.reduce(L.moco_v3(*z)),
+        "leoclr_end_to_end": lambda z: L.reduce(L.leoclr_end_to_end(*z[:3])),
+        "vicreg": lambda z: L.reduce(L.vicreg(z[0], z[1]), weight()),
+        "vicreg wide": lambda z: L.reduce(L.vicreg(*(torch.cat([a, a**2, a**3, a**4], 1) for a in z[:2]))),
+        "dino": lambda z: L.reduce(L.dino(z[:2], z[2:], center(z[2:]))),
+        "dino again": lambda z: L.reduce(L.dino(z[:2], z[2:], center(z[2:]))),
+        "byol, running mean": lambda z: L.reduce(L.byol(*z), statistics(L.score_distance(*maps))),
+        "wmse": lambda z: L.reduce(L.wmse([a[:, :1] for a in z[:2]], half, perm)),
+    }
+    results = {}
+    for name, method in methods.items():
+        encoder = draw(N, D, seed=99).requires_grad_()
+        loss = method([x @ encoder for x in inputs])
+        loss.backward()
+        averages = [loss.detach(), encoder.grad]
+        if size > 1:  # what DistributedDataParallel does to gradients
+            for x in averages:
+                dist.all_reduce(x)
+                x /= size
+        results[name] = averages
+    results["state"] = [queue.queue, queue.queue_ptr, center.center, statistics.mean, statistics.share]
+    return results
+
+
+if __name__ == "__main__":
+    rank, size, meeting, result = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=size)
+    found = steps(rank, size)
+    # weights of one process may all be 0, those of the global batch may not
+    some = torch.full((2,), float(rank))
+    found["weights of rank 0 are all 0"] = [L.reduce((torch.ones(2), torch.zeros(())), some), L.batch_mean(some)]
+    try:
+        L.reduce((torch.ones(2), torch.zeros(())), torch.zeros(2))
+    except ValueError as error:
+        found["weights are all 0"] = [str(error)]
+    torch.save(found, result)
+    dist.destroy_process_group()

@@ -1,0 +1,93 @@
+"""Sphinx configuration. Build: ``sphinx-build -W -n --keep-going docs docs/_build/html``; nothing is fetched."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+
+DOCS = Path(__file__).resolve().parent
+sys.path.insert(0, str(DOCS))
+
+import reference_pages  # noqa: E402  # beside this file
+
+import jointaug  # noqa: E402
+
+project = "jointaug"
+author = "The jointaug authors"
+copyright = "2025, the jointaug authors"  # noqa: A001  # Sphinx's name
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+]
+exclude_patterns = ["_build", "_static"]
+html_theme = "furo"
+html_title = "jointaug"
+html_static_path = ["_static"]
+html_show_sourcelink = False
+pygments_style = "friendly"
+
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+
+default_role = "any"  # a name in single backticks, in a docstring, is a link
+autodoc_typehints_format = "short"
+autodoc_member_order = "bysource"
+autodoc_default_options = {"members": True, "show-inheritance": True}
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+napoleon_use_rtype = False
+python_use_unqualified_type_names = True
+toc_object_entries_show_parents = "hide"
+
+nitpick_ignore_regex = [
+    (r"py:class", r".*"),  # annotations name other libraries' types (their inventories would be fetched), aliases and type variables
+    (r"any", r"FRESH"),
+]
+
+
+def draw_and_write(app: Sphinx) -> None:  # noqa: ARG001
+    """Draw the pictures and write the reference's pages, before Sphinx looks for its sources."""
+    import pictures
+
+    if not (DOCS / "_static" / "generated" / "Shared.png").exists(): pictures.draw(DOCS / "_static" / "generated")
+    reference_pages.write(jointaug, DOCS / "reference" / "generated")
+
+
+def add_picture(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:  # noqa: ARG001
+    """Put a transform's picture after the first paragraph of its docstring."""
+    import pictures
+
+    short = name.rpartition(".")[2]
+    if what == "class" and short in pictures.PICTURES:
+        caption = (pictures.PICTURES[short].__doc__ or "").strip()
+        after = next((i for i, line in enumerate(lines) if not line.strip()), len(lines))
+        lines[after:after] = ["", f".. figure:: /_static/generated/{short}.png", f"   :alt: {caption}", "", f"   {caption}", ""]
+
+
+def keep_prose(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:  # noqa: ARG001
+    """Keep napoleon from taking what stands before a property's first colon for its type: it looks at the first line only."""
+    if what in ("attribute", "data", "property"):
+        lines.insert(0, "")
+
+
+def skip_private_bases(app: Sphinx, name: str, obj: Any, options: Any, bases: list[Any]) -> None:  # noqa: ARG001
+    """Name the public ancestors in place of a private base."""
+    for i, base in reversed(list(enumerate(bases))):
+        if isinstance(base, type) and base.__name__.startswith("_"):
+            bases[i : i + 1] = [b for b in base.__bases__ if b not in bases]
+
+
+def setup(app: Sphinx) -> None:
+    """Register the steps above."""
+    app.connect("builder-inited", draw_and_write, priority=100)
+    app.connect("autodoc-process-docstring", keep_prose, priority=400)
+    app.connect("autodoc-process-docstring", add_picture)
+    app.connect("autodoc-process-bases", skip_private_bases)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from torch import Tensor
 from ..functional import Step, crop_and_finish, finish, horizontal_flip
 from .plan import Call, Cut, View
 
-Images = Tensor | list[Tensor]
+Images: TypeAlias = "Tensor | list[Tensor]"
 
 
 class _Segment(NamedTuple):
@@ -32,8 +32,8 @@ class _Segment(NamedTuple):
         return cut, self.flip is None, kernels, self.call is None, self.dtype
 
 
-def execute(inputs: Sequence[Images], views: Sequence[View]) -> list[Tensor]:
-    """The views as batches ``[B, C, h, w]``."""
+def execute(inputs: Sequence[Images], views: Sequence[View]) -> list[Any]:
+    """The views as batches ``[B, C, h, w]``; a list of images that nothing brought to one size stays a list."""
     programs = [_segments(view) for view in views]
     results: list[Any] = [inputs[view.source] for view in views]
     together: dict[Any, list[int]] = {}
@@ -65,7 +65,7 @@ def _segments(view: View) -> list[_Segment]:
                 flip, steps = None, []
             cut = instruction
         elif isinstance(instruction, Step) and instruction.kernel is horizontal_flip:
-            where = instruction.where
+            where: Any = instruction.where
             mirrored = torch.ones(view.count, dtype=torch.bool, device=view.device) if where is None else where
             flip = mirrored if flip is None else flip ^ mirrored
         elif isinstance(instruction, Step):
@@ -77,18 +77,14 @@ def _segments(view: View) -> list[_Segment]:
     return segments
 
 
-def _run(images: Images, segment: _Segment) -> Tensor:
+def _run(images: Any, segment: _Segment) -> Any:
     if segment.cut is not None:
         images = _one_pass(images, [segment])[:, 0]
     elif isinstance(images, list):
-        images = [  # type: ignore[assignment]
-            _finish(image[None], _of_image(segment, i))[0] for i, image in enumerate(images)
-        ]
+        images = [_finish(image[None], _of_image(segment, i))[0] for i, image in enumerate(images)]
     else:
         images = _finish(images, segment)
-    if segment.call is None:
-        return images  # type: ignore[return-value]
-    return _call(images, segment.call)
+    return images if segment.call is None else _call(images, segment.call)
 
 
 def _finish(images: Tensor, segment: _Segment) -> Tensor:
@@ -103,39 +99,33 @@ def _one_pass(images: Images, segments: Sequence[_Segment]) -> Tensor:
     first = segments[0]
     assert first.cut is not None
     boxes = torch.stack([segment.cut.boxes for segment in segments if segment.cut is not None], 1)
-    flip = None if first.flip is None else torch.stack([s.flip for s in segments if s.flip is not None], 1)
     return crop_and_finish(
         images,
         boxes,
         first.cut.size,
-        [_joined([segment.steps[i] for segment in segments], boxes) for i in range(len(first.steps))],
-        flip=flip,
+        [_joined([segment.steps[i] for segment in segments]) for i in range(len(first.steps))],
+        flip=_stacked([segment.flip for segment in segments]),
         interpolation=first.cut.interpolation,
         antialias=first.cut.antialias,
         dtype=first.dtype,
     )
 
 
-def _joined(steps: Sequence[Step], boxes: Tensor) -> Step:
-    """The same step of several views, parameters ``[B, V, ...]``."""
+def _joined(steps: Sequence[Step]) -> Step:
+    """The same step of several views, per-sample parameters ``[B, V, ...]``."""
     columns = zip(*(step.parameters for step in steps), strict=True)
-    parameters = tuple(_column(values, boxes) if _form_of(values[0]) == "number" else values[0] for values in columns)
-    masks = [step.where for step in steps if step.where is not None]
-    return Step(steps[0].kernel, parameters, torch.stack(masks, 1) if masks else None)
+    parameters = tuple(torch.stack(values, 1) if isinstance(values[0], Tensor) else values[0] for values in columns)
+    return Step(steps[0].kernel, parameters, _stacked([step.where for step in steps]))
 
 
-def _column(values: Sequence[Any], boxes: Tensor) -> Tensor:
-    count = len(boxes)
-    tensors = [
-        torch.as_tensor(v, dtype=torch.float64, device=boxes.device) if not isinstance(v, Tensor) else v for v in values
-    ]
-    return torch.stack([t.expand(count) if t.ndim == 0 else t for t in tensors], 1)
+def _stacked(masks: Sequence[Any]) -> Tensor | None:
+    return None if masks[0] is None else torch.stack(list(masks), 1)
 
 
 def _form_of(parameter: Any) -> Any:
-    """Per-sample numbers may differ between views that share a pass; anything else must be the same."""
-    if isinstance(parameter, (Tensor, float)):
-        return "number"
+    """Per-sample parameters may differ between views that share a pass; anything else must be the same."""
+    if isinstance(parameter, Tensor):
+        return tuple(parameter.shape)
     return tuple(parameter) if isinstance(parameter, list) else parameter
 
 
@@ -145,7 +135,7 @@ def _of_image(segment: _Segment, i: int) -> _Segment:
         Step(
             step.kernel,
             tuple(p[i : i + 1] if isinstance(p, Tensor) and p.ndim else p for p in step.parameters),
-            None if step.where is None else step.where[i : i + 1],
+            step.where[i : i + 1] if isinstance(step.where, Tensor) else None,
         )
         for step in segment.steps
     )

@@ -18,7 +18,7 @@ from ..transforms import JointTransform
 from ..views import MultiView, PerView, Shared
 from .execute import execute
 from .plan import Drawn, Draws, Plan, View, chosen_view, masked, rows_of
-from .rules import RULES, by_image, image_by_image, register
+from .rules import RULES, Rule, by_image, image_by_image, register
 
 
 class Fused(nn.Module):
@@ -211,7 +211,7 @@ def _joint(transform: JointTransform, state: _State, draws: Draws) -> _State:
             f"{type(transform).__name__} couples every {n} consecutive views, got {len(views)} views; branch "
             "before with MultiView"
         )
-    rule = RULES.get(type(transform), by_image)
+    rule: Rule = RULES.get(type(transform), by_image)
     outputs = []
     for group in range(len(views) // n):
         coupled = views[group * n : (group + 1) * n]
@@ -390,8 +390,8 @@ def _view(images: Any, source: int) -> View:
             f"images of a list must agree in channels, dtype and device, got batch[0] {_kind(first)} and batch[{odd}] "
             f"{_kind(images[odd])}; convert them first (PIL: image.convert('RGB'))"
         )
-    height, width = (torch.tensor([im.shape[i] for im in images], device=first.device) for i in (-2, -1))
-    return View(source, height, width, first.shape[0], first.dtype, first.device, len(images))
+    sides = [torch.tensor([image.shape[i] for image in images], device=first.device) for i in (-2, -1)]
+    return View(source, sides[0], sides[1], first.shape[0], first.dtype, first.device, len(images))
 
 
 def _kind(image: Tensor) -> str:

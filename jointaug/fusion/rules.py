@@ -207,9 +207,10 @@ def _center_crop(transform: v2.CenterCrop, view: View, draws: Draws) -> View:  #
             boxes = torch.tensor([top, left, height, width], device=view.device).expand(view.count, 4)
             return view.cut(boxes, (height, width), InterpolationMode.NEAREST)
         return view.call(lambda images: F.center_crop(images, [height, width]), size=(height, width))
-    top, left = (((side - n) / 2.0).round().long() for side, n in ((view.height, height), (view.width, width)))
-    n = torch.ones_like(top)
-    return view.cut(torch.stack([top, left, n * height, n * width], -1), (height, width), InterpolationMode.NEAREST)
+    sides = (torch.as_tensor(side, device=view.device) for side in (view.height, view.width))
+    y, x = (((side - n) / 2.0).round().long() for side, n in zip(sides, (height, width), strict=True))
+    one = torch.ones_like(y)
+    return view.cut(torch.stack([y, x, one * height, one * width], -1), (height, width), InterpolationMode.NEAREST)
 
 
 @register(v2.RandomCrop)
@@ -248,7 +249,7 @@ def _padding(padding: Any) -> tuple[int, int, int, int]:
         return 0, 0, 0, 0
     sides = [padding] if isinstance(padding, int) else list(padding)
     left, top = sides[0], sides[1 % len(sides)]
-    return (left, top, *sides[2:]) if len(sides) == 4 else (left, top, left, top)
+    return (left, top, sides[2], sides[3]) if len(sides) == 4 else (left, top, left, top)
 
 
 @register(v2.RandomHorizontalFlip)
@@ -410,7 +411,7 @@ def _rand_augment(transform: v2.RandAugment, view: View, draws: Draws) -> View:
     def augment(images: Tensor) -> Tensor:
         images = images.clone()
         for operation, negative in zip(operations, negatives, strict=True):
-            for code in (operation * 2 + negative).unique().tolist():
+            for code in set((operation * 2 + negative).tolist()):
                 name, sign = names[code // 2], code % 2
                 magnitudes, signed = transform._AUGMENTATION_SPACE[name]  # noqa: SLF001
                 values = magnitudes(transform.num_magnitude_bins, *images.shape[-2:])

@@ -122,9 +122,8 @@ class JointColor(JointTransform):
             for operation in params["order"]:
                 inpt = _ADJUST[operation](inpt, params[OPERATIONS[operation]])
             return inpt
-        return on_pixels(
-            inpt, lambda image: color_jitter(image, *(params[n] for n in OPERATIONS), order=params["order"])
-        )
+        names = (*OPERATIONS, "order")
+        return on_pixels(inpt, lambda image: color_jitter(image, *(params[name] for name in names)))
 
     def extra_repr(self) -> str:  # noqa: D102
         ranges = ", ".join(f"{name}={self.laws.get(name, range_)}" for name, range_ in self.ranges.items())

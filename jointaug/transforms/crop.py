@@ -135,7 +135,7 @@ class JointCrop(JointTransform):
         ratio = 0.5 + (row[0] - 0.5) * self._shrink
         areas = self.laws["area"].from_uniform(ratio, *row[1:n])
         share = (len(row) - n) // 2
-        box = self._box if isinstance(row[0], float) else self._boxes
+        box: Any = self._box if isinstance(row[0], float) else self._boxes
         return {
             "area": areas,
             "box": tuple(box(areas[k], row[n + k * share : n + (k + 1) * share], queries[k]) for k in (0, 1)),

@@ -81,7 +81,7 @@ class JointTransform(v2.Transform, Addressable):
             raise TypeError(
                 f"{cls.__name__} has no argument {unknown[0]!r}, got {unknown[0]}={keywords[unknown[0]]!r}; {hint}"
             )
-        return super().__new__(cls)
+        return super().__new__(cls)  # type: ignore[no-any-return]
 
     def __init__(self, laws: Mapping[str, PairLaw], *, p: float | Sequence[float] = 1.0) -> None:
         super().__init__()
@@ -266,7 +266,7 @@ def query_size(flat_inputs: list[Any]) -> tuple[int, int]:
     (size,) = sizes
     if 0 in size:
         raise ValueError(f"an image must have pixels, got height, width {size}; drop empty images first")
-    return size  # type: ignore[return-value]
+    return size
 
 
 def _of_view(params: dict[str, Any], view: int) -> dict[str, Any]:

@@ -50,8 +50,8 @@ def reduce(parts: tuple[Tensor, Tensor], weight: Tensor | None = None) -> Tensor
         return per_sample.mean() + shared
     if isinstance(parts, OneView):
         raise TypeError(
-            "weight must be None for a loss that sees one view of an image (NPID), since a weight is the difficulty of a "
-            f"pair of views, got a {type(weight).__name__}; leave it out, or take a method with two views"
+            "weight must be None for a loss that sees one view of an image (NPID), as a weight is the difficulty of a "
+            f"pair, got a {type(weight).__name__}; leave it out, or take a method with two views"
         )
     weight = checked_weight("weight", weight, tuple(per_sample.shape), per_sample)
     return (weight * per_sample).mean() + shared

@@ -1,0 +1,109 @@
+"""Time callables in turn, so that a noisy machine is noisy for all; say on what; keep the result.
+
+Every benchmark here uses this module: ``interleaved({"ours": f, "peer": g})`` times, ``ratio`` gives the median of
+round-by-round ratios with its quartiles, ``save`` writes them with machine, versions and commit.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from datetime import date
+from importlib.metadata import distributions, version
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def interleaved(
+    cases: Mapping[str, Callable[[], Any]], *, rounds: int = 30, least: float = 0.01
+) -> dict[str, list[float]]:
+    """Seconds of a call, for each case and round.
+
+    Args:
+        cases: what to time; each is called once before, unmeasured.
+        rounds: in each, every case has its turn.
+        least: seconds that a case's turn lasts at least; it is called as often as that takes.
+    """
+    calls = {}
+    for name, case in cases.items():
+        case()
+        start = time.perf_counter()
+        case()
+        calls[name] = max(1, round(least / max(time.perf_counter() - start, 1e-9)))
+    seconds: dict[str, list[float]] = {name: [] for name in cases}
+    for _ in range(rounds):
+        for name, case in cases.items():
+            start = time.perf_counter()
+            for _ in range(calls[name]):
+                case()
+            seconds[name].append((time.perf_counter() - start) / calls[name])
+    return seconds
+
+
+def summary(values: list[float]) -> dict[str, float]:
+    """Median and quartiles."""
+    low, median, high = statistics.quantiles(values, n=4)
+    return {"median": median, "quartile_1": low, "quartile_3": high}
+
+
+def ratio(ours: list[float], peer: list[float]) -> dict[str, float]:
+    """Median and quartiles of ours to the peer's, round by round: below 1 we are faster."""
+    return summary([a / b for a, b in zip(ours, peer, strict=True)])
+
+
+def one_core() -> None:
+    """Pin this process, and torch, to one core."""
+    import torch
+
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    torch.set_num_threads(1)
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores in use, versions, commit."""
+    packages = (
+        "torch",
+        "torchvision",
+        "lightly",
+        "kornia",
+        "torchaug",
+        "albumentations",
+        "opencv-python-headless",
+        "faiss-cpu",
+    )
+    installed = {str(distribution.metadata["Name"]).lower() for distribution in distributions()}
+    versions = {package: version(package) for package in packages if package in installed}
+    return {
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "python": platform.python_version(),
+        "versions": versions,
+        "commit": subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+        ).stdout.strip(),
+        "date": date.today().isoformat(),
+    }
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    fields = dict(line.split(":", 1) for line in reversed(info.splitlines()) if ":" in line)
+    found = {key.strip(): value.strip() for key, value in fields.items()}
+    widest = "AVX-512" if "avx512f" in info else "AVX2" if "avx2" in info else "no AVX2"
+    name = found.get("model name", platform.processor() or platform.machine())
+    return f"{name} (family {found.get('cpu family', '?')}, model {found.get('model', '?')}), {widest}"
+
+
+def save(name: str, result: Mapping[str, Any]) -> Path:
+    """Write ``results/<name>.json``."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    path.write_text(json.dumps({"machine": machine(), **result}, indent=1) + "\n")
+    return path

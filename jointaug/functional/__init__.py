@@ -1,7 +1,8 @@
 """Kernels: pure functions of images ``[..., C, H, W]`` and per-sample parameters, without chance, on any device."""
 
-from jointaug.functional.blur import gaussian_blur
-from jointaug.functional.color import (
+from ._native import backend
+from .blur import gaussian_blur
+from .color import (
     adjust_brightness,
     adjust_contrast,
     adjust_hue,
@@ -13,9 +14,9 @@ from jointaug.functional.color import (
     rgb_to_grayscale,
     solarize,
 )
-from jointaug.functional.crop import horizontal_flip, resized_crop, vertical_flip
-from jointaug.functional.fused import Step, crop_and_finish, finish
-from jointaug.functional.mix import cutmix, cutmix_boxes
+from .crop import horizontal_flip, resized_crop, vertical_flip
+from .fused import Step, crop_and_finish, finish
+from .mix import cutmix, cutmix_boxes
 
 __all__ = [
     "Step",
@@ -23,6 +24,7 @@ __all__ = [
     "adjust_contrast",
     "adjust_hue",
     "adjust_saturation",
+    "backend",
     "color_jitter",
     "crop_and_finish",
     "cutmix",

@@ -97,7 +97,7 @@ def per_sample(
             if column.ndim == 0:
                 return least
         return column
-    if isinstance(value, bool) or not isinstance(value, Real):
+    if type(value) is not float and (isinstance(value, bool) or not isinstance(value, Real)):
         raise TypeError(
             f"{name} must be a number or a tensor of one for each image, got {value!r} of type {type(value).__name__}"
         )
@@ -113,7 +113,7 @@ def span(values: Tensor) -> tuple[float, float]:
         least, greatest = torch.aminmax(values.detach())
         return least.item(), greatest.item()
     numbers = values.reshape(-1).tolist()  # for a few numbers quicker than torch
-    if any(v != v for v in numbers):
+    if math.isnan(sum(numbers)):
         return math.nan, math.nan
     return min(numbers), max(numbers)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import struct
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,10 +20,10 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from jointaug.functional._program import Op
-    from jointaug.functional._resample import Crop
+    from ._program import Op
+    from ._resample import Crop
 
-INTERFACE = 2  # JA_INTERFACE of csrc/jointaug.h
+INTERFACE = 3  # JA_INTERFACE of csrc/jointaug.h
 MODES = {"nearest": 1, "nearest-exact": 2, "bilinear": 3, "bicubic": 4}
 LEVELS_OFF, LEVELS_TRUNCATED, LEVELS_ROUNDED = 0, 1, 2
 NAMES = ("portable", "avx2", "avx512")
@@ -30,52 +31,11 @@ GRAIN = 1 << 16
 """Values of the result that are worth a thread of their own: making one costs about 20 us."""
 
 
-class _Image(ctypes.Structure):
-    _fields_ = (
-        ("data", ctypes.c_void_p),
-        ("channel", ctypes.c_int64),
-        ("row", ctypes.c_int64),
-        ("column", ctypes.c_int64),
-        ("height", ctypes.c_int32),
-        ("width", ctypes.c_int32),
-    )
-
-
-class _Column(ctypes.Structure):
-    _fields_ = (("data", ctypes.c_void_p), ("stride", ctypes.c_int64), ("constant", ctypes.c_float))
-
-
-class _Op(ctypes.Structure):
-    _fields_ = (
-        ("kind", ctypes.c_int32),
-        ("columns", ctypes.POINTER(_Column)),
-        ("where", ctypes.c_void_p),
-        ("radius_x", ctypes.c_int32),
-        ("radius_y", ctypes.c_int32),
-    )
-
-
-class _Job(ctypes.Structure):
-    _fields_ = (
-        ("images", ctypes.c_int64),
-        ("views", ctypes.c_int64),
-        ("list", ctypes.POINTER(_Image)),
-        ("first", _Image),
-        ("stride", ctypes.c_int64),
-        ("source_type", ctypes.c_int32),
-        ("result_type", ctypes.c_int32),
-        ("channels", ctypes.c_int32),
-        ("height", ctypes.c_int32),
-        ("width", ctypes.c_int32),
-        ("mode", ctypes.c_int32),
-        ("antialias", ctypes.c_int32),
-        ("boxes", ctypes.c_void_p),
-        ("flip", ctypes.c_void_p),
-        ("ops", ctypes.POINTER(_Op)),
-        ("op_count", ctypes.c_int32),
-        ("levels", ctypes.c_int32),
-        ("result", ctypes.c_void_p),
-    )
+# The structures of csrc/jointaug.h.
+JOB = struct.Struct("qq Pqqqii q PPP 10i")
+OP = struct.Struct("iiPii")
+COLUMN = struct.Struct("Pqfi")
+IMAGE = struct.Struct("Pqqqii")
 
 
 def _load() -> tuple[Any, int]:
@@ -97,6 +57,7 @@ def _load() -> tuple[Any, int]:
             stacklevel=2,
         )
         return None, -1
+    library.ja_run.argtypes = (*(ctypes.c_void_p,) * 4, ctypes.c_int, ctypes.c_int)
     return library.ja_run, int(library.ja_level())
 
 
@@ -132,53 +93,41 @@ def run(images: Tensor | list[Tensor], crop: Crop | None, ops: Sequence[Op], dty
     samples = count if crop is None else crop.boxes.shape[0]
     kind = torch.uint8 if dtype is torch.uint8 else torch.float32
     result = torch.empty((samples, channels, height, width), dtype=kind)
-    kept: list[Any] = []  # what the library reads must outlive the call
-
-    def pointer(tensor: Tensor) -> int:
-        tensor = tensor.contiguous()
-        kept.append(tensor)
-        return tensor.data_ptr()
-
-    job = _Job(
-        images=count,
-        views=samples // count,
-        source_type=first.dtype is not torch.uint8,
-        result_type=kind is not torch.uint8,
-        channels=channels,
-        height=height,
-        width=width,
-        op_count=len(ops),
-        levels=levels,
-        result=result.data_ptr(),
+    kept: list[Tensor] = []  # what the library reads must outlive the call
+    op_bytes: list[bytes] = []
+    column_bytes: list[bytes] = []
+    for op in ops:
+        op_bytes.append(OP.pack(op.kind, len(column_bytes), _address(op.where, kept), *op.radii))
+        for column in op.columns:
+            if isinstance(column, Tensor):
+                rows = column.float()
+                kept.append(rows)
+                column_bytes.append(COLUMN.pack(rows.data_ptr(), rows.stride(0), 0.0, 0))
+            else:
+                column_bytes.append(COLUMN.pack(0, 0, column, 0))
+    stride = images.stride(0) if isinstance(images, Tensor) else 0
+    job = JOB.pack(
+        *(count, samples // count, *_image(first), stride),
+        *(result.data_ptr(), 0 if crop is None else _address(crop.boxes, kept)),
+        0 if crop is None else _address(crop.flip, kept),
+        *(first.dtype is not torch.uint8, kind is not torch.uint8, channels, height, width),
+        *((0, 0) if crop is None else (MODES[crop.mode], crop.antialias)),
+        *(len(ops), levels, 0),
     )
-    if isinstance(images, Tensor):
-        job.first = _image(first)
-        job.stride = images.stride(0)
-    else:
-        job.list = (_Image * count)(*map(_image, images))
-    if crop is not None:
-        job.mode, job.antialias, job.boxes = MODES[crop.mode], crop.antialias, pointer(crop.boxes)
-        if crop.flip is not None:
-            job.flip = pointer(crop.flip)
-    if ops:
-        entries = []
-        for op in ops:
-            columns = (_Column * len(op.columns))()
-            for entry, column in zip(columns, op.columns, strict=True):
-                if isinstance(column, Tensor):
-                    column = column.float()
-                    kept.append(column)
-                    entry.data, entry.stride = column.data_ptr(), column.stride(0)
-                else:
-                    entry.constant = column
-            kept.append(columns)
-            where = None if op.where is None else pointer(op.where)
-            entries.append(_Op(op.kind, columns, where, *op.radii))
-        job.ops = (_Op * len(ops))(*entries)
-    if _run(ctypes.byref(job), min(torch.get_num_threads(), 1 + result.numel() // GRAIN), level):
+    listed = None if isinstance(images, Tensor) else b"".join(IMAGE.pack(*_image(image)) for image in images)
+    threads = min(torch.get_num_threads(), 1 + result.numel() // GRAIN)
+    if _run(job, b"".join(op_bytes), b"".join(column_bytes), listed, threads, level):
         raise MemoryError(f"no memory for the scratch planes of {tuple(result.shape)} results; make the batch smaller")
     return result if result.dtype is dtype else result.to(dtype)
 
 
-def _image(image: Tensor) -> _Image:
-    return _Image(image.data_ptr(), *image.stride(), *image.shape[1:])
+def _address(tensor: Tensor | None, kept: list[Tensor]) -> int:
+    if tensor is None:
+        return 0
+    tensor = tensor.contiguous()
+    kept.append(tensor)
+    return tensor.data_ptr()
+
+
+def _image(image: Tensor) -> tuple[int, ...]:
+    return (image.data_ptr(), *image.stride(), *image.shape[1:])

@@ -11,9 +11,9 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from jointaug.functional import _native
-from jointaug.functional._batch import fixed_shapes
-from jointaug.functional._resample import Crop, by_view_first, resample
+from . import _native
+from ._batch import fixed_shapes
+from ._resample import Crop, by_view_first, resample
 
 __all__ = ["LEVELS", "UNIT", "Apply", "Crop", "Grid", "Kind", "Op", "by_view", "run", "select", "single"]
 
@@ -62,7 +62,7 @@ class Op:
     Attributes:
         kind: which step the native kernels run.
         apply: the step in torch, ``(x [n, C, H, W], values [n, P], grid) -> [n, C, H, W]``, on any n of the images.
-        columns: parameters, each a number for all images, or a tensor ``[S]``.
+        columns: parameters, each a number for all images, or a tensor ``[S]`` or (several parameters) ``[S, k]``.
         where: on which images the step acts, ``[S]``; None for all.
         radii: of the blur's kernel along x and y; -1 where it follows sigma.
     """
@@ -120,7 +120,8 @@ def run_ops(x: Tensor, ops: Sequence[Op], views: int, grid: Grid) -> Tensor:
             else torch.as_tensor(column, dtype=torch.float32, device=x.device).expand(len(x))
             for column in op.columns
         ]
-        values = torch.stack(columns, -1) if columns else x.new_empty(len(x), 0)
+        columns = [column if column.ndim == 2 else column.unsqueeze(-1) for column in columns]
+        values = torch.cat(columns, -1) if columns else x.new_empty(len(x), 0)
         where = None if op.where is None else by_view_first(op.where, views)
         x = select(x, where, partial(op.apply, grid=grid), values)
     return x

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from jointaug.functional._batch import fixed_shapes
+from ._batch import fixed_shapes
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from jointaug.functional._batch import Target, as_images, as_mask, fixed_shapes, per_sample
-from jointaug.functional._program import Grid, Kind, Op, single
+from ._batch import Target, as_images, as_mask, fixed_shapes, per_sample
+from ._program import Grid, Kind, Op, single
 
 REACH = 4.5
 """Half width of the default kernel in standard deviations: it cuts off less than 7e-6 of the Gaussian's mass."""

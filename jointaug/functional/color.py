@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from jointaug.functional._batch import Target, as_images, as_mask, fixed_shapes, per_sample
-from jointaug.functional._program import Apply, Grid, Kind, Op, select, single
+from ._batch import Target, as_images, as_mask, fixed_shapes, per_sample
+from ._program import Apply, Grid, Kind, Op, select, single
 
 LUMA = (0.2989, 0.587, 0.114)  # ITU-R BT.601, as torchvision rounds it
 FACTOR = "a finite factor of at least 0 (1 changes nothing)"
@@ -221,7 +221,7 @@ def jitter_op(
         per_sample("contrast", contrast, target, rule=FACTOR, low=0),
         per_sample("saturation", saturation, target, rule=FACTOR, low=0),
         per_sample("hue", hue, target, rule=HUE, low=-0.5, high=0.5),
-        *_as_order(order, target),
+        _as_order(order, target),
     )
     return _color(Kind.JITTER, _jitter, target, columns, where)
 
@@ -267,12 +267,13 @@ def _color(kind: Kind, apply: Apply, target: Target, columns: Sequence[Tensor | 
     return Op(kind, apply, columns, as_mask("where", where, target))
 
 
-def _as_order(order: Any, target: Target) -> Sequence[Tensor | float]:
+def _as_order(order: Any, target: Target) -> Tensor:
+    """Orders as floats ``[S, 4]``."""
     rule = "permutations of 0 (brightness), 1 (contrast), 2 (saturation), 3 (hue)"
     if not isinstance(order, Tensor):
         if sorted(order) != [0, 1, 2, 3]:
             raise ValueError(f"order must hold {rule}, got {order!r}")
-        return [float(position) for position in order]
+        return torch.tensor([order], dtype=torch.float32, device=target.device).expand(target.lead.numel(), 4)
     shape = (*target.lead, 4)
     if order.shape not in (shape, (4,)):
         raise ValueError(
@@ -283,13 +284,12 @@ def _as_order(order: Any, target: Target) -> Sequence[Tensor | float]:
         raise TypeError(f"order must hold integers, {rule}, got {order.dtype}")
     if order.device != target.device:
         raise ValueError(f"order must be on the images' device {target.device}, got {order.device}; use .to()")
-    rows = order.reshape(-1, 4)
+    rows = order if order.ndim == 2 else order.reshape(-1, 4)
     if not fixed_shapes(order):
-        # Four integers in [0, 4) are a permutation if their powers of two sum to 15, and no other four are.
-        good = torch.bitwise_left_shift(1, rows.long().clamp(0, 62)).sum(-1) == 15
-        if not good.all():
-            raise ValueError(f"order must hold {rule}, got {rows[~good][0].tolist()}")
-    return rows.float().expand(target.lead.numel(), 4).unbind(-1)
+        wrong = [row for row in set(map(tuple, rows.tolist())) if sorted(row) != [0, 1, 2, 3]]
+        if wrong:
+            raise ValueError(f"order must hold {rule}, got {wrong[0]}")
+    return rows.float().expand(target.lead.numel(), 4)
 
 
 def _by_channel(name: str, value: Any, channels: int) -> list[float]:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torchvision.transforms import InterpolationMode
 
-from jointaug.functional._batch import LIMIT, Target, as_boxes, as_images, as_mask, as_size
-from jointaug.functional._program import Crop, Grid, Kind, Op, by_view, run, single
+from ._batch import LIMIT, Target, as_boxes, as_images, as_mask, as_size
+from ._program import Crop, Grid, Kind, Op, by_view, run, single
 
 MODES = {
     InterpolationMode.NEAREST: "nearest",

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torchvision.transforms import InterpolationMode
 
-from jointaug.functional import blur, color, crop
-from jointaug.functional._batch import FLOATS, Target, as_images
-from jointaug.functional._program import Op, by_view, run
-from jointaug.functional.crop import checked_crop
+from . import blur, color, crop
+from ._batch import FLOATS, Target, as_images
+from ._program import Op, by_view, run
+from .crop import checked_crop
 
 
 class Step(NamedTuple):

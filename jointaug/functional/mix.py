@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from jointaug.functional._batch import as_boxes, as_images
+from ._batch import as_boxes, as_images
 
 
 def cutmix_boxes(

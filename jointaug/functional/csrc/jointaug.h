@@ -1,4 +1,4 @@
-/* The native kernels' interface: plain C structures, filled by _native.py through ctypes. */
+/* The native kernels' interface: plain C structures, which _native.py packs with Python's struct. */
 
 #ifndef JOINTAUG_H
 #define JOINTAUG_H
@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 /* Raise it with every change of this file or of the meaning of a field; _native.py refuses a library of another number. */
-#define JA_INTERFACE 2
+#define JA_INTERFACE 3
 
 enum ja_kind { /* the same numbers as _program.Kind */
     JA_BRIGHTNESS,
@@ -38,30 +38,30 @@ typedef struct { /* one parameter of a step: data[row * stride] for the sample o
     const float *data;
     int64_t stride;
     float constant;
+    int32_t unused;
 } ja_column;
 
 typedef struct { /* one step on all samples */
     int32_t kind;
-    const ja_column *columns;
+    int32_t column;             /* its first parameter among the job's columns */
     const uint8_t *where;       /* [rows], or NULL: on all */
     int32_t radius_x, radius_y; /* of the blur's kernel, or -1: it follows sigma */
 } ja_op;
 
 typedef struct {
-    int64_t images;       /* N */
-    int64_t views;        /* V; view v of image n has row n * V + v of all parameters, and is result v * N + n */
-    const ja_image *list; /* N images, or NULL: */
-    ja_image first;       /* the first of a batch */
-    int64_t stride;       /* from one image of the batch to the next, in elements */
+    int64_t images;  /* N */
+    int64_t views;   /* V; view v of image n has row n * V + v of all parameters, and is result v * N + n */
+    ja_image first;  /* the first image of a batch; ignored where there is a list */
+    int64_t stride;  /* from one image of the batch to the next, in elements */
+    void *result;    /* [V * N, C, h, w] */
+    const int64_t *boxes; /* [rows, 4]: top, left, height, width */
+    const uint8_t *flip;  /* [rows], or NULL: none */
     int32_t source_type, result_type;
     int32_t channels, height, width; /* of the results */
     int32_t mode, antialias;
-    const int64_t *boxes; /* [rows, 4]: top, left, height, width */
-    const uint8_t *flip;  /* [rows], or NULL: none */
-    const ja_op *ops;
     int32_t op_count;
-    int32_t levels; /* work on 0..255 by the conventions for uint8 and truncate; else on [0, 1], and round */
-    void *result;   /* [V * N, C, h, w] */
+    int32_t levels; /* work on 0..255 by the conventions for uint8, and truncate (1) or round (2); 0: on [0, 1], and round */
+    int32_t unused;
 } ja_job;
 
 /* The steps that are left for one sample when those that do nothing are dropped. */

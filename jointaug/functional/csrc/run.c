@@ -7,6 +7,8 @@
 
 #include "jointaug.h"
 
+#define PUBLIC __attribute__((visibility("default")))
+
 #define KEPT (16 << 20) /* bytes of scratch memory that a thread may leave for the next call */
 
 void *ja_take(ja_arena *arena, enum ja_slot slot, int64_t bytes) {
@@ -51,6 +53,16 @@ static void give_back(ja_arena *arena) {
     drop(arena);
 }
 
+typedef struct {
+    const ja_job *job;
+    const ja_op *ops;
+    const ja_column *columns;
+    const ja_image *list;
+    ja_kernel *kernel;
+    atomic_llong next;
+    atomic_int failed;
+} work;
+
 /* Whether a step changes anything: neutral ones leave every bit as it is. */
 static int acts(const ja_step *step) {
     switch (step->kind) {
@@ -66,16 +78,18 @@ static int acts(const ja_step *step) {
     return 1;
 }
 
-static int plan_sample(ja_plan *plan, const ja_job *job, int64_t image, int64_t view, ja_arena *arena) {
+static int plan_sample(ja_plan *plan, const work *w, int64_t image, int64_t view, ja_arena *arena) {
+    const ja_job *job = w->job;
     const int64_t row = image * job->views + view;
     *plan = (ja_plan){.row = row, .result = view * job->images + image};
     plan->steps = ja_take(arena, JA_STEP_ROOM, (int64_t)sizeof(ja_step) * (4 * job->op_count + 1));
     if (!plan->steps) return 1;
     if (job->flip) plan->flip_x = job->flip[row] != 0;
     for (int i = 0; i < job->op_count; i++) {
-        const ja_op *op = &job->ops[i];
+        const ja_op *op = &w->ops[i];
+        const ja_column *columns = w->columns + op->column;
         if (op->where && !op->where[row]) continue;
-        ja_step step = {op->kind, op->radius_x, op->radius_y, op->columns, row};
+        ja_step step = {op->kind, op->radius_x, op->radius_y, columns, row};
         switch (op->kind) {
             case JA_FLIP_X: /* all steps commute with mirroring, so the source is read mirrored */
                 plan->flip_x ^= 1;
@@ -84,9 +98,9 @@ static int plan_sample(ja_plan *plan, const ja_job *job, int64_t image, int64_t 
                 plan->flip_y ^= 1;
                 break;
             case JA_JITTER:
-                for (int k = 4; k < 8; k++) {
-                    step.kind = (int)ja_value(&op->columns[k], row);
-                    step.columns = op->columns + step.kind;
+                for (int k = 0; k < 4; k++) {
+                    step.kind = (int)columns[4].data[row * columns[4].stride + k];
+                    step.columns = columns + step.kind;
                     if (acts(&step)) plan->steps[plan->count++] = step;
                 }
                 break;
@@ -108,7 +122,7 @@ static ja_kernel *kernel_for(int level) {
 }
 
 /* The best instruction set that there is a kernel for: 0 portable, 1 AVX2, 2 AVX-512. */
-__attribute__((visibility("default"))) int ja_level(void) {
+PUBLIC int ja_level(void) {
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
@@ -119,14 +133,7 @@ __attribute__((visibility("default"))) int ja_level(void) {
     return 0;
 }
 
-__attribute__((visibility("default"))) int ja_interface(void) { return JA_INTERFACE; }
-
-typedef struct {
-    const ja_job *job;
-    ja_kernel *kernel;
-    atomic_llong next;
-    atomic_int failed;
-} work;
+PUBLIC int ja_interface(void) { return JA_INTERFACE; }
 
 static void *worker(void *shared) {
     work *w = shared;
@@ -134,20 +141,21 @@ static void *worker(void *shared) {
     const int64_t element = job->source_type == JA_UINT8 ? 1 : 4;
     ja_arena arena = borrow();
     for (int64_t n; (n = atomic_fetch_add(&w->next, 1)) < job->images && !atomic_load(&w->failed);) {
-        ja_image image = job->list ? job->list[n] : job->first;
-        if (!job->list) image.data = (const char *)image.data + n * job->stride * element;
+        ja_image image = w->list ? w->list[n] : job->first;
+        if (!w->list) image.data = (const char *)image.data + n * job->stride * element;
         for (int64_t v = 0; v < job->views; v++) { /* all views of an image while it is in the cache */
             ja_plan plan;
-            if (plan_sample(&plan, job, n, v, &arena) || w->kernel(job, &image, &plan, &arena)) atomic_store(&w->failed, 1);
+            if (plan_sample(&plan, w, n, v, &arena) || w->kernel(job, &image, &plan, &arena)) atomic_store(&w->failed, 1);
         }
     }
     give_back(&arena);
     return NULL;
 }
 
-/* 0, or 1 where there was no memory. Threads live as long as the call: nothing is left that a fork could break. */
-__attribute__((visibility("default"))) int ja_run(const ja_job *job, int threads, int level) {
-    work w = {.job = job, .kernel = kernel_for(level)};
+/* Without `list`, the images are a batch. 0, or 1 where there was no memory. Threads live as long as the call: nothing is left that a
+ * fork could break. */
+PUBLIC int ja_run(const ja_job *job, const ja_op *ops, const ja_column *columns, const ja_image *list, int threads, int level) {
+    work w = {.job = job, .ops = ops, .columns = columns, .list = list, .kernel = kernel_for(level)};
     if (threads > job->images) threads = (int)job->images;
     pthread_t helpers[threads > 1 ? threads - 1 : 1];
     int started = 0;

@@ -55,10 +55,11 @@ def quantile(p: Tensor, q: Tensor, k: Tensor) -> Tensor:
     Below k = 1 by the inverse error function, which is accurate for small y; from there on by the normal quantile of
     the upper tail, q / 2 + p Phi(-k), where the other would saturate.
     """
-    small, large = k.clamp(max=1.0), k.clamp(min=1.0)  # the branch not taken must be finite too, for its gradient
+    near = k < 1
+    small, large = torch.where(near, k, 1.0), torch.where(near, 1.0, k)  # gradients need the branch not taken finite
     center = torch.erfinv(p * _mass(small)) / (small * _ROOT_HALF)
     tail = -torch.special.ndtri(q / 2 + p * torch.erfc(large * _ROOT_HALF) / 2) / large
-    return torch.where(k < 1, center, tail).clamp(0.0, 1.0)
+    return torch.where(near, center, tail).clamp(0.0, 1.0)
 
 
 class FloatQuantile:

@@ -257,7 +257,7 @@ class IndependentLogRatio(LogRatioLaw):
         return torch.sinh((length - value.abs()).clamp(min=0.0)).log() - 2 * (2 * torch.sinh(length / 2)).log()
 
     def _moment(self, order: int) -> Tensor:
-        r"""E \|u\|^n, the integral of n v^(n-1) P(\|u\| > v): the closed forms cancel as high / low -> 1, not so this."""
+        r"""E \|u\|^n, the integral of n v^(n-1) P(\|u\| > v): closed forms cancel as high / low -> 1, this does not."""
         length = self._span().unsqueeze(-1)
         nodes, weights = unit_rule(length)
         half = length.clamp(min=half_normal.LEAST_RATE) / 2

@@ -72,7 +72,7 @@ class PairLaw(Law):
         """P(t1 <= value), and P(t2 <= value), which is the same, for any real value."""
         low, high = self._exact(value.device)[-2:]
         t = self._working(value).clamp(low, high)
-        return self._result(torch.where(t < high, self._marginal_cdf(t), (value >= high).to(t)), value)
+        return self._result(torch.where(t >= high, (value >= high).to(t), self._marginal_cdf(t)), value)
 
     def _marginal_log_density(self, t: Tensor) -> Tensor:
         raise NotImplementedError
@@ -133,7 +133,7 @@ class JointPair(_RatioFirst):
 
     which is symmetric: t1 and t2 have one marginal law, and neither view is the greater more often. That marginal is
     not uniform, and depends on beta: `decoupled` keeps it and drops the coupling. Marginals and moments are integrals
-    over the log ratio, by quadrature, within 1e-12 (relative).
+    over the log ratio, by quadrature, within 1e-10 (relative).
 
     Args:
         beta: what is asked of pairs: positive alike, 0 any log ratio as likely as another, negative apart. Finite.
@@ -195,7 +195,7 @@ class JointPair(_RatioFirst):
         below = self._log_ratio.cdf
         # Integrating either part up to t, by parts, gives that part again, times the way to the end of the range.
         cdf = 0.5 + below((t / high).log()) - below((low / t).log()) - (high - t) * as_larger
-        return torch.where(t > low, cdf + (t - low) * as_smaller, torch.zeros_like(cdf)).clamp(0.0, 1.0)
+        return torch.where(t <= low, 0.0, cdf + (t - low) * as_smaller).clamp(0.0, 1.0)
 
     def _parts(self, t: Tensor) -> tuple[Tensor, Tensor]:
         r"""Density of t as the smaller and as the larger of the pair: they add up to the marginal density.
@@ -223,8 +223,8 @@ class JointPair(_RatioFirst):
         extent = (most / least).log()  # infinite at an end of the range, as the density is there
         log_x = most.log() - extent * nodes.square()
         x = log_x.exp().clamp(min=torch.finfo(k.dtype).tiny ** 0.5)
-        density = half_normal.log_density(torch.where(beta < 0, x, -torch.expm1(log_x)), k).exp()
-        integrand = density * x / torch.expm1(length * x) * torch.exp(-tilt * length * (1 - x))
+        log_density = half_normal.log_density(torch.where(beta < 0, x, -torch.expm1(log_x)), k)
+        integrand = (log_density - tilt * length * (1 - x)).exp() * x / torch.expm1(length * x)
         return (extent * 2 * nodes * weights * integrand).sum(-1) / (2 * low.squeeze(-1))
 
     @property
@@ -244,7 +244,7 @@ class JointPair(_RatioFirst):
         return self._result(covariance / variance)
 
     def _moments(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean, variance and covariance: given the ratio t1 and t2 are uniform, so that middles and widths say it all."""
+        """Mean, variance, covariance. Given the ratio t1 and t2 are uniform, so that middles and widths say it all."""
         low, high = (parameter.unsqueeze(-1) for parameter in self._exact()[-2:])
         size, weights = self._log_ratio.quadrature()
         smaller, larger = high * torch.expm1(-size) / 2, low * torch.expm1(size) / 2  # middles, from (low + high) / 2
@@ -300,7 +300,8 @@ class DecoupledPair(PairLaw):
         return self._joint.from_uniform(*uniforms[:2])[0], self._joint.from_uniform(*uniforms[2:])[1]
 
     def _log_density(self, value: Tensor) -> Tensor:
-        return sum(map(self._marginal_log_density, value.unbind(-1)))
+        first, second = map(self._marginal_log_density, value.unbind(-1))
+        return first + second
 
     def _marginal_log_density(self, t: Tensor) -> Tensor:
         return self._joint.marginal_log_prob(t)
@@ -390,8 +391,8 @@ class FixedRatioPair(PairLaw):
     """t1 uniform on [low, high / ratio] and ``t2 = ratio * t1``: pairs of one difficulty.
 
     Zhang et al. 2025 (https://arxiv.org/abs/2412.16522), Fig. 2, measure how difficult pairs are by their ratio. The
-    order is not random: t2 is the larger, always. Of the two uniforms that other pairs take only the second is used, again
-    for t1. The pair lies on a line, so it has no density; t1 and t2 have different marginals.
+    order is not random: t2 is the larger, always. Of the two uniforms that other pairs take only the second is used,
+    for t1 again. The pair lies on a line, so it has no density; t1 and t2 have different marginals.
 
     Args:
         ratio: t2 over t1, from 1 to ``high / low``.

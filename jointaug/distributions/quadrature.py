@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# With 80 nodes every integral of the laws is within 1e-12 (relative), as tests against adaptive quadrature show.
+# With 80 nodes every integral of the laws is within 1e-10 (relative), as tests against adaptive quadrature show.
 _NODES = 80
 
 

@@ -48,13 +48,14 @@ from jointaug import (
     crop_box_from_heatmap,
     views_at,
 )
-from jointaug.distributions import IndependentLogRatio, IndependentPair, JointLogRatio, JointPair, PairLaw
+from jointaug.distributions import IndependentPair, JointPair, PairLaw
+from jointaug.plotting import COLORS, plot_log_ratio_densities
 
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent / "examples"))
 from rendered import Picture, render  # noqa: E402  # examples/ is no package
 
-FIRST, SECOND, THIRD = "#0072b2", "#d55e00", "#009e73"  # told apart by the color-blind too (Okabe and Ito)
+FIRST, SECOND, THIRD = COLORS[0], COLORS[1], COLORS[3]
 STYLE = {"font.size": 8.5, "axes.titlesize": 8.5, "axes.spines.top": False, "axes.spines.right": False, "savefig.dpi": 110}
 INCH = 1.25  # side of a small picture
 
@@ -344,17 +345,13 @@ def laws() -> Figure:
     figure = Figure(figsize=(7.6, 2.9), layout="constrained")
     ratio, marginal = figure.subplots(1, 2, width_ratios=[1.25, 1])
     low, high = 0.2, 1.0
-    u = torch.linspace(-math.log(high / low), math.log(high / low), 601, dtype=torch.float64)[1:-1]
+    betas = (2.0, 1.0, 0.0, -1.0, -2.0)
+    plot_log_ratio_densities(betas, low, high, ax=ratio)
     t = torch.linspace(low, high, 801, dtype=torch.float64)[1:-1]
-    colors = mpl.colormaps["viridis"](np.linspace(0.0, 0.9, 5))
-    for beta, color in zip((2.0, 1.0, 0.0, -1.0, -2.0), colors, strict=True):
-        ratio.plot(u, JointLogRatio(beta, low, high).log_prob(u).exp(), color=color, label=f"JC({beta:g})")
+    colors = mpl.colormaps["viridis"](np.linspace(0.0, 0.9, len(betas)))
+    for beta, color in zip(betas, colors, strict=True):
         marginal.plot(t, JointPair(beta, low, high).marginal_log_prob(t).exp(), color=color)
-    dotted = {"color": "black", "linestyle": ":", "label": "independent"}
-    ratio.plot(u, IndependentLogRatio(low, high).log_prob(u).exp(), **dotted)
-    marginal.plot(t, IndependentPair(low, high).marginal_log_prob(t).exp(), **dotted)
-    ratio.set(xlabel="log ratio of the areas", ylabel="density", ylim=(0, None))
-    ratio.legend(frameon=False, fontsize=7.5)
+    marginal.plot(t, IndependentPair(low, high).marginal_log_prob(t).exp(), ":", color="black", linewidth=2.0)
     marginal.set(xlabel="area of one view", ylabel="density", ylim=(0, 4.5))
     return figure
 
@@ -381,7 +378,8 @@ def aspects() -> Figure:
 def tutorial() -> Image.Image:
     """What the tutorial's own code draws."""
     text = (DOCS / "tutorial.md").read_text(encoding="utf-8")
-    code = "\n".join(re.findall(r"^```python\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE))
+    blocks = re.findall(r"^```python\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    code = "\n".join(block for block in blocks if not block.startswith(">>>"))
     with tempfile.TemporaryDirectory() as folder, _inside(folder), contextlib.redirect_stdout(io.StringIO()):
         state = torch.get_rng_state()
         torch.manual_seed(0)
@@ -446,17 +444,17 @@ PICTURES: dict[str, Callable[[], Figure | Image.Image]] = {
     "couplings": couplings,
     "laws": laws,
     "aspects": aspects,
-    #"tutorial": tutorial,
+    "tutorial": tutorial,
 }
 
 
 def draw(folder: Path, names: Sequence[str] = tuple(PICTURES)) -> None:
     """Write the named pictures into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
-    with mpl.rc_context(STYLE):
-        for name in names:
+    for name in names:
+        path = folder / f"{name}.png"
+        with mpl.rc_context({} if name == "tutorial" else STYLE):  # the tutorial's reader sees matplotlib's own style
             picture = PICTURES[name]()
-            path = folder / f"{name}.png"
             if isinstance(picture, Image.Image):
                 picture.save(path)
             else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -49,6 +49,9 @@ def resample(images: Tensor | list[Tensor], crop: Crop, dtype: torch.dtype) -> T
 
 
 def _interpolate(image: Tensor, crop: Crop) -> Tensor:
+    if crop.size[1] == 1 < crop.size[0]:
+        # torch 2.14's antialiased filter repeats the first row of a result of one column; of one row it does not.
+        return _interpolate(image.mT, replace(crop, size=crop.size[::-1])).mT
     smooth = crop.mode.startswith("bi")
     native = image.dtype is not torch.uint8 or not smooth or "AVX" in torch.backends.cpu.get_cpu_capability()
     work = image if native and image.device.type == "cpu" else image.float()
@@ -123,7 +126,7 @@ def taps(
         weights = weights / weights.sum(-1, keepdim=True)
         position = torch.minimum(position, length.unsqueeze(-1) - 1)
     else:
-        center = scale * (place + 0.5) - 0.5
+        center = (scale.double() * (place.double() + 0.5) - 0.5).to(dtype)  # rounded once, as torch's fused operation
         if mode == "bilinear":
             center = center.clamp(min=0)
         base = center.floor()

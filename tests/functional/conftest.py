@@ -1,0 +1,30 @@
+"""Every test here runs on each path that this machine has: torch alone, and the native kernel of each instruction set."""
+
+import pytest
+import torch
+
+from jointaug.functional import _native
+
+LEVELS = {"torch": -1, **{name: level for level, name in enumerate(_native.NAMES) if level <= _native.level}}
+ON = _native._run
+
+
+@pytest.fixture(params=list(LEVELS))
+def path(request, monkeypatch):
+    if request.param == "torch":
+        monkeypatch.setattr(_native, "_run", None)
+    else:
+        monkeypatch.setattr(_native, "_run", ON)
+        monkeypatch.setattr(_native, "level", LEVELS[request.param])
+        # Images are shared among threads, whatever the environment says and however small they are.
+        monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+        monkeypatch.setattr(_native, "GRAIN", 1)
+    return request.param
+
+
+@pytest.fixture(autouse=True)
+def _quick_oracles():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

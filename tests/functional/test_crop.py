@@ -1,0 +1,201 @@
+"""Crop and resize: the oracle is torchvision's tensor kernel on each image and box."""
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.v2 import functional as F
+
+from jointaug.functional import _resample, horizontal_flip, resized_crop, vertical_flip
+from jointaug.functional.crop import MODES
+
+examples = settings(
+    max_examples=25,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # the path is the same for all examples
+)
+SIDES = st.one_of(st.integers(1, 5), st.integers(1, 70), st.sampled_from([97, 128, 300]))
+LAYOUTS = {
+    "planar": lambda x: x,
+    "channels last": lambda x: x.contiguous(memory_format=torch.channels_last),
+    "columns first": lambda x: x.mT.contiguous().mT,
+    "every other": lambda x: x.repeat_interleave(2, -1)[..., ::2],
+    "expanded": lambda x: x[:1].expand_as(x),
+}
+
+
+@st.composite
+def problems(draw, dtypes=(torch.uint8, torch.float32, torch.float64, torch.float16), modes=tuple(MODES)):
+    generator = torch.Generator().manual_seed(draw(st.integers(0, 2**32)))
+    count, channels = draw(st.integers(1, 3)), draw(st.sampled_from([1, 3, 3, 4]))
+    height, width = draw(SIDES), draw(SIDES)
+    views = draw(st.sampled_from([None, 1, 2, 3]))
+    lead = (count,) if views is None else (count, views)
+    images = torch.randint(0, 256, (count, channels, height, width), dtype=torch.uint8, generator=generator)
+    dtype = draw(st.sampled_from(dtypes))
+    images = LAYOUTS[draw(st.sampled_from(list(LAYOUTS)))](F.to_dtype(images, dtype, scale=True))
+    u = torch.rand(*lead, 4, generator=generator, dtype=torch.float64)
+    if draw(st.booleans()):
+        u[..., :2] = 1 - 1e-9  # the box is the whole image
+    full = torch.tensor([height, width])
+    sides = (1 + (u[..., :2] * full).long()).minimum(full)
+    corner = (u[..., 2:] * (full - sides + 1)).long()
+    flip = torch.rand(lead, generator=generator) < 0.5
+    size = draw(st.tuples(SIDES, SIDES))
+    return images, torch.cat([corner, sides], -1), size, flip, draw(st.sampled_from(modes)), draw(st.booleans())
+
+
+def expected(images, boxes, size, flip, mode, antialias):
+    """The slow loop: torchvision on each box (its ``resized_crop`` is a slice and ``resize``)."""
+    results = []
+    for image, per_image, flips in zip(images, boxes.view(len(images), -1, 4), flip.view(len(images), -1), strict=True):
+        for box, mirrored in zip(per_image.tolist(), flips.tolist(), strict=True):
+            top, left, height, width = box
+            part = image[:, top : top + height, left : left + width]
+            turn = (
+                size[1] == 1
+            )  # torch 2.14 repeats the first row of a result of one column (antialiased, 2 x 2 to 3 x 1)
+            part = part.mT if turn else part
+            part = F.resize(part, list(size)[:: -1 if turn else 1], interpolation=mode, antialias=antialias)
+            part = part.mT if turn else part
+            results.append(part.flip(-1) if mirrored else part)
+    return torch.stack(results).view(*boxes.shape[:-1], *results[0].shape)
+
+
+@examples
+@given(problem=problems())
+def test_is_torchvisions(path, problem):
+    images, boxes, size, flip, mode, antialias = problem
+    result = resized_crop(images, boxes, size, flip=flip, interpolation=mode, antialias=antialias)
+    oracle = expected(*problem)
+    assert result.dtype == images.dtype
+    assert result.shape == oracle.shape
+    difference = (result.double() - oracle.double()).abs().max().item()
+    # One unit in the last place of the half types; 1e-5 and one level as promised.
+    assert difference <= {torch.uint8: 1, torch.float16: 2e-3}.get(images.dtype, 1e-5)
+
+
+@pytest.mark.parametrize("antialias", [True, False])
+def test_float_differs_by_rounding_only(path, antialias):
+    """Weights are float32 in torch's order of operations: exact ones would miss these 1e-6 by far at such sizes."""
+    generator = torch.Generator().manual_seed(11)
+    images = torch.rand(1, 3, 701, 997, generator=generator)
+    boxes = torch.tensor([[[0, 0, 701, 997], [13, 401, 650, 555], [600, 900, 90, 95]]])
+    problem = images, boxes, (224, 223), torch.tensor([[True, False, True]]), InterpolationMode.BILINEAR, antialias
+    result = resized_crop(*problem[:3], flip=problem[3], antialias=antialias)
+    assert (result - expected(*problem)).abs().max() < 1e-6
+
+
+@examples
+@given(problem=problems(dtypes=(torch.uint8, torch.float32)))
+def test_fixed_shapes_give_the_same(problem):
+    """The path of accelerators, whose shapes depend on no value, on the CPU."""
+    images, boxes, size, flip, mode, antialias = problem
+    mode, smooth = MODES[mode], mode in (InterpolationMode.BILINEAR, InterpolationMode.BICUBIC)
+    crop = _resample.Crop(boxes.reshape(-1, 4), flip.reshape(-1), size, mode, antialias and smooth)
+    result = _resample._fixed(images, crop, torch.float32)
+    oracle = expected(images.float(), *problem[1:])
+    views = len(result) // len(images)
+    result = result.view(views, len(images), *result.shape[1:]).transpose(0, 1).reshape(oracle.shape)
+    scale = 255 if images.dtype is torch.uint8 else 1
+    assert (result - oracle).abs().max() < 1e-5 * scale
+
+
+@pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.value)
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [
+        ((1, 1), (1, 1)),
+        ((1, 1), (9, 33)),
+        ((1, 700), (3, 5)),
+        ((700, 1), (31, 2)),
+        ((2, 3000), (2, 17)),
+        ((600, 9), (1, 64)),
+    ],
+)
+def test_extreme_shapes(path, shape, size, mode):
+    generator = torch.Generator().manual_seed(1)
+    image = torch.rand(3, *shape, generator=generator)
+    box = torch.tensor([0, 0, *shape])
+    for antialias in (True, False):
+        result = resized_crop(image, box, size, interpolation=mode, antialias=antialias)
+        oracle = F.resize(image, list(size), interpolation=mode, antialias=antialias)
+        torch.testing.assert_close(result, oracle, rtol=0, atol=1e-5)
+
+
+def test_large_images_leave_the_ring_of_rows(path):
+    """A photograph of a camera: blocks shrink until their source rows fit into the cache."""
+    image = torch.randint(0, 256, (3, 900, 2400), dtype=torch.uint8, generator=torch.Generator().manual_seed(2))
+    box = torch.tensor([[3, 5, 890, 2390], [100, 0, 300, 2400]])
+    oracle = torch.stack([F.resized_crop(image.float(), *b, size=[40, 56]) for b in box.tolist()])
+    assert (resized_crop(image.float(), box, (40, 56)) - oracle).abs().max() < 1e-5 * 255
+
+
+def test_a_list_of_images_is_a_batch_of_different_sizes(path):
+    generator = torch.Generator().manual_seed(3)
+    images = [
+        torch.randint(0, 256, (3, h, w), dtype=torch.uint8, generator=generator) for h, w in [(20, 30), (9, 9), (50, 7)]
+    ]
+    images[1] = images[1].permute(1, 2, 0).contiguous().permute(2, 0, 1)
+    boxes = torch.tensor(
+        [[[1, 2, 15, 20], [0, 0, 20, 30]], [[0, 0, 9, 9], [8, 8, 1, 1]], [[10, 0, 40, 7], [49, 0, 1, 7]]]
+    )
+    results = resized_crop(images, boxes, 16)
+    assert results.shape == (3, 2, 3, 16, 16)
+    for i, image in enumerate(images):
+        torch.testing.assert_close(results[i], resized_crop(image[None], boxes[i][None], 16)[0], rtol=0, atol=0)
+
+
+def test_views_are_the_separate_crops_and_lie_together(path):
+    generator = torch.Generator().manual_seed(4)
+    images = torch.rand(5, 3, 20, 24, generator=generator)
+    boxes = torch.randint(1, 10, (5, 3, 4), generator=generator)
+    flip = torch.rand(5, 3, generator=generator) < 0.5
+    views = resized_crop(images, boxes, 8, flip=flip)
+    for v in range(3):
+        assert views[:, v].is_contiguous()
+        assert torch.equal(views[:, v], resized_crop(images, boxes[:, v], 8, flip=flip[:, v]))
+
+
+@pytest.mark.parametrize("lead", [(), (2,), (2, 3), (2, 1, 2)])
+def test_any_number_of_leading_dimensions(path, lead):
+    generator = torch.Generator().manual_seed(5)
+    images = torch.rand(*lead, 3, 12, 14, generator=generator)
+    boxes = torch.randint(1, 6, (*lead, 4), generator=generator)
+    results = resized_crop(images, boxes, (5, 7))
+    flat = resized_crop(images.reshape(-1, 3, 12, 14), boxes.reshape(-1, 4), (5, 7))
+    assert torch.equal(results, flat.reshape(*lead, 3, 5, 7))
+    two = resized_crop(images, torch.stack([boxes, boxes - 1 + (boxes == 1)], -2), (5, 7))
+    assert two.shape == (*lead, 2, 3, 5, 7)
+    assert torch.equal(two.select(len(lead), 0), results)
+
+
+def test_nan_stays_in_its_image(path):
+    images = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(6))
+    images[1, 0, 3, 3] = torch.nan
+    results = resized_crop(images, torch.tensor([[2, 2, 10, 10]]).expand(3, 4), 12)
+    assert results[1].isnan().any()
+    assert results[[0, 2]].isfinite().all()
+
+
+def test_the_same_size_is_a_copy(path):
+    image = torch.rand(3, 20, 30, generator=torch.Generator().manual_seed(7))
+    result = resized_crop(image, torch.tensor([3, 4, 10, 12]), (10, 12))
+    assert torch.equal(result, image[:, 3:13, 4:16])
+    result.zero_()
+    assert image[:, 3:13, 4:16].min() > 0 or image.any()
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32, torch.float64])
+def test_flips(path, dtype):
+    images = torch.randint(0, 256, (4, 2, 5, 7), generator=torch.Generator().manual_seed(8)).to(dtype)
+    images = images if dtype is torch.uint8 else images / 255
+    where = torch.tensor([True, False, True, False])
+    for kernel, dim in ((horizontal_flip, -1), (vertical_flip, -2)):
+        assert torch.equal(kernel(images), images.flip(dim))
+        mixed = kernel(images, where=where)
+        assert torch.equal(mixed[where], images[where].flip(dim))
+        assert torch.equal(mixed[~where], images[~where])

@@ -48,7 +48,7 @@ python_use_unqualified_type_names = True
 toc_object_entries_show_parents = "hide"
 
 nitpick_ignore_regex = [
-    (r"py:class", r".*"),  # annotations name other libraries' types (their inventories would be fetched), aliases and type variables
+    (r"py:class", r".*"),  # annotations name types of other libraries, whose inventories would be fetched, and aliases
     (r"any", r"FRESH"),
 ]
 
@@ -57,7 +57,7 @@ def draw_and_write(app: Sphinx) -> None:  # noqa: ARG001
     """Draw the pictures and write the reference's pages, before Sphinx looks for its sources."""
     import pictures
 
-    if not (DOCS / "_static" / "generated" / "Shared.png").exists(): pictures.draw(DOCS / "_static" / "generated")
+    pictures.draw(DOCS / "_static" / "generated")
     reference_pages.write(jointaug, DOCS / "reference" / "generated")
 
 
@@ -69,11 +69,12 @@ def add_picture(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines
     if what == "class" and short in pictures.PICTURES:
         caption = (pictures.PICTURES[short].__doc__ or "").strip()
         after = next((i for i, line in enumerate(lines) if not line.strip()), len(lines))
-        lines[after:after] = ["", f".. figure:: /_static/generated/{short}.png", f"   :alt: {caption}", "", f"   {caption}", ""]
+        figure = [f".. figure:: /_static/generated/{short}.png", f"   :alt: {caption}", "", f"   {caption}"]
+        lines[after:after] = ["", *figure, ""]
 
 
 def keep_prose(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:  # noqa: ARG001
-    """Keep napoleon from taking what stands before a property's first colon for its type: it looks at the first line only."""
+    """Keep napoleon from taking what stands before a property's first colon for its type: it reads the first line."""
     if what in ("attribute", "data", "property"):
         lines.insert(0, "")
 

@@ -1,7 +1,7 @@
 """The pictures of this documentation, drawn by the library itself from rendered toys.
 
-    python docs/pictures.py              # all of them, into docs/_static/generated (the documentation's build does this)
-    python docs/pictures.py --readme     # and docs/_static/pairs.png, which the README shows and the repository keeps
+    python docs/pictures.py             # all of them, into docs/_static/generated, as the documentation's build does
+    python docs/pictures.py --readme    # and docs/_static/pairs.png, which the README shows and the repository keeps
 
 A picture that carries the name of a transform stands in that transform's reference. Every draw comes from an address,
 so a picture changes only when the library does.
@@ -35,7 +35,6 @@ from jointaug import (
     Address,
     Addresses,
     ContrastiveCrop,
-    CropBox,
     JointBlur,
     JointColor,
     JointCrop,
@@ -56,14 +55,20 @@ sys.path.insert(0, str(DOCS.parent / "examples"))
 from rendered import Picture, render  # noqa: E402  # examples/ is no package
 
 FIRST, SECOND, THIRD = COLORS[0], COLORS[1], COLORS[3]
-STYLE = {"font.size": 8.5, "axes.titlesize": 8.5, "axes.spines.top": False, "axes.spines.right": False, "savefig.dpi": 110}
+STYLE: dict[Any, Any] = {
+    "font.size": 8.5,
+    "axes.titlesize": 8.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "savefig.dpi": 110,
+}
 INCH = 1.25  # side of a small picture
 
 Box = tuple[float, float, float, float]
 Pipeline = Callable[..., Any]
 
 
-# Images, and where a view of them was cut out. ---------------------------------------------------------------------------
+# Images, and where a view of them was cut out. ------------------------------------------------------------------------
 
 
 def toy(index: int, size: int = 320) -> Tensor:
@@ -106,7 +111,7 @@ def _extent(coordinates: Tensor) -> Box:
     return left, top, width, height
 
 
-# Drawing. ----------------------------------------------------------------------------------------------------------------
+# Drawing. -------------------------------------------------------------------------------------------------------------
 
 
 def show(axes: Axes, image: Tensor, caption: str = "", *, color: str | None = None, **options: Any) -> None:
@@ -130,11 +135,13 @@ def outline(axes: Axes, box: Box, color: str, **options: Any) -> None:
     axes.add_patch(Rectangle((left - 0.5, top - 0.5), width, height, fill=False, edgecolor=color, **style))
 
 
-def sheet(rows: int, columns: int, *, width_ratios: Sequence[float] | None = None, inch: float = INCH) -> tuple[Figure, Any]:
+def sheet(
+    rows: int, columns: int, *, width_ratios: Sequence[float] | None = None, inch: float = INCH
+) -> tuple[Figure, Any]:
     """A figure with ``[rows, columns]`` axes for small pictures."""
     ratios = list(width_ratios or [1.0] * columns)
-    figure = Figure(figsize=(inch * sum(ratios), inch * rows * 1.08), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0.0, hspace=0.0)  # type: ignore[call-arg]
+    figure = Figure(figsize=(inch * sum(ratios), inch * rows * 1.08))
+    figure.set_layout_engine("constrained", w_pad=0.03, h_pad=0.03, wspace=0.0, hspace=0.0)
     axes = figure.subplots(rows, columns, squeeze=False, width_ratios=ratios)
     return figure, axes
 
@@ -155,7 +162,7 @@ def pair(axes: Sequence[Axes], image: Tensor, pipeline: Pipeline, address: Addre
         show(ax, view, f"area {box[2] * box[3] / area:.2f}" if caption else "", color=color)
 
 
-# The pictures of the transforms. -----------------------------------------------------------------------------------------
+# The pictures of the transforms. --------------------------------------------------------------------------------------
 
 
 def joint_crop() -> Figure:
@@ -236,7 +243,7 @@ def multi_resolution() -> Figure:
 
 
 def contrastive_crop() -> Figure:
-    """From a heat map to a box, to crops whose centres lie in it, away from its centre."""
+    """From a heat map to a box, to crops whose centers lie in it, away from its centre."""
     index, size = 22, 320
     picture = render(index, size=size)
     image = pixels(picture)
@@ -249,15 +256,18 @@ def contrastive_crop() -> Figure:
 
     figure, axes = sheet(1, 6, width_ratios=[1, 1, 1, 1, 0.66, 0.66], inch=1.75)
     show(axes[0, 0], image, "heat map, and its box")
-    axes[0, 0].imshow(heat, extent=(-0.5, size - 0.5, size - 0.5, -0.5), cmap="inferno", alpha=0.45, interpolation="bicubic")
+    axes[0, 0].imshow(
+        heat, extent=(-0.5, size - 0.5, size - 0.5, -0.5), cmap="inferno", alpha=0.45, interpolation="bicubic"
+    )
     for ax, law, caption in (
-        (axes[0, 1], JointCrop(96), "centres: JointCrop"),
-        (axes[0, 2], ContrastiveCrop(96, alpha=0.6, beta=0.0), "centres: ContrastiveCrop"),
+        (axes[0, 1], JointCrop(96), "centers: JointCrop"),
+        (axes[0, 2], ContrastiveCrop(96, alpha=0.6, beta=0.0), "centers: ContrastiveCrop"),
     ):
         crops = [(law, Address(0, 0, k)) for k in range(150)]
         extents = [b for t, a in crops for b in cut_from(t, a, size, size, box)]
         show(ax, image, caption)
-        ax.plot(*zip(*[(l + w / 2, t + h / 2) for l, t, w, h in extents], strict=True), ".", color="black", markersize=2.2)
+        centers = [(left + width / 2, top + height / 2) for left, top, width, height in extents]
+        ax.plot(*zip(*centers, strict=True), ".", color="black", markersize=2.2)
     for ax in axes[0, :3]:
         outline(ax, as_rectangle, THIRD, linestyle="--")
     transform, address = ContrastiveCrop(128, alpha=0.6, beta=0.0), Address(7, 0, 3)
@@ -310,7 +320,7 @@ def shared() -> Figure:
     return _coupled(Shared)
 
 
-# The pictures of the explanations. ---------------------------------------------------------------------------------------
+# The pictures of the explanations. ------------------------------------------------------------------------------------
 
 
 def _points(law: PairLaw, n: int, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -335,7 +345,8 @@ def couplings() -> Figure:
             ax.plot([low, high], [rho * low, rho * high], color=SECOND, linewidth=1)
         apart = ((second / first).log().abs() > math.log(2)).double().mean()
         ax.set(title=f"{title}\n{apart:.0%} beyond 2 : 1", xlabel="area of view 1", aspect="equal")
-        ax.set(xlim=(low - 0.02, high + 0.02), ylim=(low - 0.02, high + 0.02), xticks=[0.2, 0.6, 1.0], yticks=[0.2, 0.6, 1.0])
+        limits, ticks = (low - 0.02, high + 0.02), [0.2, 0.6, 1.0]
+        ax.set(xlim=limits, ylim=limits, xticks=ticks, yticks=ticks)
     axes[0].set_ylabel("area of view 2")
     return figure
 
@@ -362,14 +373,15 @@ def aspects() -> Figure:
     axes = figure.subplots(1, 3, sharey=True)
     for ax, (height, width, name) in zip(axes, ((384, 512, "4:3"), (384, 576, "3:2"), (360, 640, "16:9")), strict=True):
         crop = JointCrop()
-        params = crop.params_from_uniform(Addresses(0, 0, torch.arange(1500)).rows(crop.uniforms), [(height, width)] * 2)
+        rows = Addresses(0, 0, torch.arange(1500)).rows(crop.uniforms)
+        params = crop.params_from_uniform(rows, [(height, width)] * 2)
         boxes = torch.cat(params["box"])
         aspect = boxes[:, 3] / boxes[:, 2]
         ax.plot(torch.cat(params["area"]), aspect, ".", color="#444444", markersize=1.6, alpha=0.5)
         for bound in (3 / 4, 4 / 3):
             ax.axhline(bound, color=SECOND, linewidth=1)
-        ax.set(title=f"image {name}", xlabel="area of a view", yscale="log", ylim=(0.7, 1.9), yticks=[3 / 4, 1, 4 / 3, 16 / 9])
-        ax.set_yticklabels(["3:4", "1:1", "4:3", "16:9"])
+        ax.set(title=f"image {name}", xlabel="area of a view", yscale="log", ylim=(0.7, 1.9))
+        ax.set_yticks([3 / 4, 1, 4 / 3, 16 / 9], ["3:4", "1:1", "4:3", "16:9"])
         ax.minorticks_off()
     axes[0].set_ylabel("width : height")
     return figure
@@ -416,7 +428,7 @@ def readme() -> Figure:
         axes = right.subplots(2, 1, sharex=True)
         span = math.log(5)
         u = torch.linspace(-span, span, 401, dtype=torch.float64)[1:-1]
-        for ax, (title, policy, color) in zip(axes, policies, strict=True):
+        for ax, (_, policy, color) in zip(axes, policies, strict=True):
             rows = Addresses(0, 0, torch.arange(20_000)).rows(policy.uniforms)
             first, second = policy.params_from_uniform(rows, [(384, 512)] * 2)["box"]
             realised = (second[:, 2:].prod(1) / first[:, 2:].prod(1)).log()

@@ -11,11 +11,11 @@ import pkgutil
 from pathlib import Path
 from types import ModuleType
 
+import pictures
 from torchvision.transforms import v2
 
-import pictures
-
-ALSO = {"jointaug.chance": ["Chance", "Addressable", "named_step", "child_step"]}  # of use to authors of their own transforms, not exported by jointaug
+#: Names that jointaug does not export, of use to authors of their own transforms and containers.
+ALSO = {"jointaug.chance": ["Chance", "Addressable", "named_step", "child_step"]}
 
 
 def write(package: ModuleType, folder: Path) -> None:
@@ -58,13 +58,18 @@ def _page(package: ModuleType, module: ModuleType) -> str:
         ".. autosummary::",
         "   :nosignatures:",
         "",
-        *(f"   {path.removeprefix(title + '.')}" if path.startswith(title + ".") else f"   ~{path}" for path, _ in names),
+        *(f"   {_in_table(path, title)}" for path, _ in names),
         "",
     ]
     for path, obj in names:
         page += [f".. auto{_kind(obj)}:: {path}", ""]
         _require_picture(path, obj)
     return "\n".join(page)
+
+
+def _in_table(path: str, title: str) -> str:
+    """As autosummary wants it: a name of the page's own module without that module."""
+    return path.removeprefix(f"{title}.") if path.startswith(f"{title}.") else f"~{path}"
 
 
 def _public_names(package: ModuleType, module: ModuleType) -> list[str]:
@@ -94,5 +99,7 @@ def _kind(obj: object) -> str:
 
 def _require_picture(path: str, obj: object) -> None:
     name = path.rpartition(".")[2]
-    if inspect.isclass(obj) and issubclass(obj, v2.Transform) and name != "JointTransform" and name not in pictures.PICTURES:
-        raise RuntimeError(f"{path} is a public transform without a picture: add a function to PICTURES in docs/pictures.py")
+    if not inspect.isclass(obj) or not issubclass(obj, v2.Transform) or name == "JointTransform":
+        return
+    if name not in pictures.PICTURES:
+        raise RuntimeError(f"{path} is a public transform without a picture: add one to PICTURES in docs/pictures.py")

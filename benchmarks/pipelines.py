@@ -3,7 +3,8 @@
     benchmarks/peers.sh && .venv-peers/bin/python benchmarks/pipelines.py [--images DIR] [--write]
 
 Per image means both views, decoding excluded. Image by image: 500 x 375 to 224, what a DataLoader's worker does, one
-core. Batched, all cores: every image with its own draw, per view; kornia and torchaug as their documentation says, torchaug with
+core. Batched, all cores: every image with its own draw, per view;
+kornia and torchaug as their documentation says, torchaug with
 ``num_chunks=-1`` (otherwise images share their draws). Every round gives each case its turn; the first call is not
 measured. Peers that are not installed are left out and named.
 """

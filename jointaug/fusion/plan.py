@@ -17,6 +17,7 @@ from torchvision.transforms import InterpolationMode
 
 from ..chance import Addresses, child_step
 from ..functional import Step
+from ..transforms.pixels import interpolation_mode
 
 Side: TypeAlias = "int | Tensor"
 """A height or width in pixels: one number for the batch, or int64 ``[B]`` for a list of images of different sizes."""
@@ -69,7 +70,7 @@ class View:
         antialias: bool | None = True,
     ) -> View:
         """The view after a crop (int64 boxes ``[B, 4]``) and a resize to ``(height, width)``."""
-        instruction = Cut(boxes, size, mode(interpolation), bool(antialias))
+        instruction = Cut(boxes, size, interpolation_mode(interpolation), bool(antialias))
         return replace(self, height=size[0], width=size[1], program=(*self.program, instruction))
 
     def step(self, kernel: Callable[..., Tensor], *parameters: Any, where: Tensor | None = None) -> View:
@@ -171,14 +172,6 @@ class Plan:
     """Shapes and dtypes of the inputs it was made for."""
     drawn: list[Drawn] = field(repr=False)
     """What each transform drew, in the pipeline's order."""
-
-
-def mode(interpolation: InterpolationMode | str | int) -> InterpolationMode:
-    """An interpolation as the kernels take it, from what v2 takes."""
-    if isinstance(interpolation, int):
-        names = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
-        interpolation = names.get(interpolation, str(interpolation))
-    return InterpolationMode(interpolation) if isinstance(interpolation, str) else interpolation
 
 
 def masked(before: View, after: View, where: Tensor) -> View:

@@ -17,6 +17,7 @@ from ..chance import Row
 from ..distributions import IndependentPair, PairLaw
 from . import boxes
 from .joint import JointTransform, pair_law, query_size
+from .pixels import resized_crop
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -167,14 +168,7 @@ class JointCrop(JointTransform):
 
     def transform_view(self, inpt: Any, params: dict[str, Any]) -> Any:
         """``inpt`` cropped to ``params["box"]`` and resized to ``size``."""
-        return self._call_kernel(
-            F.resized_crop,
-            inpt,
-            *params["box"],
-            size=list(self.size),
-            interpolation=self.interpolation,
-            antialias=self.antialias,
-        )
+        return resized_crop(self, inpt, params["box"], self.size, self.interpolation, self.antialias)
 
     def extra_repr(self) -> str:  # noqa: D102
         settings = {

@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 from torchvision.transforms import InterpolationMode
-from torchvision.transforms.v2 import functional as F
 
 from .._validate import interval
 from ..chance import Row
 from . import boxes
 from .crop import RATIO, SCALE, fractions, two_sides
 from .joint import JointTransform
+from .pixels import resized_crop
 
 
 class MultiResolution(JointTransform):
@@ -89,14 +89,7 @@ class MultiResolution(JointTransform):
 
     def transform_view(self, inpt: Any, params: dict[str, Any]) -> Any:
         """``inpt`` cropped to the box and resized to the view's size."""
-        return self._call_kernel(
-            F.resized_crop,
-            inpt,
-            *params["box"],
-            size=list(params["size"]),
-            interpolation=self.interpolation,
-            antialias=self.antialias,
-        )
+        return resized_crop(self, inpt, params["box"], params["size"], self.interpolation, self.antialias)
 
     def extra_repr(self) -> str:  # noqa: D102
         ratio = tuple(round(r, 4) for r in self.ratio)

@@ -23,7 +23,7 @@ class Law(Distribution):
     """A distribution whose draw is a function of a fixed number of uniforms in (0, 1).
 
     Whatever makes the uniforms, torch's generator or a counter-based one, on any device, thereby drives the law; and
-    two laws that are given the same uniforms make the same choices.
+    laws that are given the same uniforms can be compared draw by draw.
 
     Parameters are numbers or tensors, which broadcast. All is computed in double precision (single on a device without
     it) and returned in the dtype of arguments and parameters, promoted as torch does. Python numbers count as the
@@ -57,20 +57,21 @@ class Law(Distribution):
             shapes = ", ".join(f"{tuple(tensor.shape)} for {name}" for name, tensor in converted.items())
             raise ValueError(f"parameters must broadcast, got shapes {shapes}; add dimensions of size 1") from None
         floats = () if tensors else tuple(float(value) for value in values.values())
-        self._set_up({name: tensor.expand(shape) for name, tensor in converted.items()}, floats, shape)
-        self._validate_args = self._validate_args if validate_args is None else validate_args
-        if self._validate_args:
+        validate = self._validate_args if validate_args is None else validate_args
+        self._set_up({name: tensor.expand(shape) for name, tensor in converted.items()}, floats, shape, validate)
+        if validate:
             self._check(", ".join(f"{name}={value!r}" for name, value in given.items()))
         self._prepare()
 
-    def _set_up(self, tensors: dict[str, Tensor], floats: tuple[float, ...], shape: torch.Size) -> None:
+    def _set_up(
+        self, tensors: dict[str, Tensor], floats: tuple[float, ...], shape: torch.Size, validate_args: bool
+    ) -> None:
         self._names = tuple(tensors)
         self._floats = floats
         for name, tensor in tensors.items():
             setattr(self, name, tensor)
-        validate = self._validate_args
-        super().__init__(shape, self._event, validate_args=False)  # torch's own check: `_check` says more
-        self._validate_args = validate
+        super().__init__(shape, self._event, validate_args=False)  # `_check` says more than torch's own check
+        self._validate_args = validate_args
 
     def _check(self, given: str) -> None:
         """Raise unless the parameters, ``given`` by the user, make a law."""
@@ -98,7 +99,7 @@ class Law(Distribution):
         """The same law with parameters of ``batch_shape``, without copying them."""
         new: Self = copy.copy(self) if _instance is None else _instance
         tensors = {name: getattr(self, name).expand(batch_shape) for name in self._names}
-        Law._set_up(new, tensors, self._floats, torch.Size(batch_shape))
+        Law._set_up(new, tensors, self._floats, torch.Size(batch_shape), self._validate_args)
         new._prepare()
         return new
 

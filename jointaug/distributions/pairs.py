@@ -50,7 +50,7 @@ class PairLaw(Law):
     @property
     def log_ratio(self) -> LogRatioLaw:
         """The law of ``ln(t2 / t1)``."""
-        raise NotImplementedError(f"the log ratio of {self!r} has no law of its own here")
+        raise NotImplementedError(f"the law of the log ratio of {self!r} has no closed form; draw a sample of it")
 
     def marginal_log_prob(self, value: Tensor) -> Tensor:
         """Log density of t1, and of t2, which has the same, at a value in [low, high].
@@ -108,9 +108,8 @@ class _RatioFirst(PairLaw):
         u_ratio, u_first = uniforms
         low, high = self._exact(u_ratio.device)[-2:]
         growth = self._log_ratio.from_uniform(u_ratio).exp()
-        near = torch.maximum(low, low / growth)
-        far = torch.maximum(near, torch.minimum(high, high / growth))  # rounding can put the ends in the wrong order
-        first = self._first(near, far, u_first).clamp(low, high)
+        near, far = torch.maximum(low, low / growth), torch.minimum(high, high / growth)
+        first = self._first(near, far, u_first).clamp(low, high)  # rounding may lead past an end
         return first, (first * growth).clamp(low, high)
 
     def _draw_floats(self, *uniforms: float) -> tuple[float, ...]:
@@ -118,7 +117,7 @@ class _RatioFirst(PairLaw):
         low, high = self._floats[-2:]
         growth = math.exp(self._log_ratio.from_uniform(u_ratio))
         near, far = (low, high / growth) if growth > 1.0 else (low / growth, high)
-        first = min(max(self._first(near, max(near, far), u_first), low), high)
+        first = min(max(self._first(near, far, u_first), low), high)
         return first, min(max(first * growth, low), high)
 
 
@@ -211,8 +210,8 @@ class JointPair(_RatioFirst):
     def _part(self, least: Tensor, tilt: float) -> Tensor:
         r"""E[exp(-tilt v) / expm1(s x)] / (2 low), over the x in [least, 1].
 
-        The integrand goes like 1 / x, so that ln x is integrated over, in a square to crowd the nodes near the greatest
-        x, where the rest of the integrand has its features. The range ends where the half-normal density is spent.
+        The integrand goes like 1 / x: ln x is the variable, and its nodes are squared to crowd near the greatest x, where
+        the rest of the integrand has its features. The range ends where the half-normal density is spent.
         """
         beta, low, high = (parameter.unsqueeze(-1) for parameter in self._exact(least.device))
         k, length, least = half_normal.rate(beta), span(low, high), least.unsqueeze(-1)

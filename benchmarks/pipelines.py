@@ -181,6 +181,28 @@ def report(title: str, cases: dict[str, Callable[[], Any]], per: int, rounds: in
     return table
 
 
+def markdown(result: dict[str, Any]) -> str:
+    """The tables for a page of the documentation, with the machine they come from."""
+    about = machine()
+    versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
+    lines = [f"Measured on {about['processor']}, {about['date']}, commit {about['commit']}, with {versions}.", ""]
+    for title, table in result.items():
+        lines += [
+            f"**{title}**",
+            "",
+            "| library | median | quartiles | times ours (quartiles) |",
+            "| --- | --- | --- | --- |",
+        ]
+        for name, row in table.items():
+            ms, times = row["ms"], row["times_ours"]
+            lines.append(
+                f"| {name} | {ms['median']:.3f} | {ms['quartile_1']:.3f} to {ms['quartile_3']:.3f} | "
+                f"{times['median']:.2f} ({times['quartile_1']:.2f} to {times['quartile_3']:.2f}) |"
+            )
+        lines.append("")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Time, print, and write with ``--write``."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -204,7 +226,9 @@ def main() -> None:
         title = f"batch of {count} x 3 x {side} x {side}, {len(cores)} cores, ms an image and view"
         result[title] = report(title, batched(count, side), count, arguments.rounds)
     if arguments.write:
-        print(f"wrote {save(Path(__file__).stem, {'tables': result})}")
+        path = save(Path(__file__).stem, {"tables": result})
+        path.with_suffix(".md").write_text(markdown(result))
+        print(f"wrote {path} and its table as Markdown")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,81 @@
+"""What only a CUDA device can show: the same views as on the CPU, no waiting for the device, no graph breaks."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torchvision.transforms import v2
+
+from jointaug import Addresses, JointBlur, JointColor, JointCrop, MultiView, PerView, fuse
+from jointaug.chance import child_step
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+]
+
+NORMALIZE = v2.Normalize([0.5] * 3, [0.25] * 3)
+STEPS = [
+    v2.RandomApply([v2.ColorJitter(0.4, 0.4, 0.4, 0.1)], p=0.8),
+    v2.RandomGrayscale(0.2),
+    v2.RandomApply([v2.GaussianBlur(9, (0.1, 2.0))], p=0.5),
+    v2.RandomHorizontalFlip(),
+    v2.ToDtype(torch.float32, scale=True),
+    NORMALIZE,
+]
+MOCO = v2.Compose([JointCrop(64), PerView(v2.Compose(STEPS))])
+CLASSIC = v2.Compose(
+    [MultiView(*[v2.RandomResizedCrop(64)] * 2), JointColor(), JointBlur(), PerView(v2.Compose(STEPS[3:]))]
+)
+
+
+def batch(count=32, side=96):
+    return torch.randint(0, 256, (count, 3, side, side), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("pipeline", [MOCO, CLASSIC], ids=["moco", "classic"])
+def test_views_are_those_of_the_cpu(pipeline):
+    images, index = batch(), torch.arange(32)
+    fused = fuse(pipeline)
+    here = fused(images, addresses=Addresses(0, 1, index))
+    there = fused(images.cuda(), addresses=Addresses(0, 1, index.cuda()))
+    for a, b in zip(here, there, strict=True):
+        assert b.is_cuda
+        torch.testing.assert_close(a, b.cpu(), atol=1e-3, rtol=0)
+
+
+def test_addresses_give_the_same_bits():
+    index = torch.arange(10_000)
+    for n, step in ((7, 0), (3, child_step(5, 2))):
+        here = Addresses(3, 1, index).rows(n, step=step, view=1)
+        there = Addresses(3, 1, index.cuda()).rows(n, step=step, view=1)
+        assert all(torch.equal(a, b.cpu()) for a, b in zip(here, there, strict=True))
+
+
+def test_nothing_waits_for_the_device():
+    images, fused = batch().cuda(), fuse(MOCO)
+    generator = torch.Generator("cuda").manual_seed(0)
+    fused(images, generator=generator)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        fused(images, generator=generator)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+def test_the_work_compiles_in_one_graph():
+    images, fused = batch().cuda(), fuse(MOCO)
+    plan = fused.make_params(images, generator=torch.Generator("cuda").manual_seed(0))
+    compiled = torch.compile(lambda x: fused.transform(x, plan), fullgraph=True)
+    for a, b in zip(compiled(images), fused.transform(images, plan), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-4, rtol=0)
+
+
+def test_memory_stays_under_four_times_input_and_output():
+    images, fused = batch(256, 96).cuda(), fuse(MOCO)
+    fused(images)
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    views = fused(images)
+    moved = images.numel() + sum(view.numel() * 4 for view in views)
+    assert torch.cuda.max_memory_allocated() - before < 4 * moved

@@ -50,6 +50,7 @@ OURS = {
     "leoclr": MultiView(UncroppedView(24), JointCrop(24)),
     "multi-crop": MultiView(JointCrop(24), *[JointCrop(12, scale=(0.05, 0.4))] * 2),
     "per view": v2.Compose([JointCrop(24), PerView(v2.Identity(), v2.Compose([v2.Identity()])), JointColor()]),
+    "two pairs": v2.Compose([MultiView(JointCrop(24), JointCrop(24)), JointColor(), JointBlur(p=1.0)]),
     "apply": v2.Compose([JointCrop(24), v2.RandomApply([JointBlur(p=1.0), JointColor(p=1.0)], 0.5)]),
     "order": v2.Compose([JointCrop(24), v2.RandomOrder([JointBlur(p=1.0), JointColor(p=1.0), JointBlur()])]),
     "choice": v2.RandomChoice([JointCrop(24, beta=2.0), v2.Compose([JointCrop(24), JointBlur(p=1.0)])], p=[0.3, 0.7]),

@@ -247,6 +247,18 @@ def test_one_decision_for_both_views_is_caught():
     fails(assert_independent, one, one | (rng.random(2000) < 0.02))
 
 
+def test_views_that_are_never_both_blurred_are_caught():
+    one, other = np.random.default_rng(0).random((2, 2000)) < 0.3
+    fails(assert_independent, one, other & ~one)
+
+
+@pytest.mark.parametrize("p", [0.01, 0.99])
+def test_seldom_events_have_a_split_of_their_own(p):
+    one, other = np.random.default_rng(0).random((2, 2000)) < p
+    assert_independent(one, other)
+    fails(assert_independent, one, one)
+
+
 DEPENDENT: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "monotone": lambda x, e: x + 3 * e,
     "falling": lambda x, e: -x + 3 * e,
@@ -293,6 +305,11 @@ def test_a_fault_that_the_log_ratio_hides_is_caught_by_t1_given_the_ratio():
     assert_follows(u, law.log_ratio)
     assert "t1 of the pairs, given their ratio, do not follow" in fails(assert_follows, wrong, law)
     assert_follows(torch.stack(pairs(law), -1), law)
+
+
+def test_the_three_checks_of_a_pair_share_its_failure_rate():
+    drawn = torch.stack(pairs(JointPair(1.0, 0.2, 1.0)), -1)
+    assert "at failure rate 0.01" in fails(assert_follows, drawn, JointPair(0.0, 0.2, 1.0), 0.03)
 
 
 def test_a_first_value_that_leans_on_the_ratio_is_caught():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 from torch import distributed as dist
+
+import jointaug
 
 SCRIPT = Path(__file__).with_name("two_processes.py")
 
@@ -19,20 +22,24 @@ def found(tmp_path_factory):
     if not (dist.is_available() and dist.is_gloo_available()):
         pytest.skip("this torch has no gloo")
     folder = tmp_path_factory.mktemp("gloo")
-    command = [sys.executable, str(SCRIPT)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(jointaug.__file__).parents[1])}  # it may not be installed
+    logs = [(folder / f"log{rank}").open("w+") for rank in range(2)]
     processes = [
         subprocess.Popen(
-            [*command, str(rank), "2", str(folder / "meeting"), str(folder / str(rank))], stderr=subprocess.PIPE
+            [sys.executable, str(SCRIPT), str(rank), "2", str(folder / "meeting"), str(folder / str(rank))],
+            env=environment,
+            stderr=log,
         )
-        for rank in range(2)
+        for rank, log in enumerate(logs)
     ]
     try:
-        for process in processes:
-            _, stderr = process.communicate(timeout=120)
-            assert process.returncode == 0, stderr.decode()
+        codes = [process.wait(timeout=120) for process in processes]
     finally:
-        for process in processes:
+        for process, log in zip(processes, logs, strict=True):
             process.kill()
+            process.wait()
+            log.close()
+    assert codes == [0, 0], [(folder / f"log{rank}").read_text() for rank in range(2)]
     return [torch.load(folder / str(rank), weights_only=True) for rank in range(2)]
 
 

@@ -1,5 +1,6 @@
 """Sphinx configuration. Build: ``sphinx-build -W -n --keep-going docs docs/_build/html``; nothing is fetched."""
 
+# ruff: noqa: ARG001  # Sphinx passes its events more than a handler needs
 from __future__ import annotations
 
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
+from sphinx.util import inspect
 
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS))
@@ -39,6 +41,7 @@ myst_heading_anchors = 3
 
 default_role = "any"  # a name in single backticks, in a docstring, is a link
 autodoc_typehints_format = "short"
+autodoc_inherit_docstrings = False
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True, "show-inheritance": True}
 napoleon_numpy_docstring = False
@@ -53,7 +56,7 @@ nitpick_ignore_regex = [
 ]
 
 
-def draw_and_write(app: Sphinx) -> None:  # noqa: ARG001
+def draw_and_write(app: Sphinx) -> None:
     """Draw the pictures and write the reference's pages, before Sphinx looks for its sources."""
     import pictures
 
@@ -61,7 +64,7 @@ def draw_and_write(app: Sphinx) -> None:  # noqa: ARG001
     reference_pages.write(jointaug, DOCS / "reference" / "generated")
 
 
-def add_picture(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:  # noqa: ARG001
+def add_picture(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Put a transform's picture after the first paragraph of its docstring."""
     import pictures
 
@@ -73,17 +76,33 @@ def add_picture(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines
         lines[after:after] = ["", *figure, ""]
 
 
-def keep_prose(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:  # noqa: ARG001
+def keep_prose(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Keep napoleon from taking what stands before a property's first colon for its type: it reads the first line."""
     if what in ("attribute", "data", "property"):
         lines.insert(0, "")
 
 
-def skip_private_bases(app: Sphinx, name: str, obj: Any, options: Any, bases: list[Any]) -> None:  # noqa: ARG001
+def skip_private_bases(app: Sphinx, name: str, obj: Any, options: Any, bases: list[Any]) -> None:
     """Name the public ancestors in place of a private base."""
     for i, base in reversed(list(enumerate(bases))):
         if isinstance(base, type) and base.__name__.startswith("_"):
             bases[i : i + 1] = [b for b in base.__bases__ if b not in bases]
+
+
+def sign_by_init(
+    app: Sphinx,
+    what: str,
+    name: str,
+    obj: Any,
+    options: Any,
+    signature: str | None,
+    returns: str | None,
+) -> tuple[str | None, str | None]:
+    """Show what ``__init__`` takes where ``__new__`` takes anything, in order to refuse it with a better message."""
+    if what == "class" and signature and "**keywords" in signature:
+        own = inspect.signature(obj.__init__, bound_method=True)
+        signature = inspect.stringify_signature(own, unqualified_typehints=True, show_return_annotation=False)
+    return signature, returns
 
 
 def setup(app: Sphinx) -> None:
@@ -91,4 +110,5 @@ def setup(app: Sphinx) -> None:
     app.connect("builder-inited", draw_and_write, priority=100)
     app.connect("autodoc-process-docstring", keep_prose, priority=400)
     app.connect("autodoc-process-docstring", add_picture)
+    app.connect("autodoc-process-signature", sign_by_init)
     app.connect("autodoc-process-bases", skip_private_bases)

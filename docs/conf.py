@@ -13,7 +13,8 @@ from sphinx.util import inspect
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS))
 
-import reference_pages  # noqa: E402  # beside this file
+import pictures  # noqa: E402  # beside this file, as the next one
+import reference_pages  # noqa: E402
 
 import jointaug  # noqa: E402
 
@@ -58,16 +59,12 @@ nitpick_ignore_regex = [
 
 def draw_and_write(app: Sphinx) -> None:
     """Draw the pictures and write the reference's pages, before Sphinx looks for its sources."""
-    import pictures
-
     pictures.draw(DOCS / "_static" / "generated")
     reference_pages.write(jointaug, DOCS / "reference" / "generated")
 
 
 def add_picture(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Put a transform's picture after the first paragraph of its docstring."""
-    import pictures
-
     short = name.rpartition(".")[2]
     if what == "class" and short in pictures.PICTURES:
         caption = (pictures.PICTURES[short].__doc__ or "").strip()

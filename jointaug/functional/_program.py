@@ -85,7 +85,8 @@ def run(
     """
     own = source[0].dtype
     # torch's bicubic filter for uint8 rounds and clips between rows and columns, which the native one does not.
-    clips = crop is not None and crop.mode == "bicubic" and own is dtype is torch.uint8 and not ops
+    whole = levels and own is dtype is torch.uint8 and not ops
+    clips = whole and crop is not None and crop.mode == "bicubic"
     if not clips and _native.fits(source, ops, dtype):
         mode = _native.LEVELS_OFF
         if levels and own is torch.uint8:
@@ -95,7 +96,7 @@ def run(
         images = source
     else:
         assert crop is not None  # a list comes with a crop
-        keep = own is torch.float64 or (own is torch.uint8 and dtype is torch.uint8 and not ops)
+        keep = own is torch.float64 or whole
         images = resample(source, crop, own if keep else torch.float32)
         if own is torch.uint8 and not keep:
             images = images * (1 / 255)

@@ -49,16 +49,17 @@ def resample(images: Tensor | list[Tensor], crop: Crop, dtype: torch.dtype) -> T
 
 
 def _interpolate(image: Tensor, crop: Crop) -> Tensor:
-    if crop.size[1] == 1 < crop.size[0]:
-        # torch 2.14's antialiased filter repeats the first row of a result of one column; of one row it does not.
-        return _interpolate(image.mT, replace(crop, size=crop.size[::-1])).mT
+    if 1 in (image.shape[-1], crop.size[1]):
+        # torch 2.14 is wrong on single columns: antialiased floats repeat the first row, uint8 reads astray.
+        whole = torch.tensor([[0, 0, *image.shape[1:]]], device=image.device)
+        return _fixed(image[None], replace(crop, boxes=whole, flip=None), image.dtype)[0]
     smooth = crop.mode.startswith("bi")
     native = image.dtype is not torch.uint8 or not smooth or "AVX" in torch.backends.cpu.get_cpu_capability()
     work = image if native and image.device.type == "cpu" else image.float()
     align = False if smooth else None
-    resized: Tensor = interpolate(work[None], crop.size, mode=crop.mode, align_corners=align, antialias=crop.antialias)[
-        0
-    ]
+    resized: Tensor = interpolate(
+        work.unsqueeze(0), crop.size, mode=crop.mode, align_corners=align, antialias=crop.antialias
+    ).squeeze(0)
     return resized.round().clamp(0, 255).to(image.dtype) if resized.dtype is not image.dtype else resized
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .._validate import number
 from ._batch import Target, as_images, as_mask, fixed_shapes, per_sample
 from ._program import Grid, Kind, Op, single
 
@@ -71,6 +72,8 @@ def blur_op(
     """Checked ``gaussian_blur``."""
     rule = "a finite standard deviation of at least 0 pixels"
     column = per_sample("sigma", sigma, target, rule=rule, low=0)
+    if max_sigma is not None:
+        number("max_sigma", max_sigma, rule="a standard deviation of at least 0 pixels", low=0)
     radii = (-1, -1) if kernel_size is None else _as_radii(kernel_size)
     return Op(
         Kind.BLUR, partial(_blur, radii=radii, bound=max_sigma), (column,), as_mask("where", where, target), radii
@@ -90,12 +93,12 @@ def _blur(x: Tensor, values: Tensor, grid: Grid, *, radii: tuple[int, int], boun
 
 
 def _as_radii(kernel_size: Any) -> tuple[int, int]:
-    pair = (kernel_size, kernel_size) if isinstance(kernel_size, Integral) else tuple(kernel_size)
-    if len(pair) != 2 or any(isinstance(k, bool) or not isinstance(k, Integral) or k < 1 or k % 2 == 0 for k in pair):
-        raise ValueError(
-            f"kernel_size must be an odd number of pixels, or two (width, height), got {kernel_size!r}; "
-            "add 1, or leave it out to follow sigma"
-        )
+    pair = tuple(kernel_size) if isinstance(kernel_size, Sequence) else (kernel_size, kernel_size)
+    message = f"kernel_size must be an odd number of pixels, or two (width, height), got {kernel_size!r}; "
+    if any(isinstance(side, bool) or not isinstance(side, Integral) for side in pair):
+        raise TypeError(message + "give integers")
+    if len(pair) != 2 or any(side < 1 or side % 2 == 0 for side in pair):
+        raise ValueError(message + "add 1, or leave it out to follow sigma")
     return int(pair[0]) // 2, int(pair[1]) // 2
 
 

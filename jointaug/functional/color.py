@@ -271,6 +271,8 @@ def _as_order(order: Any, target: Target) -> Tensor:
     """Orders as floats ``[S, 4]``."""
     rule = "permutations of 0 (brightness), 1 (contrast), 2 (saturation), 3 (hue)"
     if not isinstance(order, Tensor):
+        if not isinstance(order, Sequence):
+            raise TypeError(f"order must hold {rule}, got {order!r}")
         if sorted(order) != [0, 1, 2, 3]:
             raise ValueError(f"order must hold {rule}, got {order!r}")
         return torch.tensor([order], dtype=torch.float32, device=target.device).expand(target.lead.numel(), 4)

@@ -97,12 +97,17 @@ FACTORIES: dict[Callable[..., Tensor], Callable[..., Op]] = {
 def _checked_steps(steps: Sequence[Step], target: Target) -> list[Op]:
     ops = []
     for i, step in enumerate(steps):
+        if not isinstance(step, tuple) or not 1 <= len(step) <= 3:
+            raise TypeError(f"steps[{i}] must be a Step(kernel, parameters, where), got {step!r}")
         kernel, parameters, where = Step(*step)
         factory = FACTORIES.get(kernel)
         if factory is None:
             known = ", ".join(sorted(k.__name__ for k in FACTORIES))
             raise ValueError(f"steps[{i}] must be a kernel out of {known}, got {kernel!r}; end the chain before it")
-        ops.append(factory(target, *parameters, where=where))
+        try:
+            ops.append(factory(target, *parameters, where=where))
+        except TypeError as error:
+            raise TypeError(f"steps[{i}], {kernel.__name__} with parameters {parameters!r}: {error}") from error
     return ops
 
 

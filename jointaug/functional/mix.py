@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .._validate import integer
 from ._batch import as_boxes, as_images
 
 
@@ -36,6 +37,7 @@ def cutmix_boxes(
     >>> boxes.tolist(), round(kept.item(), 6)
     ([121, 0, 103, 89], 0.817303)
     """
+    height, width = (integer(n, v, low=1, rule="at least 1 pixel") for n, v in (("height", height), ("width", width)))
     given = [value for value in (lam, cx, cy) if isinstance(value, Tensor)]
     device = given[0].device if given else torch.device("cpu")
     for name, value in (("cx", cx), ("cy", cy)):
@@ -72,10 +74,10 @@ def cutmix(images_i: Tensor, images_j: Tensor, boxes: Tensor) -> Tensor:
     """
     images_i, images_j = as_images(images_i, "images_i"), as_images(images_j, "images_j")
     for what in ("shape", "dtype", "device"):
-        if getattr(images_i, what) != getattr(images_j, what):
-            raise ValueError(
-                f"images_j must have the {what} of images_i, {getattr(images_i, what)}, got {getattr(images_j, what)}"
-            )
+        wanted, given = getattr(images_i, what), getattr(images_j, what)
+        if wanted != given:
+            wanted, given = (tuple(v) if what == "shape" else v for v in (wanted, given))
+            raise ValueError(f"images_j must have the {what} of images_i, {wanted}, got {given}")
     height, width = images_i.shape[-2:]
     boxes = as_boxes(boxes, images_i.shape[:-3], images_i.device, [(height, width)], least=0)
     top, left, rows, columns = boxes[..., None, None, None].unbind(-4)

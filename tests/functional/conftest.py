@@ -1,4 +1,4 @@
-"""Every test here runs on each path that this machine has: torch alone, and the native kernel of each instruction set."""
+"""Tests run on each path that this machine has: torch alone, and the native kernel of each instruction set."""
 
 import pytest
 import torch

@@ -381,7 +381,7 @@ def _ground(draws: _Draws, size: int) -> Array:
     """A texture in two quiet colors, unevenly lit; ``[size, size, 3]`` in [0, 1]."""
     level = draws.between(0.5, 0.75)
     base = np.array(_mix((1.0, 1.0, 1.0), _hue(draws.between(0.05, 0.2)), draws.between(0.05, 0.25))) * level
-    contrast = draws.between(0.15, 0.3)
+    contrast = draws.between(0.1, 0.2)
     t = draws.between(-1, 1)
     c, s = (1 - t * t) / (1 + t * t), 2 * t / (1 + t * t)  # any direction in half a turn
     x, y = (np.arange(size) + 0.5)[None, :] / size, (np.arange(size) + 0.5)[:, None] / size

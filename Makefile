@@ -1,0 +1,73 @@
+# `make demo` and `make test` need nothing but make and Python 3.10 or newer: they set up .venv in this checkout, once, with
+# the versions that constraints.txt pins. `make` alone lists all targets.
+#
+#   make demo DATA=photos   FOLDER/<class>/<image> instead of the rendered set
+#   make demo ARGS=--help   the example's own options;  make test ARGS="-k crop"  pytest's
+#   make PYTHON=...         the interpreter that the environment is made with
+#   PIP_INDEX_URL=...       and pip's other variables are honored, for a mirror or for builds of torch without CUDA
+
+NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 10))'
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do \
+	$$python $(NEW_ENOUGH) 2>/dev/null && echo $$python && break; done)
+# The lowest releases that pyproject.toml allows have wheels up to Python 3.12.
+LOWEST_PYTHON ?= $(shell for python in python3.10 python3.11 python3.12; do \
+	$$python $(NEW_ENOUGH) 2>/dev/null && echo $$python && break; done)
+LOWEST := torch==2.8.0 torchvision==0.23.0 numpy==1.26.0 scipy==1.11.2 pillow==10.0.0 matplotlib==3.8.0
+
+DEMO := .venv/.installed-examples
+DEV := .venv/.installed-dev
+DEV_LOWEST := .venv-lowest/.installed-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-lowest lint types docs clean
+.DELETE_ON_ERROR:
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(DEMO) ## pairs, laws, and two crops against JointCrop on a small encoder, into demo/ (DATA=folder of class folders)
+	.venv/bin/python examples/quickstart.py --out demo $(if $(DATA),--data "$(DATA)") $(ARGS)
+
+test: $(DEV) ## the whole suite
+	.venv/bin/python -m pytest $(ARGS)
+
+test-lowest: $(DEV_LOWEST) ## the whole suite on the lowest versions that pyproject.toml allows, in .venv-lowest
+	.venv-lowest/bin/python -m pytest $(ARGS)
+
+lint: $(DEV) ## formatting and ruff's rules
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+
+types: $(DEV) ## mypy, strict
+	.venv/bin/mypy
+	.venv/bin/mypy examples/*.py
+
+docs: $(DEV) ## the documentation, warnings as errors, into docs/_build/html
+	.venv/bin/python -m sphinx -W -n --keep-going -b html docs docs/_build/html
+
+clean: ## remove what these commands wrote, except the environments
+	rm -rf demo build dist docs/_build docs/_static/generated docs/reference/generated *.egg-info
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find jointaug tests examples benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# $(call environment,python,folder) makes a virtual environment, or says what is missing.
+define environment
+	@$(1) $(NEW_ENOUGH) 2>/dev/null || { echo "make needs a suitable Python on the path; name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@test -x $(2)/bin/python || $(1) -m venv $(2) || { rm -rf $(2); echo "could not make a virtual environment: \
+	Debian and Ubuntu keep that in a package of its own, apt install python3-venv" >&2; exit 1; }
+endef
+
+$(DEMO): pyproject.toml constraints.txt
+	$(call environment,$(PYTHON),.venv)
+	.venv/bin/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[examples]'
+	@touch $@
+
+$(DEV): pyproject.toml constraints.txt
+	$(call environment,$(PYTHON),.venv)
+	.venv/bin/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+$(DEV_LOWEST): pyproject.toml Makefile
+	$(call environment,$(LOWEST_PYTHON),.venv-lowest)
+	.venv-lowest/bin/python -m pip install --disable-pip-version-check $(LOWEST) -e '.[dev]'
+	@touch $@

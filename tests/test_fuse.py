@@ -132,6 +132,10 @@ V2 = {
     "crop padded if needed": v2.RandomCrop((50, 30), pad_if_needed=True, padding_mode="reflect"),
     "flip": v2.RandomHorizontalFlip(),
     "flip up": v2.RandomVerticalFlip(0.3),
+    "flip twice": v2.Compose([v2.RandomHorizontalFlip(), v2.ColorJitter(0.4), v2.RandomHorizontalFlip(0.6)]),
+    "flip, crop, flip": v2.Compose(
+        [v2.RandomHorizontalFlip(), v2.RandomResizedCrop(24), v2.RandomVerticalFlip(), v2.RandomHorizontalFlip()]
+    ),
     "jitter": v2.ColorJitter(0.4, 0.4, 0.4, 0.1),
     "some jitter": v2.ColorJitter(brightness=(0.5, 1.5), hue=0.2),
     "gray": v2.RandomGrayscale(0.4),

@@ -9,12 +9,23 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
+from scipy import stats
 from torch.utils._pytree import tree_flatten
 from torch.utils.data import DataLoader, default_collate
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from jointaug import AddressedDataset, JointBlur, JointCrop, MultiView, PerView, Shared, Views
+from jointaug import (
+    Address,
+    AddressedDataset,
+    JointBlur,
+    JointCrop,
+    MultiView,
+    PerView,
+    Shared,
+    Views,
+    views_at,
+)
 
 FLIP = v2.RandomHorizontalFlip()
 CROP = v2.RandomResizedCrop(16)
@@ -192,6 +203,13 @@ def test_per_view_draws_for_each_view_and_shared_once():
     assert all(torch.equal(a, b) for a, b in identical)
     flipped = sum(not torch.equal(a, image()) for a, _ in identical)
     assert abs(flipped - n / 2) < 4.9 * (n / 4) ** 0.5
+
+
+def test_per_view_draws_for_each_view_by_address_too():
+    """Of 200 pairs of flips about half differ: exact binomial tail."""
+    pair = v2.Compose([MultiView(v2.Identity(), v2.Identity()), PerView(FLIP)])
+    views = [views_at(pair, Address(0, 0, i), image()) for i in range(200)]
+    assert stats.binomtest(sum(not torch.equal(a, b) for a, b in views), 200, 0.5).pvalue > 1e-6
 
 
 def test_per_view_takes_one_transform_a_view():

@@ -457,7 +457,7 @@ class CropGeometry:
             cdf = named.marginal_cdf
         values = (self.log_ratio if quantity == "log_ratio" else self.area.flatten()).sort().values
         n = len(values)
-        nominal = cdf(values).double()
+        nominal = torch.cat([cdf(part) for part in torch.split(values, _CHUNK)]).double()  # some take quadratures
         steps = torch.arange(n, dtype=torch.float64)
         distance = torch.maximum((steps + 1) / n - nominal, nominal - steps / n).max()
         # The two views of a pair depend on each other; the distance of their mean is at most the greater of the two.

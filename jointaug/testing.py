@@ -310,7 +310,9 @@ def _follow(
     at_or_below = np.cumsum(counts) / n
     below = at_or_below - counts / n
     before = np.nextafter(values, np.array(-np.inf, values.dtype))  # the law's limit from the left, at its steps
-    claimed = cdf(np.concatenate([values.astype(np.float64) + rounding, before.astype(np.float64) - rounding]))
+    exact = values.astype(np.float64)
+    lowest = np.minimum(before.astype(np.float64) - rounding, np.nextafter(exact - rounding, -np.inf))
+    claimed = cdf(np.concatenate([exact + rounding, lowest]))
     excess, lack = at_or_below - claimed[: len(values)], claimed[len(values) :] - below
     worst = int(np.argmax(np.maximum(excess, lack)))
     distance = max(excess[worst], lack[worst])
@@ -321,9 +323,9 @@ def _follow(
     else:
         where, share, claim = "below", below[worst], claimed[len(values) + worst]
     raise AssertionError(
-        f"{what} do not follow {law}: Kolmogorov-Smirnov distance {distance:.4g} > {bound:.4g}, the bound for n = {n} "
-        f"at failure rate {rate:.2g}{_allowances(slack, rounding)}. Worst at {values[worst]:.6g}: {share:.4f} of the "
-        f"samples lie {where} it, the law says {claim:.4f}"
+        f"{what} do not follow {_named_law(law)}: Kolmogorov-Smirnov distance {distance:.4g} > {bound:.4g}, the bound "
+        f"for n = {n} at failure rate {rate:.2g}{_allowances(slack, rounding)}. Worst at {values[worst]:.6g}: "
+        f"{share:.4f} of the samples lie {where} it, the law says {claim:.4f}"
     )
 
 
@@ -423,6 +425,12 @@ def _failure_rate(value: float) -> float:
 def _dkw(n: int, failure_rate: float, sides: float) -> float:
     """What a correct sampler's Kolmogorov-Smirnov distance exceeds with probability ``2 / sides * failure_rate``."""
     return math.sqrt(math.log(sides / failure_rate) / (2 * n))
+
+
+def _named_law(law: Any) -> str:
+    """A name for messages: a scipy law's and a function's own, else what it prints."""
+    name = getattr(getattr(law, "dist", law), "name", None) or getattr(law, "__qualname__", None)
+    return name if isinstance(name, str) else str(law)
 
 
 def _allowances(slack: float, rounding: float) -> str:

@@ -25,8 +25,9 @@ class AddressedDataset(Dataset[Any]):
     """Views of a data set's samples, every draw hashed from (seed, epoch, index, draw).
 
     The views of an image do not depend on the number of workers or processes, the order of loading, the batch size or
-    a resume, and `views` makes those of any address again. Call `set_epoch` before each epoch: the epoch lies in
-    shared memory, so that workers that live on (``persistent_workers=True``) see it too.
+    a resume, and `views` makes those of any address again. (A plain v2 step repeats too, with numbers of its own in
+    each executor, image by image and `fuse`.) Call `set_epoch` before each epoch: the epoch lies in shared memory, so
+    that workers that live on (``persistent_workers=True``) see it too.
 
     Args:
         dataset: map-style, without a random transform of its own. Its samples go to the pipeline as v2 takes them: a
@@ -51,7 +52,7 @@ class AddressedDataset(Dataset[Any]):
         True
     """
 
-    def __init__(self, dataset: Indexed, pipeline: Callable[..., Any], *, seed: int = 0, draw: int = 0) -> None:
+    def __init__(self, dataset: Indexed, pipeline: Callable[..., Any], seed: int = 0, *, draw: int = 0) -> None:
         if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
             raise TypeError(
                 f"dataset must be map-style (with __getitem__ and __len__), got {type(dataset).__name__}; an iterable "

@@ -27,7 +27,7 @@ class JointColor(JointTransform):
     """Color jitter of two views, the log ratios of their brightness and of their contrast drawn first.
 
     ``log(b2 / b1)`` of the brightness factors follows JC(beta), uniform at ``beta=0``, and so does, independently,
-    that of the contrast factors (Zhang et al. 2025, https://arxiv.org/abs/2412.16522, sec. 3.3). Saturation is
+    that of the contrast factors (Zhang et al. 2025, https://arxiv.org/abs/2412.16522, sec. 3.4). Saturation is
     independent in the two views unless ``joint`` names it; hue, a shift without a ratio, always is. The order of the
     four operations is drawn for each view, and each view decides by itself whether it is jittered, both as in
     ``v2.ColorJitter`` under ``v2.RandomApply``.
@@ -83,8 +83,9 @@ class JointColor(JointTransform):
             "saturation": _factors("saturation", saturation),
             "hue": _shifts(hue),
         }
-        beta_ = 0.0 if beta is None else number("beta", beta)
-        laws = {name: JointPair(beta_, *_positive(name, ranges[name])) for name in joint}
+        beta_ = 0.0 if beta is None else number("beta", beta, remedy="beta=0 is the paper's method")
+        given = {"brightness": brightness, "contrast": contrast, "saturation": saturation}
+        laws = {name: JointPair(beta_, *_positive(name, given[name], ranges[name])) for name in joint}
         super().__init__({**laws, **(law or {})}, p=p)
         self.ranges = ranges
 
@@ -145,11 +146,11 @@ def _factors(name: str, value: Any) -> tuple[float, float]:
     return max(1.0 - strength, 0.0), 1.0 + strength
 
 
-def _positive(name: str, range_: tuple[float, float]) -> tuple[float, float]:
+def _positive(name: str, given: Any, range_: tuple[float, float]) -> tuple[float, float]:
     if range_[0] <= 0.0:
         raise ValueError(
-            f"{name} must leave its lower factor above 0, since a log ratio is drawn, got factors {range_}; "
-            f"use a strength below 1, or take {name!r} out of joint"
+            f"{name} must leave its lower factor above 0, since a log ratio is drawn, got {given!r}, "
+            f"that is factors {range_}; use a strength below 1, or take {name!r} out of joint"
         )
     return range_
 

@@ -36,9 +36,9 @@ class JointCrop(JointTransform):
 
     The drawn areas are the realised ones up to rounding: the area comes first, then the aspect ratio, log-uniform
     among those of ``ratio`` with which a crop of this area fits, or the nearest that does where none fits (full
-    height or full
-    width: at ``beta=0``, 30 % of the views of a 16:9 image). So the aspect ratio depends on the area. There is no
-    retry and no fallback to the whole image. The position is uniform.
+    height or full width: at ``beta=0``, 30 % of the views of a 16:9 image). So the aspect ratio depends on the area.
+    There is no retry and no fallback to the whole image. The position is uniform. The law of the areas is
+    ``laws["area"]``.
 
     Shape: an image ``[..., C, H, W]`` gives two views ``[..., C, *size]``; dtype, device and type are kept. Masks,
     boxes and key points of the sample are cropped with their view.
@@ -56,7 +56,7 @@ class JointCrop(JointTransform):
         geometry: ``"exact"``, or ``"reference"`` for the authors' released procedure with beta 0: log ratio within
             ``log(high / low - 0.1)``, up to ten aspect ratios, then the whole image.
         alpha: instead of uniform positions, offsets as a fraction of the free pixels from Beta(alpha, alpha), for
-            each axis of each view: below 1 the crops keep away from the centre (Peng et al. 2022, centre-suppressed
+            each axis of each view: below 1 the crops keep away from the center (Peng et al. 2022, center-suppressed
             sampling).
 
     Raises:
@@ -182,7 +182,7 @@ class JointCrop(JointTransform):
 
 
 class CropBox(tv_tensors.TVTensor):
-    """A box that travels with a sample and says where its crops are centred: ``(left, top, right, bottom)``.
+    """A box that travels with a sample and says where its crops are centered: ``(left, top, right, bottom)``.
 
     Fractions of the image's sides, shape ``[4]``. It passes through transforms as it is, once for all views.
 
@@ -205,9 +205,9 @@ class CropBox(tv_tensors.TVTensor):
 
 
 class ContrastiveCrop(JointCrop):
-    """Two crops centred inside a box that travels with the sample, away from the box's centre.
+    """Two crops centered inside a box that travels with the sample, away from the box's center.
 
-    The centre of a crop is drawn per axis and view from Beta(alpha, alpha) over the box, then moved so that the crop
+    The center of a crop is drawn per axis and view from Beta(alpha, alpha) over the box, then moved so that the crop
     lies in the image (Peng et al. 2022, https://arxiv.org/abs/2202.03278, Algorithm 1). The box comes from the
     network's heat map (`crop_box_from_heatmap`) as a `CropBox` in the sample; without one it is the whole image, as
     in the paper's warm-up.

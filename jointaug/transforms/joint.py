@@ -232,7 +232,7 @@ def pair_law(
         ValueError: if ``law`` comes with ``beta`` or with a range.
     """
     if law is None:
-        return JointPair(0.0 if beta is None else number("beta", beta, rule="a finite number"), *range_)
+        return JointPair(0.0 if beta is None else number("beta", beta, remedy="beta=0 is the paper's method"), *range_)
     if beta is not None or given:
         other, value = ("beta", beta) if beta is not None else (name, range_)
         raise ValueError(f"law says what {other} says, give one of them, got law={law!r} and {other}={value!r}")

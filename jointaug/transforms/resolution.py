@@ -21,12 +21,11 @@ class MultiResolution(JointTransform):
     """One random crop, rendered at several sizes: views that differ in resolution alone.
 
     The area is uniform in ``scale``, the aspect ratio log-uniform among those of ``ratio`` that fit, the position
-    uniform, as in `JointCrop`. Follow it by `Shared` for colour steps that are alike at every resolution; two
+    uniform, as in `JointCrop`. Follow it by `Shared` for color steps that are alike at every resolution; two
     independent crops at every size are ``MultiView(MultiResolution(sizes), MultiResolution(sizes))`` (CLIM; Li et al.
     2020, https://arxiv.org/abs/2011.02697, sec. 3.3).
 
-    Shape: an image ``[..., C, H, W]`` gives one view ``[..., C, *size]`` for each size; dtype, device and type are
-        kept.
+    Shape: an image ``[..., C, H, W]`` gives one view ``[..., C, *size]`` for each size; dtype, device and type stay.
 
     Args:
         sizes: of the views in pixels, each one number for a square or ``(height, width)``.

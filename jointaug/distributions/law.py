@@ -30,8 +30,8 @@ class Law(Distribution):
     default dtype there, but it is their own value that is used, not its rounding. Laws of one type with the same
     parameters are equal.
 
-    A law of one's own gives ``uniforms`` and ``_draw``, for densities ``_log_density`` and ``support``, and
-    ``_draw_floats`` if it shall be fast on floats.
+    A law of one's own hands its parameters to ``__init__``, ``low`` and ``high`` last, and gives ``uniforms`` and
+    ``_draw``; for densities also ``_log_density`` and ``support``, and ``_draw_floats`` if it shall be fast on floats.
     """
 
     has_rsample = True
@@ -77,7 +77,7 @@ class Law(Distribution):
         """Raise unless the parameters, ``given`` by the user, make a law."""
         for name in self._names:
             if not bool(getattr(self, name).isfinite().all()):
-                raise ValueError(f"{name} must be finite in every element, got {given}; {_REMEDIES[name]}")
+                raise ValueError(f"{name} must be finite in every element, got {given}; {_REMEDIES.get(name, _ANY)}")
         low, high = self._exact()[-2:]
         if not bool(((low > 0) & (low <= high)).all()):
             raise ValueError(f"low and high must satisfy 0 < low <= high, got {given}; {_REMEDIES['low']}")
@@ -197,6 +197,7 @@ def between(low: Tensor, high: Tensor) -> Constraint:
     return constraints.interval(low, high)  # type: ignore[no-untyped-call]
 
 
+_ANY = "give one number for all draws, or a tensor with one for each"
 _RANGE = "give the range of one view's parameter, such as low=0.2, high=1.0"
 _REMEDIES = {
     "beta": "0 makes all log ratios equally likely, positive values favor like views, negative ones unlike views",
@@ -209,9 +210,9 @@ _REMEDIES = {
 def _parameter(name: str, value: Any) -> float | Tensor:
     rule = "a finite number or a tensor of them"
     if not isinstance(value, Tensor):
-        return number(name, value, rule=rule, remedy=_REMEDIES[name])
+        return number(name, value, rule=rule, remedy=_REMEDIES.get(name, _ANY))
     if value.is_complex() or value.dtype == torch.bool:
-        raise TypeError(f"{name} must be {rule}, got a tensor of {value.dtype}; {_REMEDIES[name]}")
+        raise TypeError(f"{name} must be {rule}, got a tensor of {value.dtype}; {_REMEDIES.get(name, _ANY)}")
     return value
 
 

@@ -210,8 +210,8 @@ class JointPair(_RatioFirst):
     def _part(self, least: Tensor, tilt: float) -> Tensor:
         r"""E[exp(-tilt v) / expm1(s x)] / (2 low), over the x in [least, 1].
 
-        The integrand goes like 1 / x: ln x is the variable, and its nodes are squared to crowd near the greatest x, where
-        the rest of the integrand has its features. The range ends where the half-normal density is spent.
+        The integrand goes like 1 / x: ln x is the variable, and its nodes are squared to crowd near the greatest x,
+        where the rest of the integrand has its features. The range ends where the half-normal density is spent.
         """
         beta, low, high = (parameter.unsqueeze(-1) for parameter in self._exact(least.device))
         k, length, least = half_normal.rate(beta), span(low, high), least.unsqueeze(-1)

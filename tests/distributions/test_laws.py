@@ -447,3 +447,12 @@ def test_validation_can_be_switched_off_as_in_torch():
     assert not law.expand((2,))._validate_args
     assert not law.log_ratio._validate_args
     assert JointPair(0.0, 0.2, 1.0).log_ratio.expand((2,))._validate_args
+
+
+def test_a_uniform_of_zero_is_kept_from_the_draws(monkeypatch):
+    """torch.rand may give 0, where the quantile of a large beta has no derivative."""
+    monkeypatch.setattr(torch, "rand", lambda shape, **kwargs: torch.zeros(shape, **kwargs))
+    parameters = [p.requires_grad_() for p in doubles(50.0, 0.2, 1.0)]
+    draw = JointPair(*parameters).rsample()
+    assert draw.isfinite().all()
+    assert all(slope.isfinite() for slope in torch.autograd.grad(draw.sum(), parameters))

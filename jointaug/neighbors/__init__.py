@@ -1,0 +1,45 @@
+"""Neighbors of features: k-means, k-NN, positives among other images, negatives from a bank.
+
+All functions take feature matrices ``[n, d]`` on any device, compute in float32 in blocks that bound their memory, and
+draw by address (seed, epoch, row), so that no chunk size and no device changes a draw.
+"""
+
+from ._bank import MemoryBank, repair_small, same_label_positives
+from ._dataset import NeighborDataset
+from ._kmeans import KMeans, assign, cluster_means, kmeans
+from ._knn import Neighbors, knn
+from ._mix import NeighborCutMix
+from ._negatives import STRATEGIES, sample_negatives
+from ._plotting import plot_cluster_sizes, plot_neighbors
+from ._positives import (
+    center_positives,
+    center_rule,
+    cluster_positives,
+    draw_positives,
+    knn_positives,
+    random_positives,
+)
+
+__all__ = [
+    "STRATEGIES",
+    "KMeans",
+    "MemoryBank",
+    "NeighborCutMix",
+    "NeighborDataset",
+    "Neighbors",
+    "assign",
+    "center_positives",
+    "center_rule",
+    "cluster_means",
+    "cluster_positives",
+    "draw_positives",
+    "kmeans",
+    "knn",
+    "knn_positives",
+    "plot_cluster_sizes",
+    "plot_neighbors",
+    "random_positives",
+    "repair_small",
+    "same_label_positives",
+    "sample_negatives",
+]

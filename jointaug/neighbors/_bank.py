@@ -1,0 +1,427 @@
+"""The memory bank with pseudo-labels that follow it: InterCLR's state."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch import distributed as dist
+from torch.nn import functional as F
+
+from jointaug._validate import integer, number
+from jointaug.neighbors._chance import order_keys, order_words, uniforms
+from jointaug.neighbors._checks import choice, feature_matrix, row_labels, row_numbers
+from jointaug.neighbors._kmeans import _means, assign, kmeans
+from jointaug.neighbors._negatives import negatives_of_unit_rows
+
+_ROWS = 2**14  # rows whose start is drawn at a time
+
+
+class MemoryBank(nn.Module):
+    """A unit feature and a pseudo-label for every image, both updated in the training loop.
+
+    One step (Xie et al. 2022, https://arxiv.org/abs/2008.11702, and its released code): draw `positives` and
+    `negatives` **with the labels so far**, take the loss, then `update`:
+
+    1. rows of the batch: ``v <- normalize((1 - omega) v + omega v_new)`` (eq. 2);
+    2. their labels: the nearest center (eq. 3);
+    3. every ``interval`` updates all centers: the mean of the rows with their label, not normalized again;
+    4. clusters with fewer than ``min_cluster`` rows: see `repair_small`.
+
+    Before the first step `fill` the bank with embeddings of all images (it starts as normalized Gaussians) and call
+    `cluster`. With ``online=False``, the offline rival, `update` does its first part only, and labels change when
+    `cluster` is called, every epoch say.
+
+    With several processes (``torch.distributed`` initialized) the bank is **replicated**: `update` gathers the batches
+    of all processes, in the order of their ranks, and every process makes the same update; `cluster` takes the first
+    process's result. Every process must make the same calls. Do not wrap the bank in DistributedDataParallel.
+
+    Everything is a buffer: ``state_dict`` holds features, labels, centers and the count of updates, and the module
+    moves with ``.to(device)``. For 1.28 M rows of width 128 that is 670 MB.
+
+    Args:
+        size: number of images N.
+        width: of a feature, D.
+        clusters: number of centers, at most ``size``; the paper has 10,000 on ImageNet.
+        omega: weight of the new feature in (0, 1]: 1 replaces (with a momentum encoder), the paper's NPID takes 0.5.
+        online: whether `update` changes labels and centers.
+        metric: of eq. 3: ``"euclidean"`` as printed, ``"dot"`` as in the released code (it favors tight clusters).
+        interval: updates between two updates of the centers; 10 in the released code, 1 in the paper.
+        min_cluster: least size of a cluster that is left as it is; 0 or 1 repairs empty ones at most. At most
+            ``size / clusters``, or no labels could satisfy it.
+        seed: of all draws, in [0, 2**64).
+
+    Raises:
+        TypeError: for numbers of the wrong kind.
+        ValueError: out of these ranges, or for an unknown metric.
+
+    >>> bank = MemoryBank(size=100, width=8, clusters=4, min_cluster=5)
+    >>> bank.fill(torch.randn(100, 8, generator=torch.Generator().manual_seed(0)))
+    >>> bank.cluster()
+    >>> index = torch.tensor([3, 14, 15])
+    >>> features = bank.features[index]
+    >>> negatives = bank.negatives(features, index, count=5)  # rows of the bank
+    >>> bool((bank.labels[negatives] == bank.labels[index][:, None]).any())
+    False
+    >>> bank.update(features, index)
+    """
+
+    features: Tensor
+    labels: Tensor
+    centers: Tensor
+    updates: Tensor
+    clustered: Tensor
+
+    def __init__(
+        self,
+        size: int,
+        width: int,
+        clusters: int,
+        *,
+        omega: float = 1.0,
+        online: bool = True,
+        metric: Literal["euclidean", "dot"] = "euclidean",
+        interval: int = 10,
+        min_cluster: int = 20,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        size = integer("size", size, low=1, rule="an integer >= 1")
+        width = integer("width", width, low=1, rule="an integer >= 1")
+        clusters = integer("clusters", clusters, low=1, rule="an integer >= 1")
+        if clusters > size:
+            raise ValueError(f"clusters must be at most the size of the bank, {size}, got {clusters}; ask for fewer")
+        self.omega = number("omega", omega, rule="a number in (0, 1]")
+        if not 0 < self.omega <= 1:
+            raise ValueError(f"omega must be a number in (0, 1], got {omega}; 1 replaces a row by its new feature")
+        self.interval = integer("interval", interval, low=1, rule="an integer >= 1")
+        self.min_cluster = integer("min_cluster", min_cluster, low=0, rule="an integer >= 0")
+        if self.min_cluster * clusters > size:
+            raise ValueError(
+                f"min_cluster must be at most size / clusters, {size} / {clusters}, got {min_cluster}; take fewer "
+                "clusters or a smaller min_cluster"
+            )
+        choice("metric", metric, ("euclidean", "dot"))
+        self.metric: Literal["euclidean", "dot"] = metric
+        self.online = online
+        self.seed = seed
+        start = torch.empty(size, width)
+        for first in range(0, size, _ROWS):
+            rows = torch.arange(first, min(first + _ROWS, size))
+            start[rows] = torch.special.ndtri(torch.stack(uniforms("bank start", width, rows, seed=seed), 1)).float()
+        self.register_buffer("features", F.normalize(start, dim=1))
+        self.register_buffer("labels", torch.zeros(size, dtype=torch.int64))
+        self.register_buffer("centers", torch.zeros(clusters, width))
+        self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("clustered", torch.zeros((), dtype=torch.bool))
+
+    def extra_repr(self) -> str:
+        """The settings, for ``print``."""
+        return (
+            f"size={len(self.features)}, width={self.features.shape[1]}, clusters={len(self.centers)}, "
+            f"omega={self.omega}, online={self.online}, metric={self.metric!r}, interval={self.interval}, "
+            f"min_cluster={self.min_cluster}, seed={self.seed}"
+        )
+
+    @torch.no_grad()
+    def fill(self, features: Tensor) -> None:
+        """Replace all rows by the directions of ``features [N, D]``; labels stay as they are until `cluster`.
+
+        Raises:
+            TypeError: if they are no floating-point tensor.
+            ValueError: if they are of another shape or device, not finite, or a row is zero.
+        """
+        x = feature_matrix("features", features, width=self.features.shape[1], device=self.features.device)
+        if len(x) != len(self.features):
+            raise ValueError(
+                f"features must have one row for each of the bank's {len(self.features)}, got {len(x)}; embed the "
+                "whole data set, in the order of its indices"
+            )
+        self.features.copy_(_unit_rows("features", x))
+
+    @torch.no_grad()
+    def cluster(self, *, rounds: int = 20, epoch: int = 0, chunk: int | None = None) -> None:
+        """Label all rows anew by Euclidean k-means: before the first step, and every epoch for offline labels.
+
+        Args:
+            rounds: see `kmeans`.
+            epoch: for another start, in [0, 2**32).
+            chunk: see `kmeans`.
+        """
+        labels, centers, _ = kmeans(
+            self.features, len(self.centers), rounds=rounds, seed=self.seed, epoch=epoch, chunk=chunk
+        )
+        if _processes() > 1:
+            dist.broadcast(labels, 0)
+            dist.broadcast(centers, 0)
+        self.labels.copy_(labels)
+        self.centers.copy_(centers)
+        self.clustered.fill_(True)
+        self._repair()
+
+    @torch.no_grad()
+    def update(self, features: Tensor, index: Tensor) -> None:
+        """Write a batch into the bank, and let labels and centers follow: see the class.
+
+        Args:
+            features: ``[B, D]``, of any length other than 0; with several processes each gives its own, B may differ.
+            index: int64 ``[B]``, their rows. Where a row comes twice, the last one counts, with a warning.
+
+        Raises:
+            TypeError: for tensors of the wrong kind.
+            ValueError: for another width, device or length, features that are not finite (the row is named) or zero.
+            IndexError: for an index outside the bank.
+        """
+        x = feature_matrix("features", features, width=self.features.shape[1], device=self.features.device)
+        index = row_numbers("index", index, len(self.features), device=self.features.device)
+        if len(index) != len(x):
+            raise ValueError(
+                f"index must have one entry for each of the {len(x)} features, got {len(index)}; pass as many"
+            )
+        x, index = _of_all_processes(_unit_rows("features", x), index)
+        rows, which = index.unique(return_inverse=True)  # type: ignore[no-untyped-call]
+        if len(rows) < len(index):
+            warnings.warn(
+                f"index holds {len(index) - len(rows)} of {len(index)} rows twice; the last feature of each counts",
+                stacklevel=2,
+            )
+            last = torch.zeros_like(rows).scatter_reduce(
+                0, which, torch.arange(len(index), device=index.device), "amax", include_self=False
+            )
+            x = x[last]
+        else:
+            x = torch.empty_like(x).index_copy_(0, which, x)
+        mixed = (1 - self.omega) * self.features[rows] + self.omega * x
+        norms = torch.linalg.vector_norm(mixed, dim=1, keepdim=True)
+        self.features[rows] = torch.where(norms > 0, mixed / norms.clamp(min=1e-30), x)  # opposite rows cancel
+        self.updates += 1
+        if not self.online or not bool(self.clustered):
+            return
+        self.labels[rows] = assign(self.features[rows], self.centers, metric=self.metric)
+        if int(self.updates) % self.interval == 0:
+            self.centers.copy_(_means(self.features, self.labels, self.centers))
+        self._repair()
+
+    def _repair(self) -> None:
+        labels, centers = _repair(
+            self.features, self.labels, self.centers, self.min_cluster, self.metric, self.seed, int(self.updates)
+        )
+        self.labels.copy_(labels)
+        self.centers.copy_(centers)
+
+    @torch.no_grad()
+    def positives(self, index: Tensor, *, epoch: int = 0) -> Tensor:
+        """A row of the same label for each, uniform among the others; the row itself if it is alone.
+
+        Args:
+            index: int64 ``[B]``.
+            epoch: of the draw, in [0, 2**32); within an epoch a row's draw changes only with its cluster.
+
+        Returns:
+            int64 ``[B]``.
+
+        Raises:
+            TypeError: if ``index`` is no int64 tensor.
+            IndexError: for an index outside the bank.
+            RuntimeError: before `cluster`.
+        """
+        self._need_labels()
+        index = row_numbers("index", index, len(self.features), device=self.features.device)
+        return same_label_positives(self.labels, index, seed=self.seed, epoch=epoch)
+
+    @torch.no_grad()
+    def negatives(
+        self,
+        features: Tensor,
+        index: Tensor,
+        count: int,
+        *,
+        strategy: Literal["semi-hard", "random", "semi-easy", "hard"] = "semi-hard",
+        pool: float = 0.1,
+        epoch: int = 0,
+        chunk: int | None = None,
+    ) -> Tensor:
+        """Rows of other labels for each feature: `sample_negatives` on this bank, without checking the bank again.
+
+        Raises:
+            RuntimeError: before `cluster`.
+            TypeError: as `sample_negatives`.
+            ValueError: as `sample_negatives`.
+            IndexError: as `sample_negatives`.
+        """
+        self._need_labels()
+        return negatives_of_unit_rows(
+            features,
+            index,
+            self.features,
+            self.labels,
+            count,
+            strategy=strategy,
+            pool=pool,
+            seed=self.seed,
+            epoch=epoch,
+            chunk=chunk,
+        )
+
+    def _need_labels(self) -> None:
+        if not bool(self.clustered):
+            raise RuntimeError(
+                "the bank must have labels before pairs are drawn; call fill(features) and cluster() first"
+            )
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any) -> None:
+        for name, buffer in self.named_buffers():
+            saved = state_dict.get(prefix + name)
+            if isinstance(saved, Tensor) and saved.shape != buffer.shape:
+                raise ValueError(
+                    f"state_dict must be of a bank of this size, but its {prefix + name} has shape "
+                    f"{tuple(saved.shape)}, not {tuple(buffer.shape)}; build the bank with the saved size, width and "
+                    "number of clusters"
+                )
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+@torch.no_grad()
+def repair_small(
+    features: Tensor,
+    labels: Tensor,
+    centers: Tensor,
+    min_cluster: int,
+    *,
+    metric: Literal["euclidean", "dot"] = "euclidean",
+    seed: int = 0,
+    epoch: int = 0,
+) -> tuple[Tensor, Tensor]:
+    """Empty the clusters that are too small, and give each half of the largest one.
+
+    Rows of a cluster with fewer than ``min_cluster`` rows go to the nearest center of the clusters that are large
+    enough. Then each emptied cluster in turn takes one half of the cluster that is the largest now: 2-means, 20 rounds,
+    or random halves where all its rows are the same. The two halves get their means for centers. So in InterCLR's
+    released code; no cluster is empty afterwards.
+
+    Args:
+        features: ``[n, d]``.
+        labels: int64 ``[n]``.
+        centers: ``[m, d]``, with ``m * min_cluster <= n``.
+        min_cluster: 0 leaves everything as it is, 1 mends empty clusters only.
+        metric: see `assign`.
+        seed: of the 2-means, in [0, 2**64).
+        epoch: for other draws, in [0, 2**32).
+
+    Returns:
+        labels and centers, new where they changed.
+
+    Raises:
+        TypeError: for tensors or numbers of the wrong kind.
+        ValueError: for shapes that do not fit, or a ``min_cluster`` that is too large.
+    """
+    x = feature_matrix("features", features)
+    c = feature_matrix("centers", centers, width=x.shape[1], device=x.device)
+    y = row_labels("labels", labels, len(x), device=x.device, clusters=len(c))
+    min_cluster = integer("min_cluster", min_cluster, low=0, rule="an integer >= 0")
+    if min_cluster * len(c) > len(x):
+        raise ValueError(
+            f"min_cluster must be at most the number of points over that of centers, {len(x)} / {len(c)}, got "
+            f"{min_cluster}; take fewer clusters or a smaller min_cluster"
+        )
+    choice("metric", metric, ("euclidean", "dot"))
+    return _repair(x, y, c, min_cluster, metric, seed, epoch)
+
+
+def _repair(
+    x: Tensor,
+    labels: Tensor,
+    centers: Tensor,
+    min_cluster: int,
+    metric: Literal["euclidean", "dot"],
+    seed: int,
+    epoch: int,
+) -> tuple[Tensor, Tensor]:
+    counts = labels.bincount(minlength=len(centers))
+    too_small = counts < min_cluster
+    if not bool(too_small.any()):
+        return labels, centers
+    labels, centers = labels.clone(), centers.clone()
+    members = too_small[labels].nonzero()[:, 0]
+    if len(members):
+        large = (~too_small).nonzero()[:, 0]
+        labels[members] = large[assign(x[members], centers[large], metric=metric)]
+    for empty in too_small.nonzero()[:, 0].tolist():
+        largest = int(labels.bincount(minlength=len(centers)).argmax())
+        members = (labels == largest).nonzero()[:, 0]
+        halves = kmeans(x[members], 2, rounds=20, seed=seed, epoch=epoch)
+        second = halves.labels == 1
+        if torch.equal(halves.centers[0], halves.centers[1]):
+            words = order_words("random halves", torch.tensor([empty]), seed=seed, epoch=epoch)[0]
+            lots = order_keys(words.to(x.device), members)
+            second = lots >= lots.median()
+        labels[members[second]] = empty
+        centers[largest], centers[empty] = x[members[~second]].mean(0), x[members[second]].mean(0)
+    return labels, centers
+
+
+@torch.no_grad()
+def same_label_positives(labels: Tensor, index: Tensor, *, seed: int = 0, epoch: int = 0) -> Tensor:
+    """For each row another of its label, uniform among them; the row itself if it is alone.
+
+    Args:
+        labels: int64 ``[n]``.
+        index: int64 ``[B]``, rows.
+        seed: of the experiment, in [0, 2**64).
+        epoch: in [0, 2**32).
+
+    Returns:
+        int64 ``[B]``.
+
+    Raises:
+        TypeError: for anything but int64 tensors.
+        IndexError: for an index outside the labels.
+    """
+    y = row_labels("labels", labels, len(labels))
+    index = row_numbers("index", index, len(y), device=y.device, what="labels")
+    (u,) = uniforms("same label", 1, index, seed=seed, epoch=epoch)
+    mine = y[index]
+    wanted = torch.zeros(int(y.max()) + 1, dtype=torch.bool, device=y.device)
+    wanted[mine] = True
+    rows = wanted[y].nonzero()[:, 0]
+    found, order = y[rows].sort(stable=True)  # by label, then by row
+    rows = rows[order]
+    start, stop = torch.searchsorted(found, mine), torch.searchsorted(found, mine, right=True)
+    own = torch.searchsorted(found * len(y) + rows, mine * len(y) + index)
+    others = stop - start - 1
+    place = start + (u * others.clamp(min=1)).long()
+    place += (place >= own) & (others > 0)  # skip the row itself
+    return rows[place]
+
+
+def _unit_rows(name: str, x: Tensor) -> Tensor:
+    norms: Tensor = torch.linalg.vector_norm(x, dim=1, keepdim=True)
+    if bool((norms == 0).any()):
+        row = int((norms[:, 0] == 0).int().argmax())
+        raise ValueError(f"{name} must have a direction, but row {row} is zero; the bank holds unit rows")
+    return x / norms
+
+
+def _processes() -> int:
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def _of_all_processes(x: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+    """The batches of all processes, in the order of their ranks; their lengths may differ."""
+    world = _processes()
+    if world == 1:
+        return x, index
+    lengths = [torch.zeros(1, dtype=torch.int64, device=x.device) for _ in range(world)]
+    dist.all_gather(lengths, torch.tensor([len(x)], device=x.device))
+    longest = int(torch.cat(lengths).max())
+    gathered = []
+    for batch in (x, index):
+        padded = batch.new_zeros(longest, *batch.shape[1:])
+        padded[: len(batch)] = batch
+        parts = [torch.empty_like(padded) for _ in range(world)]
+        dist.all_gather(parts, padded)
+        gathered.append(torch.cat([part[: int(n)] for part, n in zip(parts, lengths, strict=True)]))
+    return gathered[0], gathered[1]

@@ -70,6 +70,7 @@ Floats: TypeAlias = NDArray[np.float64]
 FAILURE_RATE: Final = 1e-6
 _WEAKEST_BOUND: Final = 0.5  # beyond it a sampler that always gives the median would pass
 _CDF_TOLERANCE: Final = 1e-5  # a cdf computed in float32 may leave [0, 1], or fall, by as much
+_SINGLE_PRECISION: Final = 1e-6
 _LEVELS: Final = 16
 
 
@@ -124,14 +125,14 @@ def assert_follows(
     __tracebackhide__ = True
     rate = _failure_rate(failure_rate)
     slack, rounding = (number(n, v, rule="at least 0", low=0.0) for n, v in (("slack", slack), ("rounding", rounding)))
+    device = samples.device if isinstance(samples, Tensor) else None
     if isinstance(law, PairLaw) and not law.batch_shape:
         if rounding:
             raise ValueError(
                 f"rounding must be 0 for a law of pairs, got {rounding:g}; test the log ratio by law.log_ratio with it"
             )
-        _pairs_follow(_pairs("samples", samples), law, rate / 3, slack)
+        _pairs_follow(_pairs("samples", samples), law, device, rate / 3, slack)
         return
-    device = samples.device if isinstance(samples, Tensor) else None
     _follow("samples", _column("samples", samples), _cdf_of(law, device), law, rate, slack, rounding)
 
 
@@ -338,11 +339,17 @@ def _pairs(name: str, values: Any) -> NDArray[np.float64]:
     return _column(name, flat).astype(np.float64).reshape(shape)
 
 
-def _pairs_follow(pairs: NDArray[np.float64], law: PairLaw, rate: float, slack: float) -> None:
+def _pairs_follow(
+    pairs: NDArray[np.float64], law: PairLaw, device: torch.device | None, rate: float, slack: float
+) -> None:
     """A pair law by the laws that it is made of, each at the failure rate ``rate``."""
     __tracebackhide__ = True
     t1, t2 = pairs.T
-    constant = bool(law.low == law.high)
+    if bool(law.low == law.high):  # nothing is left to chance
+        off = np.abs(pairs / float(law.low) - 1.0).max()
+        if off > _SINGLE_PRECISION:
+            raise AssertionError(f"the pairs do not follow {law}, which is a constant: one is off by {off:.3g} of it")
+        return
 
     def uniform(points: Floats) -> Floats:
         return points.clip(0.0, 1.0)
@@ -359,7 +366,7 @@ def _pairs_follow(pairs: NDArray[np.float64], law: PairLaw, rate: float, slack: 
             ) from None
 
         def marginal(points: Floats) -> Floats:
-            return law.marginal_cdf(torch.from_numpy(points)).double().numpy()
+            return law.marginal_cdf(torch.from_numpy(points).to(device)).double().cpu().numpy()
 
         _follow("the first of the pairs", t1, marginal, law, rate, slack)
         _follow("the second of the pairs", t2, marginal, law, rate, slack)
@@ -368,14 +375,12 @@ def _pairs_follow(pairs: NDArray[np.float64], law: PairLaw, rate: float, slack: 
         if not ((t1 > 0).all() and (t2 > 0).all()):
             raise ValueError(f"samples must be positive for a law of ratios, got {pairs.min():g}; look in the sampler")
         log_ratio = np.log(t2 / t1)
-        _follow("ln(t2 / t1) of the pairs", log_ratio, _cdf_of(ratios, None), ratios, rate, slack)
-        if constant:  # nothing is left to chance, given the ratio
-            return
-        first = _cdf_of(ratios, None)(log_ratio)
+        cdf = _cdf_of(ratios, device)
+        _follow("ln(t2 / t1) of the pairs", log_ratio, cdf, ratios, rate, slack)
+        first = cdf(log_ratio)
         second = _first_given_ratio(law, first, t1)
         _follow("t1 of the pairs, given their ratio,", second, uniform, law, rate, slack)
-    if not constant:
-        assert_independent(first, second, rate)
+    assert_independent(first, second, rate)
 
 
 def _first_given_ratio(law: PairLaw, ratio: Floats, t1: Floats) -> Floats:

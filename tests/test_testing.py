@@ -335,10 +335,12 @@ def test_every_pair_law_follows_itself_and_not_its_rivals(beta, kind):
 
 
 def test_a_pair_law_of_one_point_follows_itself():
-    for law in (JointPair(1.0, 0.5, 0.5), IndependentPair(0.5, 0.5), JointPair(1.0, 0.5, 0.5).decoupled()):
+    for law in (JointPair(1.0, 0.2, 0.2), IndependentPair(0.2, 0.2), JointPair(1.0, 0.2, 0.2).decoupled()):
         drawn = torch.stack(pairs(law, 1000), -1)
         assert_follows(drawn, law)
+        assert_follows(drawn.float(), law)
         fails(assert_follows, drawn * torch.tensor([1.0, 0.9]), law)
+        fails(assert_follows, drawn * 0.99, law)
 
 
 # Steps, allowances, kinds of input ------------------------------------------------------------------------------------

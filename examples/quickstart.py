@@ -22,7 +22,6 @@ import csv
 import math
 import os
 import platform
-import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -57,9 +56,9 @@ from jointaug.plotting import plot_log_ratio_histogram, plot_pairs
 # The recipe. ----------------------------------------------------------------------------------------------------------
 SCALE = (0.2, 1.0)  # area of a crop as a fraction of the image's: MoCo's and JointCrop's range
 VIEW = 64  # side of a view, in pixels
-TEMPERATURE = 0.2
-LEARNING_RATE, WEIGHT_DECAY, WARM_UP = 2e-3, 1e-4, 10  # AdamW; warm-up in steps, then a cosine to zero
-WIDTH = 24  # channels of the encoder's first block; its features are 8 times as many
+TEMPERATURE = 0.5  # of the loss
+LEARNING_RATE, WEIGHT_DECAY, WARM_UP = 4e-3, 1e-4, 10  # AdamW; warm-up in steps, then a cosine to zero
+WIDTH = 16  # channels of the encoder's first block; its features are 8 times as many
 NEIGHBORS, VOTE_TEMPERATURE = 20, 0.1  # weighted cosine k-NN
 HELD_OUT = 4  # one image in four
 BETAS = (2.0, 0.0, -2.0)
@@ -337,7 +336,7 @@ def block(channels_in: int, channels_out: int) -> nn.Sequential:
 
 
 def encoder() -> nn.Sequential:
-    """Four blocks and the mean over positions: ``[N, 3, 64, 64]`` to ``[N, 192]``."""
+    """Four blocks and the mean over positions: ``[N, 3, 64, 64]`` to ``[N, 128]``."""
     channels = [3, WIDTH, 2 * WIDTH, 4 * WIDTH, 8 * WIDTH]
     blocks = [block(a, b) for a, b in pairwise(channels)]
     return nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten()).to(memory_format=torch.channels_last)
@@ -422,13 +421,7 @@ def loader_of(
         drop_last=sampler is not None,
         num_workers=workers,
         persistent_workers=workers > 0,
-        worker_init_fn=leave_interrupts_to_the_parent,
     )
-
-
-def leave_interrupts_to_the_parent(worker: int) -> None:  # noqa: ARG001
-    """Ctrl-C reaches every process of a terminal; only the parent shall answer."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class Evaluation:
@@ -581,7 +574,7 @@ def plan_from(arguments: Sequence[str] | None) -> tuple[Plan, argparse.ArgumentP
         "--images", type=int, default=3600, help="how many images at most, in all; a quarter of them is held out"
     )
     parser.add_argument("--pairs", type=int, default=8000, help="pairs in each histogram, at least")
-    parser.add_argument("--steps", type=int, default=160, help="optimiser steps of each pre-training")
+    parser.add_argument("--steps", type=int, default=200, help="optimiser steps of each pre-training")
     parser.add_argument("--batch", type=int, default=128, help="images in a step (at most the training set)")
     parser.add_argument("--seeds", type=int, default=3, help=f"runs of each policy; under {PILOT} it is called a pilot")
     parser.add_argument("--workers", type=int, default=max(min(cores // 2, 8), 1), help="DataLoader workers")

@@ -24,6 +24,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -515,8 +516,13 @@ def _render_all(indices: range, seed: int, size: int, processes: int) -> list[Pi
     one = partial(render, seed=seed, size=size)
     if processes == 1 or len(indices) < 200:  # starting processes takes longer than that
         return [one(index) for index in indices]
-    with ProcessPoolExecutor(processes) as pool:
+    with ProcessPoolExecutor(processes, initializer=_leave_interrupts_to_the_parent) as pool:
         return list(pool.map(one, indices, chunksize=64))
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    """Ctrl-C reaches every process of a terminal; only the first shall answer."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def write_folders(root: Path, toys: RenderedToys) -> None:

@@ -62,9 +62,7 @@ WIDTH = 16  # channels of the encoder's first block; its features are 8 times as
 NEIGHBORS, VOTE_TEMPERATURE = 20, 0.1  # weighted cosine k-NN
 HELD_OUT = 4  # one image in four
 BETAS = (2.0, 0.0, -2.0)
-STORED_SIDE = (
-    96  # pixels; larger images of a folder are shrunk once, so that decoding does not hide what cropping costs
-)
+STORED_SIDE = 96  # pixels; larger images of a folder are shrunk once, so that decoding does not hide the crops' cost
 
 PILOT = 6  # seeds; about as many are needed to see a difference of a point
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}

@@ -101,7 +101,11 @@ class JointCrop(JointTransform):
         self.geometry = geometry
         self.alpha = None if alpha is None else positive("alpha", alpha)
         self._log_ratio = (math.log(self.ratio[0]), math.log(self.ratio[1]))
-        self._shrink = _reference_shrink(float(areas.low), float(areas.high)) if geometry == "reference" else 1.0
+        self._shrink = (
+            _reference_shrink(*(float(areas.parameters[end]) for end in ("low", "high")))
+            if geometry == "reference"
+            else 1.0
+        )
 
     @staticmethod
     def _check_geometry(geometry: str, beta: float | None, law: PairLaw | None, alpha: float | None) -> None:

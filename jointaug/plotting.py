@@ -287,8 +287,9 @@ def plot_log_ratio_histogram(
         share / width + band, edges, baseline=np.maximum(share / width - band, 0.0), fill=True, color="black",
         alpha=0.12, linewidth=0, label="95 % of bars, if they follow the law",
     )  # fmt: skip
-    ax.plot(x, density, color="black", linewidth=1.4, label=f"density of {law}")
-    _finish(ax, float(edges[-1]), quantity)
+    ax.plot(x, density, color="black", linewidth=1.4, label=f"{law}")
+    _finish(ax, float(edges[-1]), quantity, loc="upper center")
+    ax.set_ylim(0.0, 1.45 * max(float(density.max()), float(counts.max()) / (n * width)))  # room for the legend
     return ax
 
 

@@ -14,6 +14,7 @@ LOWEST_PYTHON ?= $(shell for python in python3.10 python3.11 python3.12; do \
 	$$python $(NEW_ENOUGH) 2>/dev/null && echo $$python && break; done)
 LOWEST := torch==2.8.0 torchvision==0.23.0 numpy==1.26.0 scipy==1.11.2 pillow==10.0.0 matplotlib==3.8.0
 
+NATIVE := setup.py $(wildcard jointaug/functional/csrc/*)
 DEMO := .venv/.installed-examples
 DEV := .venv/.installed-dev
 DEV_LOWEST := .venv-lowest/.installed-dev
@@ -57,17 +58,19 @@ define environment
 	Debian and Ubuntu keep that in a package of its own, apt install python3-venv" >&2; exit 1; }
 endef
 
-$(DEMO): pyproject.toml constraints.txt
+$(DEMO): pyproject.toml constraints.txt $(NATIVE)
 	$(call environment,$(PYTHON),.venv)
 	.venv/bin/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[examples]'
 	@touch $@
 
-$(DEV): pyproject.toml constraints.txt
+# lightly is an oracle of the losses' tests. Of what it depends on, its losses need only torch and numpy.
+$(DEV): pyproject.toml constraints.txt $(NATIVE)
 	$(call environment,$(PYTHON),.venv)
 	.venv/bin/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	.venv/bin/python -m pip install --disable-pip-version-check -c constraints.txt --no-deps lightly
 	@touch $@
 
-$(DEV_LOWEST): pyproject.toml Makefile
+$(DEV_LOWEST): pyproject.toml Makefile $(NATIVE)
 	$(call environment,$(LOWEST_PYTHON),.venv-lowest)
 	.venv-lowest/bin/python -m pip install --disable-pip-version-check $(LOWEST) -e '.[dev]'
 	@touch $@

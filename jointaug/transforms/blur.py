@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from torchvision.transforms.v2 import functional as F
+
 from .._validate import integer, interval
 from ..distributions import PairLaw
 from ..functional import gaussian_blur
+from ..functional.blur import radius_of
 from .joint import JointTransform, pair_law
-from .pixels import on_pixels
+from .pixels import kernels_take, on_pixels
 
 SIGMA = (0.1, 2.0)
 
@@ -71,7 +74,11 @@ class JointBlur(JointTransform):
 
     def transform_view(self, inpt: Any, params: dict[str, Any]) -> Any:
         """``inpt`` blurred with ``params["sigma"]``."""
-        return on_pixels(inpt, lambda image: gaussian_blur(image, params["sigma"], self.kernel_size))
+        sigma = params["sigma"]
+        if kernels_take(inpt):
+            return on_pixels(inpt, lambda image: gaussian_blur(image, sigma, self.kernel_size))
+        kernel_size = self.kernel_size or 2 * radius_of(sigma) + 1
+        return self._call_kernel(F.gaussian_blur, inpt, [kernel_size] * 2, [sigma] * 2)
 
     def extra_repr(self) -> str:  # noqa: D102
         return f"kernel_size={self.kernel_size}, {super().extra_repr()}"

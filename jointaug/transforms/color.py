@@ -16,7 +16,7 @@ from ..chance import Row
 from ..distributions import JointPair, PairLaw
 from ..functional import color_jitter
 from .joint import JointTransform
-from .pixels import on_pixels
+from .pixels import kernels_take, on_pixels
 
 OPERATIONS: Final = ("brightness", "contrast", "saturation", "hue")
 _ORDERS: Final = tuple(permutations(range(4)))
@@ -119,9 +119,9 @@ class JointColor(JointTransform):
 
     def transform_view(self, inpt: Any, params: dict[str, Any]) -> Any:
         """``inpt`` with the view's factors, in the view's order."""
-        if isinstance(inpt, PIL.Image.Image):
+        if isinstance(inpt, PIL.Image.Image) or not kernels_take(inpt):
             for operation in params["order"]:
-                inpt = _ADJUST[operation](inpt, params[OPERATIONS[operation]])
+                inpt = self._call_kernel(_ADJUST[operation], inpt, params[OPERATIONS[operation]])
             return inpt
         names = (*OPERATIONS, "order")
         return on_pixels(inpt, lambda image: color_jitter(image, *(params[name] for name in names)))

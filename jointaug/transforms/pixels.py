@@ -17,7 +17,18 @@ from ..functional._native import backend
 from ..functional.crop import MODES
 from ..views import is_bare
 
+_EIGHT_BIT_MODES = frozenset({"L", "LA", "RGB", "RGBA", "CMYK", "YCbCr"})
 _PILLOW_CODES = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
+
+
+def kernels_take(inpt: Any) -> bool:
+    """Whether an image's pixels are of a type that this library's kernels know: 8 bits, or floating point.
+
+    The others (16 and 32-bit integers, booleans) go through v2's own kernels.
+    """
+    if isinstance(inpt, PIL.Image.Image):
+        return inpt.mode in _EIGHT_BIT_MODES
+    return not isinstance(inpt, Tensor) or inpt.dtype is torch.uint8 or inpt.dtype.is_floating_point
 
 
 def on_pixels(inpt: Any, kernel: Callable[[Tensor], Tensor]) -> Any:

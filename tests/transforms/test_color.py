@@ -10,9 +10,10 @@ import pytest
 import torch
 from scipy import stats
 from torchvision import tv_tensors
+from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
-from jointaug import JointColor
+from jointaug import JointBlur, JointColor
 from jointaug.distributions import IndependentLogRatio, JointLogRatio, JointPair
 
 N = 100_000
@@ -138,3 +139,31 @@ def test_laws_may_be_given_by_name():
 def test_wrong_arguments_are_named(make, error, words):
     with pytest.raises(error, match=words):
         make()
+
+
+@pytest.mark.parametrize("dtype", [torch.int16, torch.uint16, torch.int32, torch.int64], ids=str)
+@pytest.mark.parametrize(
+    "transform", [JointColor(p=1.0), JointBlur(p=1.0), JointBlur(5, p=1.0)], ids=["color", "blur", "blur 5"]
+)
+def test_images_of_other_integers_work_where_torchvision_works(transform, dtype):
+    """One and three channels, against v2's transform of the same kind: works alike, or fails alike."""
+    alike = {JointColor: v2.ColorJitter(0.4, 0.4, 0.4, 0.1), JointBlur: v2.GaussianBlur(5)}[type(transform)]
+    for channels in (1, 3):
+        image = (IMAGE[:channels] * 20000).to(dtype)
+        try:
+            alike(image)
+        except (RuntimeError, TypeError, NotImplementedError):
+            continue
+        for view in transform(image):
+            assert view.dtype == dtype
+            assert view.shape == image.shape
+
+
+@pytest.mark.parametrize("mode", ["1", "I", "F", "I;16"])
+def test_pil_images_of_other_modes_blur_where_torchvision_does(mode):
+    image = PIL.Image.fromarray((IMAGE[0] * 255).byte().numpy()).convert(mode)
+    try:
+        v2.GaussianBlur(5)(image)
+    except (RuntimeError, TypeError, ValueError, NotImplementedError):
+        pytest.skip("torchvision does not take it")
+    assert all(view.mode == mode for view in JointBlur(p=1.0)(image))

@@ -91,7 +91,7 @@ typedef struct {
 enum ja_slot { JA_PLANE_ROOM, JA_TAP_ROOM, JA_CROP_ROOM, JA_BLUR_ROOM, JA_STEP_ROOM, JA_SLOTS };
 
 typedef struct {
-    void *data[JA_SLOTS];
+    void *memory[JA_SLOTS]; /* as it came from malloc */
     int64_t size[JA_SLOTS];
 } ja_arena;
 

@@ -11,18 +11,20 @@
 
 #define KEPT (16 << 20) /* bytes of scratch memory that a thread may leave for the next call */
 
+#define ALIGNMENT 64
+
 void *ja_take(ja_arena *arena, enum ja_slot slot, int64_t bytes) {
     if (arena->size[slot] < bytes) {
-        free(arena->data[slot]);
-        arena->size[slot] = 0;
-        if (posix_memalign(&arena->data[slot], 64, (size_t)bytes)) return arena->data[slot] = NULL;
-        arena->size[slot] = bytes;
+        free(arena->memory[slot]);
+        arena->memory[slot] = malloc((size_t)bytes + ALIGNMENT);
+        arena->size[slot] = arena->memory[slot] ? bytes : 0;
+        if (!arena->memory[slot]) return NULL;
     }
-    return arena->data[slot];
+    return (void *)(((uintptr_t)arena->memory[slot] + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
 }
 
 static void drop(ja_arena *arena) {
-    for (int slot = 0; slot < JA_SLOTS; slot++) free(arena->data[slot]);
+    for (int slot = 0; slot < JA_SLOTS; slot++) free(arena->memory[slot]);
     memset(arena, 0, sizeof *arena);
 }
 

@@ -357,7 +357,7 @@ def _repair(
         if torch.equal(halves.centers[0], halves.centers[1]):
             words = order_words("random halves", torch.tensor([empty]), seed=seed, epoch=epoch)[0]
             lots = order_keys(words.to(x.device), members)
-            second = lots >= lots.median()
+            second = second.scatter(0, lots.argsort(), torch.arange(len(lots), device=x.device) >= len(lots) // 2)
         labels[members[second]] = empty
         centers[largest], centers[empty] = x[members[~second]].mean(0), x[members[second]].mean(0)
     return labels, centers
@@ -380,7 +380,7 @@ def same_label_positives(labels: Tensor, index: Tensor, *, seed: int = 0, epoch:
         TypeError: for anything but int64 tensors.
         IndexError: for an index outside the labels.
     """
-    y = row_labels("labels", labels, len(labels))
+    y = row_labels("labels", labels)
     index = row_numbers("index", index, len(y), device=y.device, what="labels")
     (u,) = uniforms("same label", 1, index, seed=seed, epoch=epoch)
     mine = y[index]

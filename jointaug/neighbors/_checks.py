@@ -45,9 +45,9 @@ def feature_matrix(name: str, value: Any, *, width: int | None = None, device: t
 
 
 def row_labels(
-    name: str, value: Any, rows: int, *, device: torch.device | None = None, clusters: int | None = None
+    name: str, value: Any, rows: int | None = None, *, device: torch.device | None = None, clusters: int | None = None
 ) -> Tensor:
-    """``value``, if it is an int64 vector of ``rows`` labels in [0, clusters).
+    """``value``, if it is an int64 vector of ``rows`` labels (by default any number but 0) in [0, clusters).
 
     Raises:
         TypeError: if it is no int64 tensor.
@@ -55,8 +55,10 @@ def row_labels(
     """
     if not isinstance(value, Tensor) or value.dtype != torch.int64:
         got = value.dtype if isinstance(value, Tensor) else type(value).__name__
-        raise TypeError(f"{name} must be an int64 tensor [{rows}], got {got}; use .long()")
-    if value.shape != (rows,):
+        raise TypeError(f"{name} must be an int64 tensor [n], got {got}; use torch.as_tensor(...).long()")
+    if rows is None and (value.ndim != 1 or not len(value)):
+        raise ValueError(f"{name} must be a vector [n] with n >= 1, got shape {tuple(value.shape)}; flatten it")
+    if rows is not None and value.shape != (rows,):
         raise ValueError(
             f"{name} must have one label for each row, shape ({rows},), got {tuple(value.shape)}; pass the labels of "
             "these features"

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from jointaug.chance import Address, views_at
-from jointaug.dataset import Indexed
 from jointaug.neighbors._chance import draw_number
 from jointaug.neighbors._positives import DRAW, positives_table
+
+if TYPE_CHECKING:
+    from jointaug.dataset import Indexed
 
 
 class NeighborDataset(Dataset[Any]):

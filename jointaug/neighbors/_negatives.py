@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from jointaug._validate import integer, number
 from jointaug.neighbors._chance import order_keys, order_keys_np, order_words
 from jointaug.neighbors._checks import choice, chunk_rows, feature_matrix, row_labels, row_numbers
-from jointaug.neighbors._select import in_threads
+from jointaug.neighbors._select import by_numpy, in_threads
 
 STRATEGIES: Final = ("semi-hard", "random", "semi-easy", "hard")
 _CPU_SCORES: Final = 2**24  # cosines held at a time: 64 MB
@@ -134,11 +134,11 @@ def negatives_of_unit_rows(
             "fewer negatives, enlarge the pool, or cluster into more clusters"
         )
     words = order_words("negatives", index, seed=seed, epoch=epoch)
-    on_cpu = bank.device.type == "cpu"
-    step = min(len(q), chunk_rows(chunk, len(bank), _CPU_SCORES if on_cpu else _SCORES, least=8))
+    most = _CPU_SCORES if bank.device.type == "cpu" else _SCORES
+    step = min(len(q), chunk_rows(chunk, len(bank), most, least=8))
     chosen = torch.empty(len(q), count, dtype=torch.int64, device=bank.device)
     block = bank.new_empty(step, len(bank)) if strategy != "random" else None
-    draw = _draw_on_cpu if on_cpu else _draw
+    draw = _draw_by_numpy if by_numpy(bank) else _draw
     for start in range(0, len(q), step):
         part = slice(start, start + step)
         scores = None if block is None else torch.mm(q[part], bank.T, out=block[: len(q[part])])
@@ -167,7 +167,7 @@ def _same_label(labels: Tensor, index: Tensor) -> tuple[Tensor, list[tuple[int, 
     return rows[order], list(zip(starts.tolist(), stops.tolist(), strict=True))
 
 
-def _draw_on_cpu(
+def _draw_by_numpy(
     chosen: Tensor,
     queries: Tensor,
     bank: Tensor,
@@ -246,7 +246,7 @@ def _draw(
     sizes: list[int],
     words: Tensor,
 ) -> None:
-    """Fill ``chosen``, all queries at once, on any device: the same draw as `_draw_on_cpu`."""
+    """Fill ``chosen``, all queries at once, on any device: the same draw as `_draw_by_numpy`."""
     device, n, count = bank.device, len(bank), chosen.shape[1]
     counts = torch.tensor([stop - start for start, stop in bounds], device=device)
     first = torch.tensor([start for start, _ in bounds], device=device)

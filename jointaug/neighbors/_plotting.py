@@ -10,11 +10,12 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as V
 
 from jointaug._validate import integer
-from jointaug.dataset import Indexed
 from jointaug.neighbors._checks import row_labels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from jointaug.dataset import Indexed
 
 
 def plot_neighbors(
@@ -89,11 +90,11 @@ def plot_cluster_sizes(labels: Tensor, clusters: int | None = None) -> Figure:
         ValueError: if a label is negative, or not below ``clusters``.
     """
     figure_type = _figure()
-    y = row_labels("labels", labels, len(labels), clusters=clusters)
+    y = row_labels("labels", labels, clusters=clusters)
     sizes = y.bincount(minlength=clusters or 0).cpu().numpy()
     figure = figure_type(figsize=(6, 3.5), layout="constrained")
     ax = figure.subplots()
-    ax.hist(sizes, bins=np.linspace(0, sizes.max() + 1, min(60, int(sizes.max()) + 2)), color="tab:blue")
+    ax.hist(sizes, bins=np.linspace(0, sizes.max() + 1, min(60, int(sizes.max()) + 2)).tolist(), color="tab:blue")
     ax.axvline(sizes.mean(), color="black", linestyle="--", label="mean")
     ax.set(xlabel="size of a cluster", ylabel="clusters")
     ax.set_title(f"{len(sizes)} clusters: mean {sizes.mean():.4g}, least {sizes.min()}, greatest {sizes.max()}")

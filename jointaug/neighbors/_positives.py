@@ -146,7 +146,7 @@ def cluster_positives(labels: Tensor, *, count: int = 10, seed: int = 0, epoch: 
         TypeError: for labels that are no int64 tensor.
         ValueError: for labels below 0, or a ``count`` below 1.
     """
-    y = row_labels("labels", labels, len(labels) if isinstance(labels, Tensor) and labels.ndim else 0)
+    y = row_labels("labels", labels)
     count = integer("count", count, low=1, rule="an integer >= 1")
     n = len(y)
     rows = torch.arange(n, device=y.device)

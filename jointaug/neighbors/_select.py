@@ -17,9 +17,14 @@ from torch import Tensor
 _FOLD: Final = 16  # columns that share a block maximum
 
 
+def by_numpy(scores: Tensor) -> bool:
+    """Whether numpy does the work."""
+    return scores.device.type == "cpu"
+
+
 def best(scores: Tensor) -> tuple[Tensor, Tensor]:
     """The greatest score of each row and the first column that has it: ``[r, m]`` -> ``[r]``, ``[r]``."""
-    if scores.device.type != "cpu":
+    if not by_numpy(scores):
         values, columns = scores.max(1)
         return values, columns
     rows = scores.numpy()
@@ -41,7 +46,7 @@ def largest(scores: Tensor, k: int) -> Tensor:
     """
     rows, width = scores.shape
     if width % _FOLD or width <= 2 * _FOLD * k:
-        if scores.device.type != "cpu":
+        if not by_numpy(scores):
             return scores.topk(k, dim=1, sorted=False).indices
         return torch.from_numpy(
             np.ascontiguousarray(np.argpartition(scores.numpy(), width - k, axis=1)[:, width - k :])

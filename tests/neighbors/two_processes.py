@@ -1,0 +1,41 @@
+"""One of two processes that share a memory bank: run by test_processes.py."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+from torch import distributed as dist
+
+from jointaug.neighbors import MemoryBank
+
+
+def bank():
+    """The bank at its start, the same for all."""
+    made = MemoryBank(200, 6, 8, omega=0.5, interval=3, min_cluster=5, seed=3)
+    made.fill(torch.randn(200, 6, generator=torch.Generator().manual_seed(1)))
+    return made
+
+
+def batches(step):
+    """The two processes' halves of a batch; of different lengths."""
+    generator = torch.Generator().manual_seed(step)
+    index = torch.randperm(200, generator=generator)[:20]
+    features = torch.randn(20, 6, generator=generator)
+    return (features[:13], index[:13]), (features[13:], index[13:])
+
+
+def main(folder: Path, rank: int) -> None:
+    """Ten steps with this process's halves; the state goes to a file."""
+    dist.init_process_group("gloo", init_method=f"file://{folder / 'meeting'}", rank=rank, world_size=2)
+    shared = bank()
+    shared.cluster()
+    for step in range(10):
+        shared.update(*batches(step)[rank])
+    torch.save(shared.state_dict(), folder / f"state{rank}.pt")
+    dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -22,7 +22,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def interleaved(
-    cases: Mapping[str, Callable[[], Any]], *, rounds: int = 30, least: float = 0.01
+    cases: Mapping[str, Callable[[], Any]], *, rounds: int = 30, least: float = 0.01, budget: float = 90.0
 ) -> dict[str, list[float]]:
     """Seconds of a call, for each case and round.
 
@@ -30,15 +30,21 @@ def interleaved(
         cases: what to time; each is called once before, unmeasured.
         rounds: in each, every case has its turn.
         least: seconds that a case's turn lasts at least; it is called as often as that takes.
+        budget: seconds after which no further round begins, once there are three.
     """
     calls = {}
     for name, case in cases.items():
-        case()
         start = time.perf_counter()
         case()
+        if time.perf_counter() - start < 1.0:  # the first call compiles and allocates
+            start = time.perf_counter()
+            case()
         calls[name] = max(1, round(least / max(time.perf_counter() - start, 1e-9)))
     seconds: dict[str, list[float]] = {name: [] for name in cases}
-    for _ in range(rounds):
+    begin = time.perf_counter()
+    for done in range(rounds):
+        if done >= 3 and time.perf_counter() - begin > budget:
+            break
         for name, case in cases.items():
             start = time.perf_counter()
             for _ in range(calls[name]):

@@ -30,7 +30,7 @@ import statistics
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,7 @@ RANDOM = "two RandomResizedCrops"
 SIZES = 64  # images whose sizes stand for all in figures that need no pixels
 PAIRS, REPEATS = 100_000, 3  # of the paper's Fig. 7
 LEVEL = 0.95
+DEMO = quickstart.plan_from([])[0]  # the settings of its plain command
 
 Rows = list[list[Any]]
 
@@ -80,6 +81,12 @@ def load(folder: Path | None, count: int) -> quickstart.Images:
     return quickstart.Images(quickstart.Labelled(found, [0] * len(found)), quickstart.Labelled([], []), ["all"], told)
 
 
+def spread(images: quickstart.Labelled, count: int) -> quickstart.Labelled:
+    """At most ``count`` of the images, evenly over the set (which may be in the order of its classes)."""
+    chosen = [len(images) * k // min(count, len(images)) for k in range(min(count, len(images)))]
+    return quickstart.Labelled([images.images[i] for i in chosen], [images.labels[i] for i in chosen])
+
+
 class Keeper:
     """Takes the encoder at the end of a pre-training, and its k-NN accuracy where there are classes to tell apart."""
 
@@ -98,8 +105,8 @@ def trained_encoder(images: quickstart.Images, steps: int, seed: int = 0) -> tup
     keeper = Keeper(images)
     torch.manual_seed(seed)
     before = keeper.accuracy(quickstart.encoder())
-    batch = min(128, len(images.train))
-    plan = quickstart.Plan(None, Path(), 0, 0, steps, batch, 0, min(quickstart.available_cores() // 2, 8), 1)
+    batch = min(DEMO.batch, len(images.train))
+    plan = replace(DEMO, steps=steps, batch=batch)
     pipeline = next(iter(quickstart.policies().values()))
     with tqdm(total=steps, unit="step", desc="pre-training") as bar:
         run = quickstart.pretrain(pipeline, images, keeper, seed, plan, bar)  # type: ignore[arg-type]
@@ -156,9 +163,9 @@ def figure2(results: Comparison, figure: Figure) -> Rows:
     estimates = [results[name] for name in names]
     ax = figure.subplots()
     labels = [*(f"1 : {r:g}" for r in RATIOS), "two\nRandomResizedCrops"]
-    colors = ["tab:blue"] * len(RATIOS) + ["tab:gray"]
-    ax.bar(labels, [e.mean for e in estimates], yerr=half_widths(estimates), capsize=4, color=colors)
-    ax.set_ylim(min(e.interval[0] for e in estimates) - 0.05, 1.0)
+    places = range(len(names))  # points, not bars: the axis does not begin at 0
+    ax.errorbar(places, [e.mean for e in estimates], yerr=half_widths(estimates), marker="o", linestyle="", capsize=4)
+    ax.set_xticks(places, labels)
     ax.set(xlabel="ratio of the two crops' areas", ylabel="SDF: mean cosine similarity (1: the same)")
     rows: Rows = [["pairs", *COLUMNS, "against", *AGAINST]]
     for name, previous in zip(names, [None, *names[: len(RATIOS) - 1], names[0]], strict=True):
@@ -264,12 +271,13 @@ def jointness(results: Comparison, figure: Figure) -> Rows:
 
 
 # The whole. -----------------------------------------------------------------------------------------------------------
+BARS = "bars and bands: 95 % intervals"
 TITLES = {
-    "2": "SDF of pairs with a fixed area ratio",
+    "2": f"SDF of pairs with a fixed area ratio; {BARS}",
     "3": "Log ratio of the two crops' areas",
-    "4": "SDF against beta",
-    "7": "Distance of the two crops",
-    "jointness": "What the coupling does, with the areas' laws kept",
+    "4": f"SDF against beta; {BARS}",
+    "7": f"Distance of the two crops, {REPEATS} times {PAIRS:,} pairs; {BARS}",
+    "jointness": f"What the coupling does, with the areas' laws kept; {BARS}",
 }
 NEEDS_ENCODER = ("2", "4", "jointness")
 
@@ -282,6 +290,7 @@ class Options:
     data: Path | None
     out: Path
     images: int
+    measured: int
     draws: int
     steps: int
     encoder: Path | None
@@ -297,16 +306,17 @@ def options_from(arguments: Sequence[str] | None) -> tuple[Options, argparse.Arg
     parser.add_argument("--data", type=Path, help="folder of images; without it toys are rendered")
     parser.add_argument("--out", type=Path, default=Path("figures"), help="folder for pictures and numbers")
     parser.add_argument(
-        "--images", type=int, default=1200, help="how many images at most (of classes, a quarter is held out)"
+        "--images", type=int, default=DEMO.images, help="to pre-train on, at most, held-out ones included"
     )
-    parser.add_argument("--draws", type=int, default=4, help="pairs of each image, for an SDF")
-    parser.add_argument("--steps", type=int, default=160, help="optimiser steps of the encoder's pre-training")
+    parser.add_argument("--measured", type=int, default=900, help="images whose SDF is measured, at most")
+    parser.add_argument("--draws", type=int, default=2, help="pairs of each image, for an SDF")
+    parser.add_argument("--steps", type=int, default=DEMO.steps, help="optimiser steps of the encoder's pre-training")
     parser.add_argument("--encoder", type=Path, help="encoder.pt of an earlier run, instead of pre-training")
     found = Options(**vars(parser.parse_args(arguments)))
     unknown = [name for name in found.figures if name not in TITLES]
     if unknown:
         parser.error(f"figures must be some of {', '.join(TITLES)}, got {unknown[0]!r}")
-    for name, low in {"images": 2, "draws": 2, "steps": 2}.items():
+    for name, low in {"images": 2, "measured": 1, "draws": 2, "steps": 2}.items():
         if getattr(found, name) < low:
             parser.error(f"--{name} must be at least {low}, got {getattr(found, name)}")
     if found.encoder is not None and not found.encoder.is_file():
@@ -318,7 +328,13 @@ def encoder_for(options: Options, images: quickstart.Images) -> tuple[torch.nn.M
     """From a file, or pre-trained and written to one."""
     if options.encoder is not None:
         stored, read = torch.load(options.encoder, weights_only=True), quickstart.encoder()
-        read.load_state_dict(stored["weights"])
+        try:
+            read.load_state_dict(stored["weights"])
+        except RuntimeError as error:
+            raise ValueError(
+                f"--encoder must hold weights of the demo's present encoder, got other shapes in {options.encoder}; "
+                f"pre-train again without --encoder ({error})"
+            ) from error
         return read, f"{stored['told']}, read from {options.encoder}"
     encoder, told = trained_encoder(images, options.steps)
     torch.save({"weights": encoder.state_dict(), "told": told}, options.out / "encoder.pt")
@@ -330,15 +346,16 @@ def draw(options: Options) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     names = options.figures or list(TITLES)
     images = load(options.data, options.images)
-    sizes = [(image.shape[0], image.shape[1]) for image in images.train.images[:SIZES]]
+    sizes = [(image.shape[0], image.shape[1]) for image in spread(images.train, SIZES).images]
     told = images.told
     results = Comparison({}, {})
     if set(names) & set(NEEDS_ENCODER):
         encoder, of_encoder = encoder_for(options, images)
+        measured = spread(images.train, options.measured)
         results = sdf(
-            embedding(encoder), images.train, policies(names), draws=options.draws, keep_pairs=False, progress=True
+            embedding(encoder), measured, policies(names), draws=options.draws, keep_pairs=False, progress=True
         )
-        told = f"{len(images.train)} images, {options.draws} draws each: {told}\nEncoder: {of_encoder}"
+        told = f"{len(measured)} images, {options.draws} draws each, of {told}\nEncoder: {of_encoder}"
     drawings: dict[str, Callable[[Figure], Rows]] = {
         "2": lambda figure: figure2(results, figure),
         "3": lambda figure: figure3(sizes, figure),
@@ -349,7 +366,7 @@ def draw(options: Options) -> None:
     for name in names:
         figure = Figure((8.0, 5.6), layout="constrained")
         rows = drawings[name](figure)
-        figure.suptitle(f"{TITLES[name]}; error bars: 95 % intervals", fontsize="large")
+        figure.suptitle(TITLES[name], fontsize="large")
         figure.supxlabel(told if name in NEEDS_ENCODER else images.told, fontsize=6, color="0.35")
         stem = options.out / (f"figure{name}" if name.isdigit() else name)
         figure.savefig(stem.with_suffix(".png"), dpi=130)

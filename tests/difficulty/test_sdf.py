@@ -441,7 +441,7 @@ def test_autocast_reaches_the_encoder():
     assert seen == [torch.bfloat16, torch.float32]
 
 
-@pytest.mark.parametrize("scale", [1e-150, 1e-30, 1.0, 1e30, 1e150])
+@pytest.mark.parametrize("scale", [1e-200, 1e-30, 1.0, 1e30, 1e200])
 def test_the_length_of_embeddings_does_not_matter(scale):
     expected = sdf(mean_color, COLORS, POLICIES["joint"]).pairs["similarity"]
     found = sdf(lambda views: mean_color(views) * scale, COLORS, POLICIES["joint"]).pairs["similarity"]

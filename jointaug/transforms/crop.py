@@ -38,7 +38,8 @@ class JointCrop(JointTransform):
     among those of ``ratio`` with which a crop of this area fits, or the nearest that does where none fits (full
     height or full width: at ``beta=0``, 30 % of the views of a 16:9 image). So the aspect ratio depends on the area.
     There is no retry and no fallback to the whole image. The position is uniform. The law of the areas is
-    ``laws["area"]``.
+    ``laws["area"]``. (Rounding moves the log ratio of a pair by .015 on average and .06 at most on a 32 px image, by
+    .005 and .02 on one of 96 px.)
 
     Shape: an image ``[..., C, H, W]`` gives two views ``[..., C, *size]``; dtype, device and type are kept. Masks,
     boxes and key points of the sample are cropped with their view.

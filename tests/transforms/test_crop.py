@@ -83,6 +83,15 @@ def test_drawn_and_realised_areas_follow_the_law(beta, size):
     check_realisation(areas, box, realised, JointLogRatio(beta, 0.2, 1.0))
 
 
+@pytest.mark.parametrize(("side", "mean", "most"), [(32, 0.015, 0.063), (96, 0.005, 0.021)])
+def test_rounding_moves_the_log_ratio_by_as_much_as_is_documented(side, mean, most):
+    areas, box, realised = draw(JointCrop(), (side, side))
+    moved = (log_ratio(realised) - log_ratio(areas)).abs()
+    assert moved.mean() == pytest.approx(mean, abs=0.0005)
+    assert moved.max() < most
+    assert (moved <= bounds(box) + 1e-12).all()
+
+
 def test_independent_areas_follow_theirs():
     crop = JointCrop(law=IndependentPair(0.2, 1.0))
     areas, _, realised = draw(crop, (375, 500))

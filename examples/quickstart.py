@@ -592,7 +592,6 @@ def available_cores() -> int:
 
 def compare(plan: Plan, images: Images) -> None:
     """Draw, train, and write everything into ``plan.out``."""
-    plan.out.mkdir(parents=True, exist_ok=True)
     train, held_out = len(images.train), len(images.held_out)
     plan = replace(plan, batch=min(plan.batch, train))
 
@@ -654,11 +653,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     start = time.perf_counter()
     try:
         try:
+            plan.out.mkdir(parents=True, exist_ok=True)
             if plan.data is None:
                 images = rendered_images(plan.images, available_cores())
             else:
                 images = folder_images(plan.data, plan.images, available_cores())
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             parser.error(str(error))
         compare(plan, images)
     except KeyboardInterrupt:

@@ -25,7 +25,7 @@ class NeighborCutMix(nn.Module):
         TypeError: if ``alpha`` is no number.
         ValueError: if it is not positive.
 
-    Sources: Yun et al. 2019, https://arxiv.org/abs/1905.04899; Li et al. 2021, https://arxiv.org/abs/2011.02697, eq. 3.
+    Sources: Yun et al. 2019, https://arxiv.org/abs/1905.04899; Li et al. 2020, https://arxiv.org/abs/2011.02697, eq. 3.
 
     >>> mix = NeighborCutMix(alpha=2.0)
     >>> black, white = torch.zeros(4, 3, 32, 32), torch.ones(4, 3, 32, 32)

@@ -5,23 +5,19 @@ from __future__ import annotations
 import math
 from typing import Final, Literal
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from jointaug._validate import integer, number
-from jointaug.neighbors._chance import order_keys, order_keys_np, order_words
+from jointaug.neighbors._chance import order_keys, order_words
 from jointaug.neighbors._checks import choice, chunk_rows, feature_matrix, row_labels, row_numbers
-from jointaug.neighbors._select import by_numpy, in_threads
+from jointaug.neighbors._pools import MOST_TIES, ROUNDING, Batch, draw_by_numpy
+from jointaug.neighbors._select import by_numpy
 
 STRATEGIES: Final = ("semi-hard", "random", "semi-easy", "hard")
-_CPU_SCORES: Final = 2**24  # cosines held at a time: 64 MB
-_SCORES: Final = 2**28  # elsewhere 1 GB
-_ROUNDING: Final = 2.0**-18  # far above the rounding of a float32 product of unit vectors
-_STRIDE: Final = 16  # of the sample of a row that finds where its pool may begin
-_MOST_TIES: Final = 2**12  # rows within the rounding of a pool's edge that are compared in float64
+_CPU_QUERIES: Final = 256  # queries at a time
+_SCORES: Final = 2**28  # elsewhere, cosines held at a time: 1 GB
 
 
 @torch.no_grad()
@@ -134,15 +130,13 @@ def negatives_of_unit_rows(
             "fewer negatives, enlarge the pool, or cluster into more clusters"
         )
     words = order_words("negatives", index, seed=seed, epoch=epoch)
-    most = _CPU_SCORES if bank.device.type == "cpu" else _SCORES
-    step = min(len(q), chunk_rows(chunk, len(bank), most, least=8))
     chosen = torch.empty(len(q), count, dtype=torch.int64, device=bank.device)
-    block = bank.new_empty(step, len(bank)) if strategy != "random" else None
-    draw = _draw_by_numpy if by_numpy(bank) else _draw
+    on_cpu = by_numpy(bank)
+    step = _CPU_QUERIES if on_cpu and chunk is None else chunk_rows(chunk, len(bank), _SCORES, least=8)
     for start in range(0, len(q), step):
         part = slice(start, start + step)
-        scores = None if block is None else torch.mm(q[part], bank.T, out=block[: len(q[part])])
-        draw(chosen[part], q[part], bank, scores, same, bounds[part], sizes[part], words[part])
+        batch = Batch(q[part], words[part], same, bounds[part], sizes[part])
+        (draw_by_numpy if on_cpu else _draw)(chosen[part], batch, bank, use_scores=strategy != "random")
     return chosen
 
 
@@ -167,97 +161,21 @@ def _same_label(labels: Tensor, index: Tensor) -> tuple[Tensor, list[tuple[int, 
     return rows[order], list(zip(starts.tolist(), stops.tolist(), strict=True))
 
 
-def _draw_by_numpy(
-    chosen: Tensor,
-    queries: Tensor,
-    bank: Tensor,
-    scores: Tensor | None,
-    same: Tensor,
-    bounds: list[tuple[int, int]],
-    sizes: list[int],
-    words: Tensor,
-) -> None:
-    """Fill ``chosen``, query by query: a row of scores fits the second-level cache, and numpy's partition is fast."""
-    out, same_np, bank_np, q64 = chosen.numpy(), same.numpy(), bank.numpy(), queries.double().numpy()
-    words_np = words.numpy().astype(np.uint32)
-    rows, count = len(bank), chosen.shape[1]
-
-    def some(start: int, stop: int) -> None:
-        mask = np.empty(rows, np.bool_)  # fresh memory costs more than arithmetic
-        for i in range(start, stop):
-            excluded = same_np[slice(*bounds[i])]
-            if scores is None:
-                mask.fill(True)
-                mask[excluded] = False
-                members = np.flatnonzero(mask)
-            else:
-                row = scores[i].numpy()
-                row[excluded] = -np.inf
-                members = _nearest(row, sizes[i], bank_np, q64[i], mask)
-            if count < len(members):
-                lots = order_keys_np(words_np[i], members.astype(np.uint32))
-                members = np.compress(lots <= np.partition(lots, count - 1)[count - 1], members)
-            out[i] = members
-
-    in_threads(some, len(out))
-
-
-def _nearest(
-    row: npt.NDArray[np.float32],
-    size: int,
-    bank: npt.NDArray[np.float32],
-    query: npt.NDArray[np.float64],
-    mask: npt.NDArray[np.bool_],
-) -> npt.NDArray[np.int64]:
-    """The ``size`` columns of the greatest scores, ascending; those at the edge by their exact cosine.
-
-    A sample of the row gives a threshold that seldom is too high; what lies above it is partitioned. If it was too
-    high, the whole row is. ``mask`` is memory to write to, as long as the row.
-    """
-    sample = row[::_STRIDE].copy()
-    expected = size / _STRIDE
-    rank = math.ceil(expected + 5 * math.sqrt(expected) + 1)  # five standard deviations of a random sample
-    threshold, near, values = -np.inf, np.arange(len(row)), row
-    if rank < len(sample):
-        sample.partition(len(sample) - rank)
-        threshold = sample[len(sample) - rank]
-        near = np.flatnonzero(np.greater_equal(row, threshold, out=mask))
-        values = row[near]
-    if len(near) < size or (edge := np.partition(values, len(near) - size)[len(near) - size]) < threshold + _ROUNDING:
-        near, values = np.arange(len(row)), row
-        edge = np.partition(row, len(row) - size)[len(row) - size]
-    ties = np.flatnonzero(np.abs(values - edge) <= _ROUNDING)
-    if len(ties) <= _MOST_TIES:
-        inside = values > edge + _ROUNDING
-        ties = ties[np.argsort(-(bank[near[ties]].astype(np.float64) @ query), kind="stable")]
-    else:
-        inside, ties = values > edge, np.flatnonzero(values == edge)
-    inside[ties[: size - np.count_nonzero(inside)]] = True
-    return np.compress(inside, near)
-
-
-def _draw(
-    chosen: Tensor,
-    queries: Tensor,
-    bank: Tensor,
-    scores: Tensor | None,
-    same: Tensor,
-    bounds: list[tuple[int, int]],
-    sizes: list[int],
-    words: Tensor,
-) -> None:
-    """Fill ``chosen``, all queries at once, on any device: the same draw as `_draw_by_numpy`."""
+def _draw(chosen: Tensor, batch: Batch, bank: Tensor, *, use_scores: bool) -> None:
+    """Fill ``chosen``, all queries at once, on any device."""
+    queries, words, same, bounds, sizes = batch
     device, n, count = bank.device, len(bank), chosen.shape[1]
     counts = torch.tensor([stop - start for start, stop in bounds], device=device)
     first = torch.tensor([start for start, _ in bounds], device=device)
     lines = torch.arange(len(counts), device=device).repeat_interleave(counts)
     offsets = torch.arange(len(lines), device=device) - (counts.cumsum(0) - counts)[lines]
     excluded = same[first[lines] + offsets]
-    if scores is None:
+    if not use_scores:
         members = torch.arange(n, device=device).expand(len(counts), n)
         keys = order_keys(words[:, None], members)
         keys[lines, excluded] = 2**32
     else:
+        scores = torch.mm(queries, bank.T, out=bank.new_empty(len(queries), n))  # autocast leaves `out` alone
         scores[lines, excluded] = -torch.inf
         size = torch.tensor(sizes, device=device)
         members = _nearest_of_all(scores, size, int(size.max()), bank, queries.double())
@@ -271,9 +189,9 @@ def _nearest_of_all(scores: Tensor, size: Tensor, most: int, bank: Tensor, queri
     """The ``size[i]`` columns of the greatest scores of each row ``[b, most]``; behind them anything."""
     values, near = scores.topk(most, dim=1)  # descending
     edge = values.gather(1, size[:, None] - 1)
-    tied = (scores - edge).abs() <= _ROUNDING
-    collapsed = tied.sum(1, keepdim=True) > _MOST_TIES
-    rounding = torch.where(collapsed, 0.0, _ROUNDING)
+    tied = (scores - edge).abs() <= ROUNDING
+    collapsed = tied.sum(1, keepdim=True) > MOST_TIES
+    rounding = torch.where(collapsed, 0.0, ROUNDING)
     lines, columns = (tied & (~collapsed | (scores == edge))).nonzero(as_tuple=True)
     exact = torch.zeros(len(lines), dtype=torch.float64, device=scores.device)
     compared = (~collapsed[lines, 0]).nonzero()[:, 0]

@@ -27,7 +27,7 @@ def center_positives(
 ) -> Tensor:
     """Center-wise positives: near neighbors of the same cluster that are no farther from its center than the anchor.
 
-    For each row, eq. 2 of CLIM (Li et al. 2021, https://arxiv.org/abs/2011.02697) keeps those of its ``neighbors``
+    For each row, eq. 2 of CLIM (Li et al. 2020, https://arxiv.org/abs/2011.02697) keeps those of its ``neighbors``
     nearest neighbors that pass `center_rule`. If more than ``count`` pass, ``count`` of them are drawn at random;
     otherwise all are kept, and the list is filled with the nearest neighbors that did not pass, in the order of their
     distance. So a row that is nearest its center gets its plain nearest neighbors.

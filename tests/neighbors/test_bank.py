@@ -72,7 +72,7 @@ def test_opposite_rows_leave_the_new_one():
 
 @pytest.mark.parametrize("metric", ["euclidean", "dot"])
 def test_labels_follow_the_features(metric):
-    bank = filled(metric=metric, min_cluster=0)
+    bank = filled(metric=metric, min_cluster=0, omega=0.5)
     labels, centers = bank.labels.clone(), bank.centers.clone()
     features, index = batch(bank)
     bank.update(features, index)

@@ -10,7 +10,7 @@ import torch
 from scipy.stats import chi2
 from torch.nn import functional as F
 
-from jointaug.neighbors import STRATEGIES, _chance, _negatives, sample_negatives
+from jointaug.neighbors import STRATEGIES, _chance, _negatives, _pools, sample_negatives
 
 
 def setting(n=2000, d=12, clusters=20, batch=24, seed=0):
@@ -210,7 +210,8 @@ def test_equal_rows_at_the_edge_go_by_number():
 @pytest.mark.usefixtures("path")
 @pytest.mark.parametrize("most", [2**12, 10])
 def test_a_collapsed_bank_still_has_a_pool(most, monkeypatch):
-    monkeypatch.setattr(_negatives, "_MOST_TIES", most)
+    monkeypatch.setattr(_negatives, "MOST_TIES", most)
+    monkeypatch.setattr(_pools, "MOST_TIES", most)
     bank = torch.zeros(500, 4)
     bank[:, 0] = 1
     labels = torch.arange(500) % 5
@@ -235,8 +236,10 @@ def test_float64_decides_where_float32_cannot():
 
 
 @pytest.mark.parametrize("near", ["in the sample", "outside it"])
-def test_a_sample_that_misleads_does_not_harm(near):
+@pytest.mark.parametrize("tile", [2**14, 512])
+def test_a_sample_that_misleads_does_not_harm(near, tile, monkeypatch):
     """The threshold comes from every sixteenth row: put all near rows there, or none."""
+    monkeypatch.setattr(_pools, "_TILE", tile)
     query = F.normalize(torch.ones(1, 8), dim=1)
     generator = torch.Generator().manual_seed(0)
     bank = F.normalize(torch.randn(4000, 8, generator=generator), dim=1)

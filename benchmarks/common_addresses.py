@@ -175,7 +175,7 @@ def main() -> None:
     parser.add_argument("--measured", type=int, default=300, help="images on which variances are measured")
     parser.add_argument("--draws", type=int, default=4)
     parser.add_argument("--steps", type=int, default=jointcrop.DEMO.steps, help="of the encoders' pre-training")
-    parser.add_argument("--replicates", type=int, default=48, help="scramblings")
+    parser.add_argument("--replicates", type=int, default=128, help="scramblings")
     parser.add_argument("--write", action="store_true", help="write results/common_addresses.json")
     arguments = parser.parse_args()
     sets = {"rendered": None} | ({arguments.data.name: arguments.data} if arguments.data else {})

@@ -215,10 +215,12 @@ def figure4(results: Comparison, figure: Figure) -> Rows:
     ax.set(xlabel="beta", ylabel="SDF: mean cosine similarity (1: the same)")
     ax.legend(frameon=False)
     rows: Rows = [["pairs", "beta", *COLUMNS, "against", *AGAINST]]
-    for name, beta in [(RANDOM, ""), ("independent areas", ""), *((f"JC({b:g})", b) for b in BETAS)]:
-        other = results.difference(name, RANDOM) if name != RANDOM else None
-        rows.append([name, beta, *bounds(results[name]), *([RANDOM, *bounds(other)] if other else [""] * 5)])
-    return rows
+    policies: list[tuple[str, Any]] = [(RANDOM, ""), ("independent areas", ""), *((f"JC({b:g})", b) for b in BETAS)]
+    for (name, beta), (previous, _) in zip(policies, [(None, None), *policies], strict=False):
+        for other in dict.fromkeys([RANDOM, previous]):  # a row for each comparison
+            if other and other != name:
+                rows.append([name, beta, *bounds(results[name]), other, *bounds(results.difference(name, other))])
+    return [*rows[:1], [RANDOM, "", *bounds(results[RANDOM]), *[""] * 5], *rows[1:]]
 
 
 def figure7(sizes: Sequence[tuple[int, int]], figure: Figure) -> Rows:
@@ -327,13 +329,14 @@ def options_from(arguments: Sequence[str] | None) -> tuple[Options, argparse.Arg
 def encoder_for(options: Options, images: quickstart.Images) -> tuple[torch.nn.Module, str]:
     """From a file, or pre-trained and written to one."""
     if options.encoder is not None:
-        stored, read = torch.load(options.encoder, weights_only=True), quickstart.encoder()
+        read = quickstart.encoder()
         try:
+            stored = torch.load(options.encoder, weights_only=True)
             read.load_state_dict(stored["weights"])
-        except RuntimeError as error:
+        except Exception as error:  # unpickling raises whatever a wrong file leads it to
             raise ValueError(
-                f"--encoder must hold weights of the demo's present encoder, got other shapes in {options.encoder}; "
-                f"pre-train again without --encoder ({error})"
+                f"--encoder must be a file that this script wrote with the demo's present encoder, got "
+                f"{str(options.encoder)!r} ({str(error).splitlines()[0]}); pre-train again without --encoder"
             ) from error
         return read, f"{stored['told']}, read from {options.encoder}"
     encoder, told = trained_encoder(images, options.steps)

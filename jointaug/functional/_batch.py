@@ -27,14 +27,6 @@ class Target(NamedTuple):
         """The target that a batch ``[..., C, H, W]`` is."""
         return cls(images.shape[:-3], images.device, images.shape[-3])
 
-    def require(self, channels: tuple[int, ...]) -> None:
-        """Raise unless images have one of these numbers of channels."""
-        if channels and self.channels not in channels:
-            raise ValueError(
-                f"images must have {' or '.join(map(str, channels))} channels [..., C, H, W], got {self.channels}; "
-                "permute images [..., H, W, C], and drop an alpha channel"
-            )
-
 
 def as_images(images: Any, name: str = "images") -> Tensor:
     """``images`` as a plain tensor, if it is ``[..., C, H, W]`` of a dtype that the kernels know, and not empty."""

@@ -77,9 +77,7 @@ def fits(images: Tensor | Sequence[Tensor], ops: Sequence[Op], dtype: torch.dtyp
     for tensor in (images,) if isinstance(images, Tensor) else images:
         if type(tensor) is not Tensor or not tensor.is_cpu or (differentiable and tensor.requires_grad):
             return False
-    return not differentiable or not any(
-        isinstance(column, Tensor) and column.requires_grad for op in ops for column in op.columns
-    )
+    return not (differentiable and any(op.differentiable for op in ops))
 
 
 def run(images: Tensor | list[Tensor], crop: Crop | None, ops: Sequence[Op], dtype: torch.dtype, levels: int) -> Tensor:

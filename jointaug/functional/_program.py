@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import partial
 from typing import NamedTuple, Protocol
@@ -73,6 +73,16 @@ class Op:
     where: Tensor | None = None
     radii: tuple[int, int] = (-1, -1)
 
+    @property
+    def differentiable(self) -> bool:
+        """Whether a parameter asks for a gradient."""
+        return any(isinstance(column, Tensor) and column.requires_grad for column in self.columns)
+
+    def of(self, rows: slice) -> Op:
+        """The step on some of the images."""
+        columns = [column[rows] if isinstance(column, Tensor) and column.ndim else column for column in self.columns]
+        return replace(self, columns=columns, where=None if self.where is None else self.where[rows])
+
 
 def run(
     source: Tensor | list[Tensor], crop: Crop | None, ops: Sequence[Op], dtype: torch.dtype, *, levels: bool = False
@@ -92,6 +102,45 @@ def run(
         if levels and own is torch.uint8:
             mode = _native.LEVELS_TRUNCATED if ops else _native.LEVELS_ROUNDED
         return _native.run(source, crop, ops, dtype, mode)
+    count = len(source)
+    views = 1 if crop is None else crop.boxes.shape[0] // count
+    step = _images_at_once(source, crop, ops, views)
+    if step >= count:
+        return _run(source, crop, ops, dtype, levels=levels)
+    parts = []
+    for start in range(0, count, step):
+        images, rows = slice(start, start + step), slice(start * views, (start + step) * views)
+        part = _run(
+            source[images],
+            None if crop is None else crop.of(rows),
+            [op.of(rows) for op in ops],
+            dtype,
+            levels=levels,
+        )
+        parts.append(part.view(views, -1, *part.shape[1:]))
+    return torch.cat(parts, 1).flatten(0, 1)
+
+
+def _images_at_once(source: Tensor | list[Tensor], crop: Crop | None, ops: Sequence[Op], views: int) -> int:
+    """How many images torch works on together: a step makes a new batch, and a large one would fill the memory.
+
+    An eighth of the batch, but at least as much as keeps the device busy.
+    """
+    first = source[0]
+    if torch.compiler.is_compiling() or any(op.differentiable for op in ops) or first.requires_grad:
+        return len(source)
+    size = first.shape[1:] if crop is None else crop.size
+    floats = 4 * views * first.shape[0] * size[0] * size[1]
+    enough = (4 << 20) if first.device.type == "cpu" else (256 << 20)
+    return max(1, -(-len(source) // 8), enough // floats)
+
+
+def _run(
+    source: Tensor | list[Tensor], crop: Crop | None, ops: Sequence[Op], dtype: torch.dtype, *, levels: bool
+) -> Tensor:
+    """``run`` in torch, all at once."""
+    own = source[0].dtype
+    whole = levels and own is dtype is torch.uint8 and not ops
     if isinstance(source, Tensor) and crop is None:
         images = source
     else:
@@ -118,7 +167,7 @@ def run_ops(x: Tensor, ops: Sequence[Op], views: int, grid: Grid) -> Tensor:
         columns = [
             by_view_first(column.to(torch.float32), views)
             if isinstance(column, Tensor) and column.ndim
-            else torch.as_tensor(column, dtype=torch.float32, device=x.device).expand(len(x))
+            else _constant(column, x)
             for column in op.columns
         ]
         columns = [column if column.ndim == 2 else column.unsqueeze(-1) for column in columns]
@@ -126,6 +175,12 @@ def run_ops(x: Tensor, ops: Sequence[Op], views: int, grid: Grid) -> Tensor:
         where = None if op.where is None else by_view_first(op.where, views)
         x = select(x, where, partial(op.apply, grid=grid), values)
     return x
+
+
+def _constant(value: Tensor | float, x: Tensor) -> Tensor:
+    if isinstance(value, Tensor):
+        return value.to(torch.float32).expand(len(x))
+    return torch.full((len(x),), value, dtype=torch.float32, device=x.device)  # no copy that the host would wait for
 
 
 def select(x: Tensor, where: Tensor | None, change: Callable[[Tensor, Tensor], Tensor], values: Tensor) -> Tensor:

@@ -30,6 +30,10 @@ class Crop:
     mode: str
     antialias: bool
 
+    def of(self, rows: slice) -> Crop:
+        """The boxes of some of the images."""
+        return replace(self, boxes=self.boxes[rows], flip=None if self.flip is None else self.flip[rows])
+
 
 def resample(images: Tensor | list[Tensor], crop: Crop, dtype: torch.dtype) -> Tensor:
     """``[V * N, C, h, w]``, view by view: uint8 (from uint8 images, rounded), or floats in the images' unit."""

@@ -275,7 +275,8 @@ def _as_order(order: Any, target: Target) -> Tensor:
             raise TypeError(f"order must hold {rule}, got {order!r}")
         if sorted(order) != [0, 1, 2, 3]:
             raise ValueError(f"order must hold {rule}, got {order!r}")
-        return torch.tensor([order], dtype=torch.float32, device=target.device).expand(target.lead.numel(), 4)
+        one = [torch.full((1,), position, dtype=torch.float32, device=target.device) for position in order]
+        return torch.stack(one, -1).expand(target.lead.numel(), 4)
     shape = (*target.lead, 4)
     if order.shape not in (shape, (4,)):
         raise ValueError(
@@ -349,7 +350,7 @@ def _hue(x: Tensor, values: Tensor, grid: Grid) -> Tensor:
     )
     # A channel falls from `most` by chroma times a trapezoid of its distance from the hue where it peaks: no gather.
     sector = (sector + 6 * turns).remainder(6)
-    peak = torch.tensor([5.0, 3.0, 1.0], dtype=x.dtype, device=x.device).view(3, 1, 1)
+    peak = 5 - 2 * torch.arange(3, dtype=x.dtype, device=x.device).view(3, 1, 1)
     along = (sector + peak).remainder(6)
     turned = most - chroma * torch.minimum(along, 4 - along).clamp(0, 1)
     if grid.integer:

@@ -188,3 +188,26 @@ def test_memory_is_the_input_the_output_and_a_little():
     os.waitpid(child, 0)
     assert grown < size + (8 << 20)
     assert images.nbytes + grown < 2 * (images.nbytes + size)
+
+
+def test_torch_alone_works_on_a_part_of_a_large_batch(monkeypatch):
+    """It keeps a batch for each step, so it takes an eighth at a time: the same result."""
+    monkeypatch.setattr(K._native, "_run", None)
+    generator = torch.Generator().manual_seed(1)
+    images = torch.randint(0, 256, (19, 3, 30, 30), dtype=torch.uint8, generator=generator)
+    boxes = torch.randint(1, 15, (19, 2, 4), generator=generator)
+    sigma, mask = torch.rand(19, 2, generator=generator), torch.rand(19, 2, generator=generator) < 0.5
+    order = torch.stack([torch.randperm(4, generator=generator) for _ in range(38)]).view(19, 2, 4)
+    steps = [Step(K.color_jitter, (sigma, sigma, sigma, 0.1, order), mask), Step(K.gaussian_blur, (sigma,))]
+    whole = crop_and_finish(images, boxes, 200, steps, flip=mask, dtype=torch.float32)  # 36 MiB
+    listed = crop_and_finish(list(images), boxes, 200, steps, flip=mask, dtype=torch.float32)
+    assert torch.equal(whole, listed)
+    for i in (0, 2, 3, 18):
+        one = [
+            Step(K.color_jitter, (*[sigma[i : i + 1]] * 3, 0.1, order[i : i + 1]), mask[i : i + 1]),
+            Step(K.gaussian_blur, (sigma[i : i + 1],)),
+        ]
+        alone = crop_and_finish(
+            images[i : i + 1], boxes[i : i + 1], 200, one, flip=mask[i : i + 1], dtype=torch.float32
+        )
+        torch.testing.assert_close(whole[i : i + 1], alone, rtol=0, atol=1e-6)

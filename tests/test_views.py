@@ -71,6 +71,11 @@ SAMPLES = {
 @pytest.mark.parametrize("maker", [JointCrop(16), MultiView(CROP, CROP)], ids=["joint", "classic"])
 def test_a_view_maker_gives_whole_samples_of_the_same_make(kind, maker):
     sample = SAMPLES[kind]()
+    if kind == "PIL I;16":
+        try:
+            CROP(sample)
+        except ValueError:
+            pytest.skip("this Pillow does not resize 16-bit images, so torchvision does not either")
     views = maker(sample)
     assert type(views) is Views
     assert len(views) == 2

@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
+from typing import Literal
 
 import torch
 from interleaved import interleaved, ratio, save, summary
@@ -83,16 +84,16 @@ def beside_faiss(turns: int) -> dict[str, object]:
     }
 
 
-def imagenet(device: str, rounds: int) -> dict[str, object]:
+def imagenet(device: str, rounds: int, init: Literal["k-means++", "random"]) -> dict[str, object]:
     """Ours alone, once."""
     n, m = 1_281_167, 10_000
     x = clustered(n, m, 2.0, device)
     start = time.perf_counter()
-    found = kmeans(x, m, rounds=rounds)
+    found = kmeans(x, m, rounds=rounds, init=init)
     if device == "cuda":
         torch.cuda.synchronize()
     return {
-        "size": {"points": n, "width": D, "centers": m, "rounds": rounds},
+        "size": {"points": n, "width": D, "centers": m, "rounds": rounds, "start": init},
         "device": torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} threads",
         "seconds": time.perf_counter() - start,
         "peak_gb": peak(device),
@@ -107,11 +108,15 @@ def main() -> None:
     parser.add_argument("--imagenet", action="store_true")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="of k-means, with --imagenet")
+    parser.add_argument("--init", default="k-means++", choices=["k-means++", "random"], help="with --imagenet")
     parser.add_argument("--turns", type=int, default=5, help="how often each case is timed, without --imagenet")
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
     if arguments.imagenet:
-        name, result = f"kmeans_imagenet_{arguments.device}", imagenet(arguments.device, arguments.rounds)
+        name, result = (
+            f"kmeans_imagenet_{arguments.device}",
+            imagenet(arguments.device, arguments.rounds, arguments.init),
+        )
     else:
         name, result = "kmeans", beside_faiss(arguments.turns)
     for key, value in result.items():

@@ -113,15 +113,15 @@ def _thresholds(batch: Batch, bank: Tensor) -> npt.NDArray[np.float32]:
     return least
 
 
-def _excluded(batch: Batch, i: int) -> npt.NDArray[np.int64]:
+def _excluded(batch: Batch, i: int) -> npt.NDArray[np.uint32]:
     """The rows of the bank with the query's label."""
-    return batch.same.numpy()[slice(*batch.bounds[i])]
+    return batch.same.numpy()[slice(*batch.bounds[i])].astype(np.uint32)
 
 
 def _pool(
     candidates: _Candidates,
     size: int,
-    excluded: npt.NDArray[np.int64],
+    excluded: npt.NDArray[np.uint32],
     bank: npt.NDArray[np.float32],
     query: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.uint32]:
@@ -142,7 +142,7 @@ def _pool(
 
 
 def _edge(
-    rows: npt.NDArray[np.uint32], scores: npt.NDArray[np.float32], size: int, excluded: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.uint32], scores: npt.NDArray[np.float32], size: int, excluded: npt.NDArray[np.uint32]
 ) -> float:
     """The ``size``-th greatest score of the rows that are not excluded, which score minus infinity from now on."""
     place = np.searchsorted(rows, excluded)

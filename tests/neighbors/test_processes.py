@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -11,34 +12,37 @@ import pytest
 import torch
 from torch import distributed as dist
 
+import jointaug
+
 SCRIPT = Path(__file__).with_name("two_processes.py")
 
 
 def test_the_bank_is_replicated(tmp_path):
     if not (dist.is_available() and dist.is_gloo_available()):
         pytest.skip("this torch has no gloo")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(SCRIPT.parents[2])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(jointaug.__file__).parents[1])}  # it may not be installed
+    logs = [(tmp_path / f"log{rank}").open("w+") for rank in range(2)]
     processes = [
-        subprocess.Popen(
-            [sys.executable, str(SCRIPT), str(tmp_path), str(rank)], env=environment, stderr=subprocess.PIPE
-        )
-        for rank in range(2)
+        subprocess.Popen([sys.executable, str(SCRIPT), str(tmp_path), str(rank)], env=environment, stderr=log)
+        for rank, log in enumerate(logs)
     ]
-    for process in processes:
-        _, errors = process.communicate(timeout=120)
-        assert process.returncode == 0, errors.decode()
-    first, second = (torch.load(tmp_path / f"state{rank}.pt") for rank in range(2))
-
-    sys.path.insert(0, str(SCRIPT.parent))
     try:
-        from two_processes import bank, batches
+        codes = [process.wait(timeout=120) for process in processes]
     finally:
-        sys.path.pop(0)
-    alone = bank()
+        for process, log in zip(processes, logs, strict=True):
+            process.kill()
+            process.wait()
+            log.close()
+    assert codes == [0, 0], [(tmp_path / f"log{rank}").read_text() for rank in range(2)]
+    first, second = (torch.load(tmp_path / f"state{rank}.pt", weights_only=True) for rank in range(2))
+
+    spec = importlib.util.spec_from_file_location("two_processes_of_a_bank", SCRIPT)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    alone = script.bank()
     alone.cluster()
     for step in range(10):
-        halves = batches(step)
-        alone.update(*(torch.cat(parts) for parts in zip(*halves, strict=True)))
+        alone.update(*(torch.cat(parts) for parts in zip(*script.batches(step), strict=True)))
     for name, value in alone.state_dict().items():
         assert torch.equal(first[name], second[name]), name
         torch.testing.assert_close(first[name], value)

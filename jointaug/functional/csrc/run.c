@@ -4,11 +4,15 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 #include "jointaug.h"
 
 #define PUBLIC __attribute__((visibility("default")))
 
+#define LARGE (4 << 20) /* bytes of a result that are worth asking for large pages */
 #define KEPT (16 << 20) /* bytes of scratch memory that a thread may leave for the next call */
 
 #define ALIGNMENT 64
@@ -113,6 +117,19 @@ static int plan_sample(ja_plan *plan, const work *w, int64_t image, int64_t view
     return 0;
 }
 
+/* A large result is fresh memory, whose pages come one by one as they are written, which takes longer than the work. Pages of 2 MiB,
+ * where the system allows them on request, take a sixth of that. */
+static void use_large_pages(const ja_job *job) {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    const uintptr_t page = 4096, element = job->result_type == JA_UINT8 ? 1 : 4;
+    const uintptr_t bytes = (uintptr_t)(job->images * job->views * job->channels) * job->height * job->width * element;
+    const uintptr_t start = ((uintptr_t)job->result + page - 1) / page * page, end = ((uintptr_t)job->result + bytes) / page * page;
+    if (bytes >= LARGE) (void)madvise((void *)start, end - start, MADV_HUGEPAGE); /* if not, then not */
+#else
+    (void)job;
+#endif
+}
+
 static ja_kernel *kernel_for(int level) {
 #if defined(__x86_64__)
     if (level >= 2) return ja_sample_avx512;
@@ -158,6 +175,7 @@ static void *worker(void *shared) {
  * fork could break. */
 PUBLIC int ja_run(const ja_job *job, const ja_op *ops, const ja_column *columns, const ja_image *list, int threads, int level) {
     work w = {.job = job, .ops = ops, .columns = columns, .list = list, .kernel = kernel_for(level)};
+    use_large_pages(job);
     if (threads > job->images) threads = (int)job->images;
     pthread_t helpers[threads > 1 ? threads - 1 : 1];
     int started = 0;

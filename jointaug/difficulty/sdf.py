@@ -540,7 +540,7 @@ class _Run:
 
 def _cosine(z: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Cosines of rows ``i`` and ``count + i``, nan where a vector has no direction; and each row's largest value."""
-    z = z.to(torch.float32 if z.device.type == "mps" else torch.float64)
+    z = z.double()
     largest = z.abs().amax(1)
     scaled = z / largest[:, None]  # no norm overflows; zero and infinity become nan
     unit = scaled / scaled.norm(dim=1, keepdim=True)

@@ -1,0 +1,1 @@
+"""What a pre-trained encoder is worth: one file a protocol."""

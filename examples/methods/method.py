@@ -1,0 +1,53 @@
+"""What the trainer asks of a method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from torch import Tensor, nn
+from training.batch import Batch
+
+from jointaug.losses import LossParts
+
+Embed = Callable[[nn.Module], Tensor]
+"""``embed(network)``: its outputs ``[N, D]`` for all images of the data set, uncropped, in eval mode."""
+
+
+class Method(nn.Module):
+    """Networks, state, and one step of the algorithm.
+
+    A subclass's constructor takes ``(backbone, ...)``, a function that makes a new backbone with an attribute ``width``,
+    then its settings as keywords with the paper's defaults: these are the settings of its recipes. All state (queues,
+    banks, centers, momentum networks) is in submodules and buffers, so that ``state_dict`` is the checkpoint.
+
+    `forward` is the body of the paper's loop: a batch in, the loss in two parts out. The trainer reduces (and weights)
+    it, and does the rest of a step: backward, clipping, optimizer, schedule.
+    """
+
+    views: ClassVar[int] = 2
+    """How many views of an image `forward` takes."""
+
+    pair: ClassVar[tuple[int, int] | None] = (0, 1)
+    """The views whose difficulty weights an image's loss; None where one pair cannot say it."""
+
+    constant_rate: ClassVar[tuple[str, ...]] = ()
+    """Names of submodules whose learning rate stays at its peak (SimSiam's predictor)."""
+
+    @property
+    def encoder(self) -> nn.Module:
+        """The backbone that is evaluated and exported."""
+        raise NotImplementedError(f"{type(self).__name__} must define encoder")
+
+    def forward(self, batch: Batch) -> LossParts:
+        """The loss of a batch; queues and banks take it in."""
+        raise NotImplementedError(f"{type(self).__name__} must define forward")
+
+    def before_epoch(self, epoch: int, embed: Embed) -> None:
+        """Before the first step of an epoch: clusters, positives."""
+
+    def before_update(self, batch: Batch) -> None:
+        """Between backward and the optimizer's step: gradients that must not act."""
+
+    def after_update(self, batch: Batch) -> None:
+        """After the optimizer's step: momentum networks."""

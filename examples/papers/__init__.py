@@ -1,0 +1,1 @@
+"""One file a paper: its recipes as data, and the numbers that it reports."""

@@ -1,0 +1,1 @@
+"""The machinery that all methods share: settings, views, data, networks, optimizers, checkpoints, the loop."""

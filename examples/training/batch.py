@@ -1,0 +1,45 @@
+"""What a method sees of one step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from jointaug import Addresses
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Views of some images, and where in the run they stand.
+
+    All chance of a method comes from `addresses` (a hash of seed, epoch and image), never from a stream: what it draws
+    does not depend on batch size, processes or a resume.
+    """
+
+    views: list[Tensor]
+    """Each ``[B, 3, h, w]``, float32, normalized, on the device."""
+
+    index: Tensor
+    """int64 ``[B]``, on the device: the images' rows in the data set."""
+
+    seed: int
+    epoch: int
+    step: int
+    """Optimizer steps done so far in the run."""
+
+    steps: int
+    """Optimizer steps of the whole run."""
+
+    partners: list[Tensor] = field(default_factory=list)
+    """The views of each image's positive, where the method asked for positives (CLIM)."""
+
+    @property
+    def progress(self) -> float:
+        """The share of the run that is done, in [0, 1): t / T of the papers' schedules."""
+        return self.step / self.steps
+
+    @property
+    def addresses(self) -> Addresses:
+        """Of these images in this epoch: ``addresses.rows(n, step=named_step("..."))``."""
+        return Addresses(self.seed, self.epoch, self.index)

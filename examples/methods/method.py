@@ -17,9 +17,9 @@ Embed = Callable[[nn.Module], Tensor]
 class Method(nn.Module):
     """Networks, state, and one step of the algorithm.
 
-    A subclass's constructor takes ``(backbone, ...)``, a function that makes a new backbone with an attribute ``width``,
-    then its settings as keywords with the paper's defaults: these are the settings of its recipes. All state (queues,
-    banks, centers, momentum networks) is in submodules and buffers, so that ``state_dict`` is the checkpoint.
+    A subclass's constructor takes ``(backbone, ...)``, a function that makes a new backbone with an attribute
+    ``width``, then its settings as keywords with the paper's defaults: these are the settings of its recipes. All state
+    (queues, banks, centers, momentum networks) is in submodules and buffers, so that ``state_dict`` is the checkpoint.
 
     `forward` is the body of the paper's loop: a batch in, the loss in two parts out. The trainer reduces (and weights)
     it, and does the rest of a step: backward, clipping, optimizer, schedule.

@@ -386,10 +386,10 @@ def _erase(transform: v2.RandomErasing, view: View, draws: Draws) -> View:
 
     def erase(images: Tensor) -> Tensor:
         y, x = (torch.arange(side, device=images.device) for side in images.shape[-2:])
-        inside = _within(y, top, h)[:, None, :, None] & _within(x, left, w)[:, None, None, :]
+        inside = (where[:, None] & _within(y, top, h))[:, None, :, None] & _within(x, left, w)[:, None, None, :]
         return torch.where(inside, value.to(images.dtype), images)
 
-    return view.call(erase, where)
+    return view.call(erase)
 
 
 def _within(position: Tensor, start: Tensor, length: Tensor) -> Tensor:

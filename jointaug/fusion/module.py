@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
+from torchvision.tv_tensors import TVTensor
 
 from ..chance import Addresses
 from ..transforms import JointTransform
@@ -325,7 +326,7 @@ def _inputs(batch: Any) -> tuple[list[Any], bool]:
     """The batches (or lists of images) to start from, and whether they are views already."""
     if isinstance(batch, Tensor):
         _check_batch(batch, "batch")
-        return [batch.as_subclass(Tensor)], False
+        return [_plain(batch)], False
     if not isinstance(batch, (list, tuple)):
         raise TypeError(
             "batch must be a tensor [B, C, H, W], a list of images, or a list of batches of views, got "
@@ -340,8 +341,12 @@ def _inputs(batch: Any) -> tuple[list[Any], bool]:
             raise ValueError(
                 f"views must hold the same images on one device, got batches of {[len(item) for item in batch]} images"
             )
-        return [item.as_subclass(Tensor) for item in batch], True
+        return [_plain(item) for item in batch], True
     return [[_image(item, i) for i, item in enumerate(batch)]], False
+
+
+def _plain(images: Tensor) -> Tensor:
+    return images.as_subclass(Tensor) if isinstance(images, TVTensor) else images  # a plain one is not traced through
 
 
 def _check_batch(batch: Tensor, name: str) -> None:
@@ -369,7 +374,7 @@ def _image(item: Any, index: int) -> Tensor:
             f"{type(item).__name__}{shape}"
         )
     _check_dtype(item, name)
-    return item.as_subclass(Tensor)
+    return _plain(item)
 
 
 def _view(images: Any, source: int) -> View:

@@ -93,10 +93,8 @@ def _multi_resolution(transform: MultiResolution, view: View, params: dict[str, 
 
 @register(JointBlur)
 def _joint_blur(transform: JointBlur, view: View, params: dict[str, Any]) -> View:
-    most = float(transform.laws["sigma"].high)
-    return view.step(
-        K.gaussian_blur, params["sigma"], transform.kernel_size, most, where=_sometimes(params["applied"], transform.p)
-    )
+    where = _sometimes(params["applied"], transform.p)
+    return view.step(K.gaussian_blur, params["sigma"], transform.kernel_size, transform.max_sigma, where=where)
 
 
 @register(JointColor)
@@ -282,13 +280,11 @@ _ORDERS: Final = tuple(permutations(range(4)))
 def _color_jitter(transform: v2.ColorJitter, view: View, draws: Draws) -> View:
     row = draws.row(5)
     order = torch.tensor(_ORDERS, device=view.device)[(row[4] * len(_ORDERS)).long()]
-    names = ("brightness", "contrast", "saturation", "hue")
-    factors = {
-        name: (range_[0] + u * (range_[1] - range_[0]))
-        if (range_ := getattr(transform, name)) is not None
-        else float(name != "hue")
-        for name, u in zip(names, row, strict=False)
-    }
+    neutral = {"brightness": 1.0, "contrast": 1.0, "saturation": 1.0, "hue": 0.0}
+    factors: dict[str, Tensor | float] = {}
+    for (name, nothing), u in zip(neutral.items(), row, strict=False):
+        between = getattr(transform, name)
+        factors[name] = nothing if between is None else between[0] + u * (between[1] - between[0])
     draws.record(transform, {**factors, "order": order})
     return view.step(K.color_jitter, *factors.values(), order)
 

@@ -17,9 +17,9 @@ from torchvision.tv_tensors import TVTensor
 from ..chance import Addresses
 from ..transforms import JointTransform
 from ..views import MultiView, PerView, Shared
-from .execute import execute
+from .execute import execute, one_size
 from .plan import Drawn, Draws, Plan, View, chosen_view, masked, rows_of
-from .rules import RULES, Rule, by_image, image_by_image, register
+from .rules import Rule, by_image, image_by_image, register, rule_of
 
 
 class Fused(nn.Module):
@@ -33,7 +33,7 @@ class Fused(nn.Module):
         super().__init__()
         self.pipeline = pipeline
         views_made(pipeline, None)
-        slow = sorted({type(t).__name__ for t in leaves(pipeline) if type(t) not in RULES})
+        slow = sorted({type(t).__name__ for t in leaves(pipeline) if rule_of(t) is None})
         if slow:
             warnings.warn(
                 f"fuse has no rule for {', '.join(slow)} and runs it image by image; write one with @fuse.register",
@@ -186,7 +186,7 @@ def _walk(transform: Any, state: _State, draws: Draws) -> _State:
     if isinstance(transform, JointTransform):
         return _joint(transform, state, draws)
     _one_sample(transform, state)
-    rule = RULES.get(kind, image_by_image)
+    rule = rule_of(transform) or image_by_image
     return _State([rule(transform, state.views[0], draws)], made=False)
 
 
@@ -212,7 +212,7 @@ def _joint(transform: JointTransform, state: _State, draws: Draws) -> _State:
             f"{type(transform).__name__} couples every {n} consecutive views, got {len(views)} views; branch "
             "before with MultiView"
         )
-    rule: Rule = RULES.get(type(transform), by_image)
+    rule: Rule = rule_of(transform) or by_image
     outputs = []
     for group in range(len(views) // n):
         coupled = views[group * n : (group + 1) * n]
@@ -395,6 +395,9 @@ def _view(images: Any, source: int) -> View:
             f"images of a list must agree in channels, dtype and device, got batch[0] {_kind(first)} and batch[{odd}] "
             f"{_kind(images[odd])}; convert them first (PIL: image.convert('RGB'))"
         )
+    if one_size(images):
+        channels, height, width = first.shape
+        return View(source, height, width, channels, first.dtype, first.device, len(images))
     sides = [torch.tensor([image.shape[i] for image in images], device=first.device) for i in (-2, -1)]
     return View(source, sides[0], sides[1], first.shape[0], first.dtype, first.device, len(images))
 

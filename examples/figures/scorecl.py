@@ -73,10 +73,14 @@ class Operation(NamedTuple):
     weakest: float = 0.0
 
     def values(self, side: int, count: int) -> list[float]:
-        """Parameters from the weakest to the strongest, in ``count`` steps; from strongest to strongest if signed."""
-        far = self.strongest(side)
-        found: list[float] = torch.linspace(-far if self.signed else self.weakest, far, count).tolist()
-        return [float(round(value)) for value in found] if self.unit in ("pixels", "bits") else found
+        """An odd ``count`` of parameters from the weakest to the strongest; both ways, the weakest amid, if signed."""
+        steps = count // 2 + 1 if self.signed else count
+        found: list[float] = torch.linspace(self.weakest, self.strongest(side), steps).tolist()
+        if self.unit == "pixels":
+            found = [float(int(value)) for value in found]
+        if self.unit == "bits":
+            found = [float(round(value)) for value in found]
+        return [-value for value in found[:0:-1]] + found if self.signed else found
 
 
 def sheared(images: Tensor, x: float, y: float) -> Tensor:
@@ -134,6 +138,14 @@ class Mean(NamedTuple):
         """Mean and bounds of one entry."""
         mean, half = float(self.mean[index]), float(self.half[index])
         return [mean, mean - half, mean + half]
+
+
+def wilson(shares: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """95 % bounds of shares of ``count``, never outside [0, 1] (Wilson's)."""
+    z2 = 1.96**2 / count
+    middle = shares + z2 / 2
+    half = (z2 * (shares * (1 - shares) + z2 / 4)).sqrt()
+    return (middle - half) / (1 + z2), (middle + half) / (1 + z2)
 
 
 def scores(net: ScoreNetwork, views: Tensor) -> Tensor:
@@ -211,8 +223,7 @@ def figure2(net: ScoreNetwork, images: Tensor, figure: Figure) -> Rows:
     rows: Rows = [["views", "norm_from", "norm_to", "share", "low", "high"]]
     for (name, found), color, strip in zip(norms.items(), ("tab:blue", "tab:orange"), strips, strict=True):
         shares = torch.histogram(found, edges).hist / len(found)
-        half = 1.96 * (shares * (1 - shares) / len(found)).sqrt()
-        middle, low, high = (values.tolist() for values in (shares, shares - half, shares + half))
+        middle, low, high = (values.tolist() for values in (shares, *wilson(shares, len(found))))
         ax.stairs(middle, edges.tolist(), color=color, label=f"{name}, mean {float(found.mean()):.3g}")
         ax.stairs(high, edges.tolist(), baseline=low, fill=True, color=color, alpha=0.2)
         columns = zip(edges[:-1].tolist(), edges[1:].tolist(), middle, low, high, strict=True)
@@ -223,7 +234,7 @@ def figure2(net: ScoreNetwork, images: Tensor, figure: Figure) -> Rows:
             place.set_axis_off()
             nearest = int((found.log() - (start * end).sqrt().log()).abs().argmin())
             if start <= found[nearest] <= end:
-                place.imshow(sets[name][nearest].permute(1, 2, 0), interpolation="nearest")
+                place.imshow(sets[name][nearest].permute(1, 2, 0).numpy(), interpolation="nearest")
                 place.set_title(f"{float(found[nearest]):.3g}", fontsize="x-small")
     gap = Mean.over(norms["RandAugment(2, 9)"] - norms["images"])
     ax.set_title("RandAugment less image: {:.3g}, 95 % interval {:.3g} to {:.3g}".format(*gap.row()), fontsize="medium")
@@ -252,7 +263,7 @@ def figure3(kind: str, net: ScoreNetwork, images: Tensor, figure: Figure) -> Row
     axes = panels(figure, COMPARED, COMPARED, values)
     for (first, second), ax in axes.items():
         block = blocks[COMPARED.index(first), :, COMPARED.index(second)]
-        drawn = ax.imshow(block.T, origin="lower", vmin=0.0, vmax=float(found.mean.max()), cmap="viridis")
+        drawn = ax.imshow(block.T.numpy(), origin="lower", vmin=0.0, vmax=float(found.mean.max()), cmap="viridis")
     bar(figure, drawn, axes, "distance of the scores (1 / pixel value)", found)
     return rows
 
@@ -277,8 +288,8 @@ def figure4(net: ScoreNetwork, images: Tensor, figure: Figure) -> Rows:
     levels = torch.linspace(float(everything.mean.min()), float(everything.mean.max()) + 1e-6, 13).tolist()
     axes = panels(figure, COMPARED[:-1], COMPARED[1:], values, found)
     for pair, ax in axes.items():
-        drawn = ax.contourf(found[pair].mean.T, levels, cmap="viridis")
-        ax.contour(found[pair].mean.T, levels, colors="black", linewidths=0.4)
+        drawn = ax.contourf(found[pair].mean.T.numpy(), levels, cmap="viridis")
+        ax.contour(found[pair].mean.T.numpy(), levels, colors="black", linewidths=0.4)
     bar(figure, drawn, axes, "norm of the score (mean absolute, 1 / pixel value)", everything)
     return rows
 
@@ -351,8 +362,8 @@ def options_from(arguments: Sequence[str] | None) -> tuple[Options, argparse.Arg
     parser.add_argument(
         "--images", type=int, default=3600, help="to train on, at most; a quarter is held out where there are classes"
     )
-    parser.add_argument("--measured", type=int, default=256, help="images that Figs. 1 and 2 measure, at most")
-    parser.add_argument("--compared", type=int, default=64, help="images that Figs. 3 and 4 measure, at most")
+    parser.add_argument("--measured", type=int, default=200, help="images that Figs. 1 and 2 measure, at most")
+    parser.add_argument("--compared", type=int, default=48, help="images that Figs. 3 and 4 measure, at most")
     parser.add_argument("--size", type=int, default=32, help="side of the network's images, a multiple of 4")
     parser.add_argument("--steps", type=int, default=400, help=f"training steps of {BATCH} images")
     parser.add_argument("--network", type=Path, help="score.pt of train_score or an earlier run, instead of training")

@@ -55,20 +55,21 @@ class Pictures(Dataset[Tensor]):
 
 
 class ImageFiles(Dataset[PIL.Image.Image]):
-    """The images in a folder and below it, in the order of their paths."""
+    """The images in a folder and below it, in the order of their paths; ``mode`` is Pillow's, "RGB" or "L"."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, mode: str = "RGB") -> None:
         if not folder.is_dir():
             raise FileNotFoundError(f"images must be in a folder, got {str(folder)!r}, which is not there")
         self._paths = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in IMG_EXTENSIONS]
+        self._mode = mode
 
     def __len__(self) -> int:
         return len(self._paths)
 
     def __getitem__(self, index: int) -> PIL.Image.Image:
         with PIL.Image.open(self._paths[index]) as image:
-            rgb: PIL.Image.Image = image.convert("RGB")
-            return rgb
+            converted: PIL.Image.Image = image.convert(self._mode)
+            return converted
 
 
 def fitted(image: Tensor, channels: int, size: int) -> Tensor:

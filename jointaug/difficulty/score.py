@@ -336,6 +336,7 @@ def train_score(
 
     Raises:
         TypeError: for arguments of another kind.
+        FileNotFoundError: for a folder of images, or of the checkpoint, that is not there.
         ValueError: for no images, images of another size or out of [0, 1]; a checkpoint that is cut short, or of
             another network or training.
         FloatingPointError: if a loss is not finite; the last checkpoint stays as it was.
@@ -351,6 +352,8 @@ def train_score(
     optimizer = torch.optim.Adam(net.parameters(), learning_rate)
     described = {"seed": seed, "batch_size": batch_size, "learning_rate": learning_rate, "images": len(data)}
     path = None if checkpoint is None else Path(checkpoint)
+    if path is not None and not path.parent.is_dir():
+        raise FileNotFoundError(f"checkpoint must be in a folder that is there, got {str(path)!r}; make {path.parent}")
     losses: list[Tensor] = []
     if path is not None and path.exists():
         stored = _read(path)
@@ -390,7 +393,7 @@ class _Training(Dataset[tuple[int, Tensor]]):
     def __init__(self, images: Any, net: ScoreNetwork) -> None:
         self._channels, self._size = net.channels, net.size
         if isinstance(images, (str, os.PathLike)):
-            images = ImageFiles(Path(images))
+            images = ImageFiles(Path(images), "L" if net.channels == 1 else "RGB")
         self._images: Any = images if isinstance(images, Tensor) else Pictures(images)
         if len(images) == 0:
             raise ValueError(f"images must hold at least one, got an empty {type(images).__name__}; check its folder")

@@ -283,6 +283,7 @@ def test_a_folder_and_a_data_set_are_the_tensor_that_they_hold(tmp_path):
     options = {"steps": 3, "batch_size": 4}
     expected = train(fresh(), images[order], **options)
     assert torch.equal(train(fresh(), tmp_path, **options), expected)
+    assert train(fresh(channels=1), tmp_path, **options).isfinite().all()  # read in gray
     assert torch.equal(train(fresh(), [(image, 0) for image in images[order]], **options), expected)
 
 
@@ -415,6 +416,11 @@ BAD = {
     "images with nan": (lambda: train(fresh(), V1 * math.nan, steps=1), ValueError, "without nan"),
     "no images": (lambda: train(fresh(), [], steps=1), ValueError, "images must hold at least one"),
     "no folder": (lambda: train(fresh(), "nowhere", steps=1), FileNotFoundError, "images must be in a folder"),
+    "no folder for the checkpoint": (
+        lambda: train(fresh(), V1, steps=1, checkpoint="nowhere/score.pt"),
+        FileNotFoundError,
+        "checkpoint must be in a folder that is there",
+    ),
     "another network": (lambda: train(nn.Identity(), V1, steps=1), TypeError, "net must be a ScoreNetwork"),
     "no steps": (lambda: train(fresh(), V1, steps=0), ValueError, "steps must be a positive integer"),
     "sigma for an unconditional network": (lambda: ScoreWeight(fresh(), sigma=0.1), ValueError, "and for no other"),

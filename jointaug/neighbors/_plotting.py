@@ -108,7 +108,7 @@ def plot_cluster_sizes(labels: Tensor, clusters: int | None = None) -> Figure:
     ax.hist(sizes, bins=edges.tolist(), color="tab:blue", edgecolor="white", linewidth=0.5)
     ax.axvline(sizes.mean(), color="black", linestyle="--", label="mean")
     ax.set(xlabel="size of a cluster", ylabel="clusters", xlim=(edges[0], edges[-1]))
-    ax.yaxis.get_major_locator().set_params(integer=True)
+    ax.locator_params(axis="y", integer=True)
     ax.set_title(f"{len(sizes)} clusters: mean {sizes.mean():.4g}, least {sizes.min()}, greatest {sizes.max()}")
     ax.legend()
     return figure

@@ -113,6 +113,9 @@ class TestLeOCLR:
         assert torch.equal(L.leoclr(q, k, k, queue).per_sample, 2 * moco)
         assert torch.equal(L.leoclr(q, k, k, queue, reduction="mean").per_sample, moco)
 
+    def test_an_empty_queue_gives_exactly_zero(self):
+        assert not L.leoclr(q, k, k2, queue[:, :0], q1=other).per_sample.any()
+
     def test_crops_may_be_swapped(self):
         results = []
         for crops in ((k, k2), (k2, k)):

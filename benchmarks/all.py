@@ -139,8 +139,8 @@ def markdown() -> str:
         lines.append(f"| {name} | {table['native']['ratio']:.2f} | {table['torch']['ratio']:.2f} |")
     lines += [
         "",
-        "What holds memory back: natively the peak is the result itself; torch alone keeps some batches of an eighth of",
-        "the images; RandAugment and erasing run functions of torch on the whole batch, each with a result of its own.",
+        "What holds memory back: natively the peak is the result itself; torch alone keeps some batches of an eighth",
+        "of the images; RandAugment and erasing run on the whole batch, each with a result of its own.",
         "",
     ]
     return "\n".join(lines)

@@ -1,11 +1,12 @@
 """All side-by-side tables in one go, and how far each row is from its limit.
 
-    benchmarks/peers.sh && .venv-peers/bin/python benchmarks/all.py [--rounds N] [--report]
+    benchmarks/peers.sh && .venv-peers/bin/python benchmarks/all.py [--images DIR] [--rounds N] [--report]
 
 Runs the other files here one after another, each in a process of its own (they pin themselves to one core or use all),
 with ``--write``; then prints and saves ``results/limits.md``: for every row what ours takes, the best peer, the limit,
 and what holds it back. The limit is the time in which one core copies as many bytes as the work must read and write
-once. ``--report`` only makes that table again, from the results that are there.
+once. ``--images`` is a folder of photographs: pipelines are timed on them, and the distance from v2's uint8 chain, which
+noise does not show, is measured only with it. ``--report`` only makes that table again, from the results that are there.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from interleaved import RESULTS
 
 SCRIPTS = ("kernels", "pipelines", "joint_crop", "memory", "import_time", "uint8_distance")
 ROUNDS = ("kernels", "pipelines", "joint_crop")
+IMAGES = ("pipelines", "uint8_distance")
 CORES = 2  # of the machine, in the batched rows
 CROPPED = 0.55  # mean area of a crop, scale U(0.2, 1), as a share of the image
 
@@ -149,13 +151,20 @@ def markdown() -> str:
 def main() -> None:
     """Run, then report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", help="a folder of photographs; noise over a gradient by default")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--report", action="store_true", help="only make the table of limits from the results")
     arguments = parser.parse_args()
     for name in () if arguments.report else SCRIPTS:
         print(f"\n== {name}", flush=True)
+        if name == "uint8_distance" and arguments.images is None:
+            print("not measured: needs --images")
+            continue
         rounds = ["--rounds", str(arguments.rounds)] if name in ROUNDS else []
-        subprocess.run([sys.executable, Path(__file__).with_name(f"{name}.py"), *rounds, "--write"], check=True)
+        images = ["--images", arguments.images] if name in IMAGES and arguments.images else []
+        subprocess.run(
+            [sys.executable, Path(__file__).with_name(f"{name}.py"), *rounds, *images, "--write"], check=True
+        )
     text = markdown()
     (RESULTS / "limits.md").write_text(text)
     print(f"\n{text}\nwrote {RESULTS / 'limits.md'}")

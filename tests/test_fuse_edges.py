@@ -258,6 +258,23 @@ def test_compiles_in_one_graph_and_once(part):
             torch.testing.assert_close(a, b, atol=1e-5 if a.is_floating_point() else 1, rtol=0)
 
 
+@pytest.mark.parametrize("pipeline", [MOCO, OTHERS], ids=["moco", "others"])
+@pytest.mark.parametrize("images", [LEVELS, [LEVELS[i, :, : 40 - i] for i in range(6)]], ids=["batch", "list"])
+def test_torch_alone_makes_the_same_views(pipeline, images, monkeypatch):
+    if backend() == "torch":
+        pytest.skip("installed without a compiler, or JOINTAUG_NATIVE=0")
+    fused = fuse(
+        pipeline if isinstance(images, torch.Tensor) or pipeline is MOCO else v2.Compose([v2.Resize((30, 30)), OTHERS])
+    )
+    plan = fused.make_params(images, addresses=ADDRESSES)
+    native = fused.transform(images, plan)
+    monkeypatch.setattr(_native, "_run", None)
+    for a, b in zip(fused.transform(images, plan), native, strict=True):
+        close = torch.isclose(a.float(), b.float(), atol=2e-5 if a.is_floating_point() else 1, rtol=0)
+        assert close.double().mean() > 0.99  # beside a threshold (solarize, posterize, equalize) a level may tip over
+        assert pipeline is OTHERS or close.all()
+
+
 # ---- memory --------------------------------------------------------------------------------------------------------
 
 

@@ -5,8 +5,9 @@
 Runs the other files here one after another, each in a process of its own (they pin themselves to one core or use all),
 with ``--write``; then prints and saves ``results/limits.md``: for every row what ours takes, the best peer, the limit,
 and what holds it back. The limit is the time in which one core copies as many bytes as the work must read and write
-once. ``--images`` is a folder of photographs: pipelines are timed on them, and the distance from v2's uint8 chain, which
-noise does not show, is measured only with it. ``--report`` only makes that table again, from the results that are there.
+once. ``--images`` is a folder of photographs: pipelines are timed on them, and the distance from v2's uint8 chain,
+which noise does not show, is measured only with it. ``--report`` only makes that table again, from the results that
+are there.
 """
 
 from __future__ import annotations

@@ -26,6 +26,11 @@ def test_what_needs_a_gpu_runs_on_the_cpu_too():
 
 
 def test_the_table_of_limits_is_made_from_the_results():
-    kept = (BENCHMARKS / "results" / "limits.md").read_text()
-    run("all.py", "--report")
-    assert (BENCHMARKS / "results" / "limits.md").read_text() == kept
+    """If red: ``python benchmarks/all.py --report`` makes it again."""
+    table = BENCHMARKS / "results" / "limits.md"
+    kept = table.read_text()
+    try:
+        run("all.py", "--report")
+        assert table.read_text() == kept
+    finally:
+        table.write_text(kept)

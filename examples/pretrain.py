@@ -138,13 +138,20 @@ def _run(options: argparse.Namespace, settings: Mapping[str, Setting], here: Pro
     if not here.first:
         return 0
     if not result.finished:
-        print(f"stopped after epoch {result.rows[-1].epoch} of {common.epochs}, step {run.step}; a whole checkpoint is in {out}.")
+        print(
+            f"stopped after epoch {result.rows[-1].epoch} of {common.epochs}, step {run.step}; a whole checkpoint is in {out}."
+        )
         print(f"Go on with the same command: {shlex.join([sys.executable, *sys.argv])}")
         return INTERRUPTED
     last = asdict(result.rows[-1])
     machine = {"machine": machine_of(here), "commit": commit()}
-    replace(out / "result.json", json.dumps({"recipe": options.recipe, **last, **machine, "settings": told}, indent=1).encode())
-    print(f"done: {', '.join(f'{name} {value:.4g}' for name, value in last.items() if value is not None)}; all in {out}")
+    replace(
+        out / "result.json",
+        json.dumps({"recipe": options.recipe, **last, **machine, "settings": told}, indent=1).encode(),
+    )
+    print(
+        f"done: {', '.join(f'{name} {value:.4g}' for name, value in last.items() if value is not None)}; all in {out}"
+    )
     return 0
 
 

@@ -144,7 +144,9 @@ def _folder(root: Path) -> tuple[Images, list[str]]:
         )
     flat = [path for path in files if path.parent == root]
     if flat and len(flat) < len(files):
-        raise ValueError(f"{root} holds images both in class folders and beside them, such as {flat[0].name}; sort them in")
+        raise ValueError(
+            f"{root} holds images both in class folders and beside them, such as {flat[0].name}; sort them in"
+        )
     names = [str(path) for path in files]
     if flat:
         return Images(names, lambda index: Image.open(names[index]), None), []
@@ -252,7 +254,9 @@ def in_memory(source: Source, stored: int | None, threads: int = 4) -> Pixels:
     pixels: Tensor | None = None
     unreadable = []
     with ThreadPoolExecutor(threads) as pool:
-        decoded = tqdm(pool.map(one, range(len(source))), "decoding", len(source), leave=False, mininterval=1, disable=None)
+        decoded = tqdm(
+            pool.map(one, range(len(source))), "decoding", len(source), leave=False, mininterval=1, disable=None
+        )
         for index, image in enumerate(decoded):
             if isinstance(image, str):
                 unreadable.append(image)

@@ -102,7 +102,11 @@ class Log:
         """The curves, as ``curves.png``."""
         if self.out is None:
             return
-        shown = [name for name in ("loss", "knn", "feature_std", "lr") if any(getattr(r, name) is not None for r in self.rows)]
+        shown = [
+            name
+            for name in ("loss", "knn", "feature_std", "lr")
+            if any(getattr(r, name) is not None for r in self.rows)
+        ]
         figure = Figure(figsize=(4 * len(shown), 3), layout="constrained")
         for axes, name in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
             points = [(row.epoch, getattr(row, name)) for row in self.rows if getattr(row, name) is not None]

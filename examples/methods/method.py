@@ -65,7 +65,7 @@ class Method(nn.Module):
     partners: ClassVar[bool] = False
     """Whether `forward` also takes the views of each image's positive (`Batch.partners`)."""
 
-    sync_batch_norm: ClassVar[bool] = True
+    sync_batch_norm: bool = True
     """Whether batch statistics are the global batch's; False where they must differ (MoCo's shuffled ones)."""
 
     @property

@@ -81,7 +81,7 @@ def parsed(words: Sequence[str]) -> tuple[argparse.Namespace, dict[str, Setting]
     parser.add_argument("--device", help="cpu, cuda, ...; by default a GPU where there is one")
     parser.add_argument("--minutes", type=float, help="stop at the first epoch's end after so long; go on later")
     if not words or words[0].startswith("-"):
-        parser.parse_args([*words, "--help"] if not words else words)
+        parser.parse_args(words or ["--help"])
         parser.error("the recipe comes first: pretrain.py RECIPE --data ...")
     if words[0] not in RECIPES:
         parser.error(f"there is no recipe {words[0]!r}{nearest(words[0], RECIPES)}; all: {', '.join(sorted(RECIPES))}")
@@ -138,9 +138,7 @@ def _run(options: argparse.Namespace, settings: Mapping[str, Setting], here: Pro
     if not here.first:
         return 0
     if not result.finished:
-        print(
-            f"stopped after epoch {result.rows[-1].epoch} of {common.epochs}, step {run.step}; a whole checkpoint is in {out}."
-        )
+        print(f"stopped at step {run.step} of {run.steps}; a whole checkpoint is in {out}.")
         print(f"Go on with the same command: {shlex.join([sys.executable, *sys.argv])}")
         return INTERRUPTED
     last = asdict(result.rows[-1])

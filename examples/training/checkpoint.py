@@ -66,8 +66,8 @@ def load(folder: Path, run: Mapping[str, Any], device: torch.device) -> dict[str
         written = state["run"]
     except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, TypeError) as error:
         raise ValueError(
-            f"{file} is no whole checkpoint of this trainer ({str(error).splitlines()[0]}); delete it to start anew, or "
-            "choose another --out"
+            f"{file} is no whole checkpoint of this trainer ({str(error).splitlines()[0]}); delete it to start anew, "
+            "or choose another --out"
         ) from error
     differences = [
         f"{name} was {written.get(name)!r} and is now {run.get(name)!r}"
@@ -76,7 +76,7 @@ def load(folder: Path, run: Mapping[str, Any], device: torch.device) -> dict[str
     ]
     if differences:
         raise ValueError(
-            f"{folder} holds another run: {'; '.join(differences)}. A run goes on as it began, or its numbers mean nothing: "
-            "ask for the same again, or choose another --out"
+            f"{folder} holds another run: {'; '.join(differences)}. A run goes on as it began, or its numbers mean "
+            "nothing: ask for the same again, or choose another --out"
         )
     return state

@@ -1,18 +1,18 @@
 """Images: where they come from, and how a step gets its views of them.
 
 A source is indexed and has labels; it is either `Pixels`, in memory, or `Images`, decoded when asked for. `feed` makes
-views of it: on the device that holds the pixels, or in DataLoader workers. Both augment by `fuse` at the images' addresses,
-so both give the same views.
+views of it: on the device that holds the pixels, or in DataLoader workers. Both augment by `fuse` at the images'
+addresses, so both give the same views.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -85,10 +85,11 @@ Source = Images | Pixels
 
 @dataclass(frozen=True)
 class Data:
-    """What a run learns from, and what its k-NN monitor asks: None where there are no labels."""
+    """What a run learns from, what its k-NN monitor asks (None: no monitor), and the names of the classes."""
 
     train: Source
     test: Source | None
+    classes: tuple[str, ...] = ()
 
     @property
     def told(self) -> str:
@@ -116,8 +117,7 @@ def open_data(where: str, test: str | None = None, *, size: int = 32) -> Data:
     if kind == "rendered":
         return _rendered(int(rest) if rest else RENDERED, size)
     if kind in _TORCHVISION and rest:
-        train, held_out = _TORCHVISION[kind](rest)
-        return Data(train, held_out)
+        return _TORCHVISION[kind](rest)
     root = Path(where)
     if not root.is_dir():
         raise FileNotFoundError(f"--data must name a folder of images, got {where!r}, which is none; see --help")
@@ -126,16 +126,17 @@ def open_data(where: str, test: str | None = None, *, size: int = 32) -> Data:
     test_root = Path(test) if test else next(iter(beside), None)
     train, classes = _folder(train_root)
     if test_root is None:
-        return Data(train, None)
+        return Data(train, None, classes)
     held_out, others = _folder(test_root)
     if others != classes:
         raise ValueError(
-            f"--test must have the class folders of --data, got {sorted(set(others) ^ set(classes))[:5]} in one of them only"
+            f"--test must have the class folders of --data, got {sorted(set(others) ^ set(classes))[:5]} in one of them "
+            "alone; name the test set of this training set"
         )
-    return Data(train, held_out)
+    return Data(train, held_out, classes)
 
 
-def _folder(root: Path) -> tuple[Images, list[str]]:
+def _folder(root: Path) -> tuple[Images, tuple[str, ...]]:
     """The images under a folder, by name; labelled if they lie in class folders."""
     files = sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
     if not files:
@@ -149,9 +150,9 @@ def _folder(root: Path) -> tuple[Images, list[str]]:
         )
     names = [str(path) for path in files]
     if flat:
-        return Images(names, lambda index: Image.open(names[index]), None), []
+        return Images(names, _Opened(names), None), ()
     of_files = [path.relative_to(root).parts[0] for path in files]
-    classes = sorted(set(of_files))
+    classes = tuple(sorted(set(of_files)))
     number = {name: label for label, name in enumerate(classes)}
     labels = torch.tensor([number[name] for name in of_files])
     return Images(names, _Opened(names), labels), classes
@@ -178,33 +179,31 @@ class _Of:
         return image
 
 
-def _torchvision(dataset: Any, labels: Sequence[int] | None) -> Images:
+def _torchvision(dataset: Any, labels: Sequence[int]) -> Images:
     names = [f"image {index} of {type(dataset).__name__} in {dataset.root}" for index in range(len(dataset))]
-    return Images(names, _Of(dataset), None if labels is None else torch.as_tensor(labels, dtype=torch.int64))
+    return Images(names, _Of(dataset), torch.as_tensor(labels, dtype=torch.int64))
 
 
-def _cifar(kind: type[datasets.CIFAR10]) -> Callable[[str], tuple[Images, Images]]:
-    def both(root: str) -> tuple[Images, Images]:
-        train, test = kind(root, train=True), kind(root, train=False)
-        return _torchvision(train, train.targets), _torchvision(test, test.targets)
-
-    return both
+def _cifar(root: str, kind: type[datasets.CIFAR10] = datasets.CIFAR10) -> Data:
+    train, test = kind(root, train=True), kind(root, train=False)
+    return Data(_torchvision(train, train.targets), _torchvision(test, test.targets), tuple(train.classes))
 
 
-def _stl10(root: str) -> tuple[Images, Images]:
-    """Trained on the 105,000 images with and without labels would need labels for all: the monitor's bank is the labelled part."""
+def _stl10(root: str) -> Data:
+    """The labelled parts: the monitor's bank has to know the classes."""
     train, test = datasets.STL10(root, "train"), datasets.STL10(root, "test")
-    return _torchvision(train, train.labels), _torchvision(test, test.labels)
+    return Data(_torchvision(train, train.labels), _torchvision(test, test.labels), tuple(train.classes))
 
 
-def _imagenet(root: str) -> tuple[Images, Images]:
+def _imagenet(root: str) -> Data:
     train, val = datasets.ImageNet(root, "train"), datasets.ImageNet(root, "val")
-    return _torchvision(train, train.targets), _torchvision(val, val.targets)
+    classes = tuple(names[0] for names in train.classes)
+    return Data(_torchvision(train, train.targets), _torchvision(val, val.targets), classes)
 
 
-_TORCHVISION: dict[str, Callable[[str], tuple[Images, Images]]] = {
-    "cifar10": _cifar(datasets.CIFAR10),
-    "cifar100": _cifar(datasets.CIFAR100),
+_TORCHVISION: dict[str, Callable[[str], Data]] = {
+    "cifar10": _cifar,
+    "cifar100": partial(_cifar, kind=datasets.CIFAR100),
     "stl10": _stl10,
     "imagenet": _imagenet,
 }
@@ -227,7 +226,7 @@ def _rendered(count: int, size: int) -> Data:
         unfinished = file.with_suffix(f".{os.getpid()}")
         torch.save([images, labels], unfinished)
         unfinished.replace(file)
-    return Data(Pixels(images[:count], labels[:count]), Pixels(images[count:], labels[count:]))
+    return Data(Pixels(images[:count], labels[:count]), Pixels(images[count:], labels[count:]), RenderedToys.classes)
 
 
 def in_memory(source: Source, stored: int | None, threads: int = 4) -> Pixels:
@@ -235,7 +234,7 @@ def in_memory(source: Source, stored: int | None, threads: int = 4) -> Pixels:
 
     Args:
         source: of images.
-        stored: side to which images are resized (the shorter one) and cropped in the center; None leaves them as they are.
+        stored: side to which images are resized (the shorter one) and cropped in the center; None leaves them alone.
         threads: that decode.
 
     Raises:
@@ -266,8 +265,8 @@ def in_memory(source: Source, stored: int | None, threads: int = 4) -> Pixels:
             if image.shape != pixels.shape[1:]:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise ValueError(
-                    f"images in memory must have one size, got {tuple(image.shape[1:])} in {source.names[index]} beside "
-                    f"{tuple(pixels.shape[2:])}; store them at one (--stored 160), or decode them in workers (--workers 8)"
+                    f"images in memory must have one size, got {tuple(image.shape[1:])} in {source.names[index]} and "
+                    f"{tuple(pixels.shape[2:])}; store them at one (--stored 160), or let workers decode (--workers 8)"
                 )
             pixels[index] = image
     if unreadable or pixels is None:
@@ -333,6 +332,7 @@ class DeviceFeed:
         self.device = device
 
     def __call__(self, requests: Sequence[Request]) -> Iterator[Served]:
+        """The views of each request."""
         for request in requests:
             yield self.augment[_moved(request, self.device)]
 
@@ -356,6 +356,7 @@ class LoaderFeed:
         )
 
     def __call__(self, requests: Sequence[Request]) -> Iterator[Served]:
+        """The views of each request."""
         self._requests.now = requests
         for served in self.loader:
             yield _moved(served, self.device)

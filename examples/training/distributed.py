@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, distributed, nn
@@ -18,7 +18,7 @@ class Processes:
 
     rank: int = 0
     count: int = 1
-    device: torch.device = torch.device("cpu")
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     @property
     def first(self) -> bool:
@@ -77,7 +77,7 @@ _TORCHRUN = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}  # what torchrun
 def parallel(method: nn.Module, here: Processes) -> nn.Module:
     """The method with its gradients averaged over the processes; itself for one process.
 
-    Queues and banks are the same everywhere because every process fills in the global batch, so no buffer is sent around.
+    Queues and banks are the same everywhere because every process fills in the global batch: no buffer is sent around.
     """
     if here.count == 1:
         return method

@@ -7,11 +7,15 @@ import io
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 from tqdm.auto import tqdm
+
 from training.checkpoint import replace
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 try:
     from torch.utils.tensorboard import SummaryWriter
@@ -37,7 +41,7 @@ class Row:
 
     images_per_second: float | None = None
     feature_std: float | None = None
-    """Deviation of the normalized embeddings' coordinates, times the root of their number: 1 if spread out, 0 collapsed."""
+    """Spread of the embeddings, see `training.monitor.Spread`: 1 for spread out, 0 for collapsed."""
 
     knn: float | None = None
     """Accuracy of the monitor, in [0, 1]."""
@@ -65,7 +69,7 @@ class Log:
         if out:
             self._write()
 
-    def __enter__(self) -> Log:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

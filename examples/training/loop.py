@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from methods import METHODS
 from torch import Tensor
+
+from jointaug.neighbors import draw_positives
 from training import checkpoint
 from training.data import Data, Request, feed, in_memory
 from training.distributed import Processes
@@ -26,8 +28,6 @@ from training.order import order_of
 from training.settings import Settings, keywords_of
 from training.step import Learner
 from training.views import pipeline
-
-from jointaug.neighbors import draw_positives
 
 LOOK_EVERY = 10  # steps: so often the loss of a GPU is read, for which the CPU has to wait
 COLLAPSED = 0.05  # spread of the embeddings: the mean cosine of two images is .9975
@@ -224,8 +224,8 @@ class Run:
                 file.write_text(json.dumps({"step": step, "loss": str(value), **address}))
                 raise NotFiniteError(
                     f"the loss is {value} at step {step}; its images are at seed={self.settings.seed}, epoch={epoch}, "
-                    f"index={index[:4]} and {len(index) - 4} more, all in {file}: draw their views again, and go on from "
-                    "the last checkpoint with the same command, or start anew with a lower rate or a longer warm-up"
+                    f"index={index[:4]} and so on, all in {file}: draw their views again; then lower the rate, or make "
+                    "the warm-up longer, and start anew"
                 )
         return sum(values) / len(values)
 
@@ -264,7 +264,7 @@ class Losses:
 
 @contextmanager
 def interrupts() -> Iterator[list[int]]:
-    """A list to which Ctrl-C (or a scheduler's SIGTERM) appends, for the loop to stop at a step's end; a second one kills."""
+    """A list to which Ctrl-C (or a scheduler's SIGTERM) appends, so that the loop stops after a step; a second kills."""
     caught: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield caught

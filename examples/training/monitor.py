@@ -6,12 +6,12 @@ import torch
 from evaluation.knn import fair_k, weighted
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from jointaug import MultiView
 from training.data import Request, Source, feed
 from training.distributed import Processes
 from training.settings import Settings
 from training.views import plain_view
-
-from jointaug import MultiView
 
 
 class Embedder:

@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
+
 from training.settings import Settings
 
 
 class LARS(Optimizer):
-    """Layer-wise adaptive rates (You et al. 2017, https://arxiv.org/abs/1708.03888), as MoCo v3's and VICReg's code have it.
+    """Layer-wise adaptive rates (You et al. 2017, https://arxiv.org/abs/1708.03888), as in MoCo v3's and VICReg's code.
 
     For a parameter p with gradient g: ``g += weight_decay * p``; ``g *= trust * |p| / |g|`` (1 if a norm is 0);
     ``mu = momentum * mu + g``; ``p -= lr * mu``. In a group with ``adapt=False`` (biases, normalization) g is taken as

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from training.settings import Settings
 
 from jointaug import Addresses
 from jointaug.chance import named_step
+from training.settings import Settings
 
 
 def order_of(images: int, settings: Settings, epoch: int) -> Tensor:

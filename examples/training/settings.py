@@ -107,8 +107,8 @@ class Settings:
                 raise ValueError(f"{name} must be at least {low}, got {value}")
         if self.batch % self.accumulate:
             raise ValueError(
-                f"accumulate must divide the batch, got accumulate={self.accumulate} for batch={self.batch}; every pass "
-                "takes as many images"
+                f"accumulate must divide the batch, got accumulate={self.accumulate} for batch={self.batch}; every "
+                "pass takes as many images"
             )
         if self.warmup and self.warmup_steps:
             raise ValueError(
@@ -132,7 +132,7 @@ LEAST = {
 def settings_of(method: type) -> dict[str, Any]:
     """The types of a method's own settings, by name: its constructor's keywords.
 
-    A keyword that is called as one of the run's settings (``seed``, ``weight_kind``) is that setting, and not the method's.
+    A keyword that is called as one of the run's settings (``seed``, ``weight_kind``) is that setting, not the method's.
     """
     hints, common = get_type_hints(method.__init__), {field.name for field in fields(Settings)}  # type: ignore[misc]
     return {name: hints[name] for name in _keywords(method) if name not in common and name != FILLED_IN}

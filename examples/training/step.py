@@ -10,6 +10,8 @@ import torch
 from methods.method import Method
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
+
+from jointaug.losses import reduce
 from training.batch import Batch
 from training.data import Served
 from training.distributed import Processes, parallel
@@ -17,8 +19,6 @@ from training.networks import Backbone
 from training.optimizers import optimizer_of, peak_rate
 from training.schedules import share
 from training.settings import Settings
-
-from jointaug.losses import reduce
 
 
 class Learner:

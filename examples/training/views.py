@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torchvision.transforms import v2
-from training.settings import Settings
 
 from jointaug import (
     ContrastiveCrop,
@@ -20,6 +19,7 @@ from jointaug import (
     UncroppedView,
 )
 from jointaug.distributions import IndependentPair, JointPair
+from training.settings import Settings
 
 Transform = Any  # of jointaug or of torchvision, which has no types
 SMALL_IMAGES = 64  # pixels: up to this size a test view is the whole image, beyond the border of 256 around 224 is cut

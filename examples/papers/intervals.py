@@ -14,7 +14,7 @@ PILOT = 8  # seeds; with fewer, the result is called a pilot
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate, and an interval that covers its target with a probability ``level``; nan where the runs are too few."""
+    """An estimate, and an interval that covers its target with probability ``level``; nan where runs are too few."""
 
     value: float
     low: float = math.nan

@@ -79,6 +79,9 @@ class Row:
     changed: Mapping[str, Any] = field(default_factory=dict)
     """Settings in which the run differs from the recipe."""
 
+    against: str = ""
+    """The row from which the difference is told."""
+
     missing: str = ""
     """Why it is not run here."""
 
@@ -95,6 +98,9 @@ class Table:
     title: str
     metric: str
     """What the paper measures."""
+
+    protocol: tuple[str, str]
+    """The protocol of evaluate.py that measures it, and the result's name there; empty where there is none."""
 
     columns: Mapping[str, str]
     """The reported columns; for each the scale at which the paper ran it."""

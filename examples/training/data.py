@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import torch
 from PIL import Image
@@ -33,8 +33,6 @@ SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".t
 HELD_OUT = ("test", "val")  # folders beside "train" that the k-NN monitor asks
 RENDERED = 1800  # pictures of the rendered set to train on; a quarter as many are held out
 PARTNER = named_step("views of a positive") & 0xFFFFFFFF  # the draw at which `jointaug.neighbors` serves them
-
-T = TypeVar("T")
 
 
 class Images(Dataset[Tensor]):
@@ -59,11 +57,12 @@ class Images(Dataset[Tensor]):
             ValueError: if the file cannot be read as an image.
         """
         try:
-            return F.pil_to_tensor(self._decode(index).convert("RGB"))
+            image: Tensor = F.pil_to_tensor(self._decode(index).convert("RGB"))
         except (OSError, SyntaxError, Image.DecompressionBombError) as error:
             raise ValueError(
                 f"{self.names[index]} cannot be read as an image: {error}; repair it, or take it out of the folder"
             ) from error
+        return image
 
 
 @dataclass(frozen=True)
@@ -130,8 +129,8 @@ def open_data(where: str, test: str | None = None, *, size: int = 32) -> Data:
     held_out, others = _folder(test_root)
     if others != classes:
         raise ValueError(
-            f"--test must have the class folders of --data, got {sorted(set(others) ^ set(classes))[:5]} in one of them "
-            "alone; name the test set of this training set"
+            f"--test must have the class folders of --data, got {sorted(set(others) ^ set(classes))[:5]} in one "
+            "alone; name this data set's own"
         )
     return Data(train, held_out, classes)
 
@@ -283,6 +282,11 @@ class Request:
     index: Tensor
     partners: Tensor | None = None
 
+    def to(self, device: torch.device) -> Request:
+        """The same, on a device."""
+        partners = None if self.partners is None else self.partners.to(device)
+        return Request(self.epoch, self.index.to(device), partners)
+
 
 @dataclass(frozen=True)
 class Served:
@@ -291,6 +295,11 @@ class Served:
     index: Tensor
     views: list[Tensor]
     partners: list[Tensor]
+
+    def to(self, device: torch.device) -> Served:
+        """The same, on a device; pinned memory is copied while both work on."""
+        moved = [[view.to(device, non_blocking=True) for view in views] for views in (self.views, self.partners)]
+        return Served(self.index.to(device, non_blocking=True), *moved)
 
     def pin_memory(self) -> Served:
         """In memory that a GPU copies from while it works."""
@@ -311,7 +320,7 @@ class Augment(Dataset[Served]):
     def __init__(self, source: Source, pipeline: Callable[..., Any], seed: int) -> None:
         self.source, self.fused, self.seed = source, fuse(pipeline), seed
 
-    def __getitem__(self, request: Request) -> Served:  # type: ignore[override]
+    def __getitem__(self, request: Request) -> Served:
         views = self.fused(self._images(request.index), addresses=Addresses(self.seed, request.epoch, request.index))
         if request.partners is None:
             return Served(request.index, views, [])
@@ -334,7 +343,7 @@ class DeviceFeed:
     def __call__(self, requests: Sequence[Request]) -> Iterator[Served]:
         """The views of each request."""
         for request in requests:
-            yield self.augment[_moved(request, self.device)]
+            yield self.augment[request.to(self.device)]
 
 
 class LoaderFeed:
@@ -359,7 +368,7 @@ class LoaderFeed:
         """The views of each request."""
         self._requests.now = requests
         for served in self.loader:
-            yield _moved(served, self.device)
+            yield served.to(self.device)
 
 
 class _Requests:
@@ -385,17 +394,6 @@ def feed(source: Source, pipeline: Callable[..., Any], seed: int, device: torch.
     if isinstance(source, Images):
         raise TypeError("workers must be at least 1 for images that are not in memory; call in_memory(source) first")
     return DeviceFeed(source, pipeline, seed, device)
-
-
-def _moved(item: T, device: torch.device) -> T:
-    """A request or what was served, on the device."""
-    if isinstance(item, Tensor):
-        return item.to(device, non_blocking=True)
-    if isinstance(item, list):
-        return [_moved(part, device) for part in item]  # type: ignore[return-value]
-    if isinstance(item, (Request, Served)):
-        return type(item)(**{name: _moved(part, device) for name, part in vars(item).items()})  # type: ignore[return-value]
-    return item
 
 
 def _leave_signals_to_the_parent(_: int) -> None:

@@ -203,7 +203,7 @@ class Run:
         passes = [self.here.part(rows) for step in order for rows in step.chunk(self.settings.accumulate)]
         if not self.method.partners:
             return [Request(epoch, index) for index in passes]
-        table = self.method.positives.cpu()
+        table: Tensor = self.method.positives.cpu()  # type: ignore[operator, union-attr, assignment]
         return [
             Request(epoch, index, draw_positives(table, index, seed=self.settings.seed, epoch=epoch))
             for index in passes
@@ -264,7 +264,7 @@ class Losses:
 
 @contextmanager
 def interrupts() -> Iterator[list[int]]:
-    """A list to which Ctrl-C (or a scheduler's SIGTERM) appends, so that the loop stops after a step; a second kills."""
+    """A list to which Ctrl-C (or a scheduler's SIGTERM) appends, to stop the loop after a step; a second one kills."""
     caught: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield caught

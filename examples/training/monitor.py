@@ -36,7 +36,7 @@ class Embedder:
         mine = here.part(torch.arange(each * here.count).clamp(max=len(source) - 1))
         network.eval()
         outputs = []
-        for batch in served([Request(0, index) for index in mine.split(self.batch)]):
+        for batch in served([Request(0, index) for index in torch.split(mine, self.batch)]):
             with torch.autocast(here.device.type, torch.bfloat16, enabled=s.precision == "bfloat16"):
                 outputs.append(network(batch.views[0]).float())
         network.train(training)

@@ -40,7 +40,7 @@ class Learner:
         layout = torch.channels_last if settings.channels_last else torch.contiguous_format
         self.method: Method = method.to(here.device, memory_format=layout)  # type: ignore[call-overload]
         if here.count > 1 and here.device.type == "cuda" and method.sync_batch_norm:
-            self.method = nn.SyncBatchNorm.convert_sync_batchnorm(self.method)
+            self.method = nn.SyncBatchNorm.convert_sync_batchnorm(self.method)  # type: ignore[no-untyped-call]
         if settings.compile:
             for module in self.method.modules():
                 if isinstance(module, Backbone):
@@ -66,7 +66,7 @@ class Learner:
                 with self.autocast():
                     parts = self.model(batch)
                 part = reduce(parts) / s.accumulate
-                part.backward()
+                part.backward()  # type: ignore[no-untyped-call]
             loss += part.detach()
         self.method.before_update(batch)
         if s.clip is not None:

@@ -16,10 +16,11 @@ from typing import Any
 import torch
 from methods import METHODS
 from torch import Tensor
+from torchvision.transforms import v2
 
 from jointaug.neighbors import draw_positives
 from training import checkpoint
-from training.data import Data, Request, feed, in_memory
+from training.data import Data, Images, Request, Source, feed, in_memory
 from training.distributed import Processes
 from training.logs import Log, Row
 from training.monitor import Embedder, Monitor, Spread
@@ -82,7 +83,7 @@ class Run:
             torch.set_num_threads(s.threads)
         self.settings, self.out, self.here = s, out, here
         _check_batch(s, len(data.train), here.count)
-        train = data.train if s.workers else in_memory(data.train, s.stored)
+        train = _held(data.train, s)
         kind = METHODS[s.method]
         torch.manual_seed(s.seed)
         method = kind(lambda: Backbone(s.backbone, s.stem), **keywords_of(kind, s, own, len(train)))
@@ -97,8 +98,7 @@ class Run:
         self.spread = Spread(self.method.watched)
         self.monitor: Monitor | None = None
         if s.knn_every and data.test is not None and train.labels is not None and data.test.labels is not None:
-            test = data.test if s.workers else in_memory(data.test, s.stored)
-            self.monitor = Monitor(s, self.embed, train, test)
+            self.monitor = Monitor(s, self.embed, train, _held(data.test, s))
 
         self.step, self.losses = 0, Losses(here)
         self.began, self.seconds = time.monotonic(), 0.0
@@ -203,7 +203,7 @@ class Run:
         passes = [self.here.part(rows) for step in order for rows in step.chunk(self.settings.accumulate)]
         if not self.method.partners:
             return [Request(epoch, index) for index in passes]
-        table: Tensor = self.method.positives.cpu()  # type: ignore[operator, union-attr, assignment]
+        table: Tensor = self.method.positives.cpu()  # type: ignore[assignment]
         return [
             Request(epoch, index, draw_positives(table, index, seed=self.settings.seed, epoch=epoch))
             for index in passes
@@ -282,6 +282,15 @@ def interrupts() -> Iterator[list[int]]:
     finally:
         for kind, handler in before.items():
             signal.signal(kind, handler)
+
+
+def _held(source: Source, s: Settings) -> Source:
+    """A source as the run takes it: in memory, shrunk before if it says so, or for its workers to decode."""
+    if s.workers:
+        return source
+    if s.stored is not None and isinstance(source, Images):
+        source = source.prepared(v2.Compose([v2.Resize(s.stored), v2.CenterCrop(s.stored)]))
+    return in_memory(source)
 
 
 def _check_batch(s: Settings, images: int, processes: int) -> None:

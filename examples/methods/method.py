@@ -73,6 +73,11 @@ class Method(nn.Module):
         """The backbone that is evaluated and exported."""
         raise NotImplementedError(f"{type(self).__name__} must define encoder")
 
+    @property
+    def watched(self) -> nn.Module:
+        """The module whose outputs ``[B, D]`` are watched for collapse."""
+        return self.encoder
+
     def forward(self, batch: Batch) -> LossParts:
         """The loss of a batch; queues and banks take it in."""
         raise NotImplementedError(f"{type(self).__name__} must define forward")

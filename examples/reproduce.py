@@ -240,11 +240,12 @@ def markdown(table: Table, rows: Sequence[Measured], options: argparse.Namespace
     lines += ["", f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
     for one in rows:
         reported = [told(one.row.reported.get(name)) for name in table.columns]
-        gap = f"{interval(gap_of(one, rows), '+.2f')} to {one.row.against}" if gap_of(one, rows) else ""
-        found = interval(estimate(one), ".2f") if one.values else f"not run: {one.reason or 'not yet'}"
+        level, gap = estimate(one), gap_of(one, rows)
+        found = level.told() if level else f"not run: {one.reason or 'not yet'}"
         if one.values and one.reason:
             found += f"; stopped: {one.reason}"
-        cells = [one.row.name, *reported, found, gap, str(len(one.values))]
+        apart = f"{gap.told('+.2f')} to {one.row.against}" if gap else ""
+        cells = [one.row.name, *reported, found, apart, str(len(one.values))]
         lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -260,14 +261,6 @@ def gap_of(one: Measured, rows: Sequence[Measured]) -> Interval | None:
     if other is None or not one.values or not other.values:
         return None
     return difference(list(one.values.values()), list(other.values.values()))
-
-
-def interval(found: Interval | None, spec: str) -> str:
-    """``47.53 (46.90 to 48.16)``; the value alone where the runs are too few for an interval."""
-    if found is None:
-        return ""
-    ends = "" if math.isnan(found.low) else f" ({found.low:{spec}} to {found.high:{spec}})"
-    return f"{found.value:{spec}}{ends}"
 
 
 def ends(found: Interval | None) -> list[Any]:

@@ -4,9 +4,9 @@
     python benchmarks/claim.py run --data FOLDER     # all runs of results/claim/plan.json, whose seeds are then fixed
     python benchmarks/claim.py report --data FOLDER  # the tables again, from the runs that are done
 
-FOLDER is CIFAR-10 as image files, train/<class>/ and test/<class>/. Runs are pretrain.py's, one thread each, two side by
-side; any of the commands goes on where it was stopped. What is compared, how, and what counts as a difference was written
-down before anything was run: results/claim/PLAN.md.
+FOLDER is CIFAR-10 as image files, train/<class>/ and test/<class>/. Runs are pretrain.py's, one thread each, two side
+by side; any of the commands goes on where it was stopped. What is compared, how, and what counts as a difference was
+written down before anything was run: results/claim/PLAN.md.
 """
 
 from __future__ import annotations

@@ -135,7 +135,7 @@ class Evaluation:
             held_out = held_out_rows(self.train.labels, VALIDATION, self.options.seed)
             rows, validation = rows[~held_out], rows[held_out]
         probe = train(
-            self._batches(rows, batch, protocol.crop), self.encoder.width, len(self.train.classes), protocol,
+            self._batches(rows, batch, protocol.crop), self.encoder.network.width, len(self.train.classes), protocol,
             epochs=epochs, batch=batch, seed=self.options.seed, device=self.encoder.device,
         )  # fmt: skip
         best = 0
@@ -297,7 +297,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for result in results:
                 print(f"{result.protocol:20} {result.metric:36} {result.value:8.4g}  {result.how}")
             print(f"{'':20} {time.perf_counter() - start:.0f} seconds")
-    except (ValueError, OSError, FloatingPointError) as error:
+    except (ValueError, ImportError, OSError, FloatingPointError) as error:
         parser.error(str(error))
     except KeyboardInterrupt:
         print(f"\ninterrupted; what was finished is in {options.out}", file=sys.stderr)

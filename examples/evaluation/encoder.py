@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,9 +11,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision import models
 from torchvision.transforms import v2
 from tqdm.auto import tqdm
+from training.networks import Backbone
 
 from evaluation.images import Images
 from jointaug import Addresses, fuse
@@ -30,7 +29,6 @@ class Encoder:
 
     Attributes:
         network: ``[B, 3, size, size]`` to ``[B, width]``.
-        width: of the features.
         told: which architecture, and where its weights are from.
         size: side of a view, in pixels.
         mean: of the channels, on [0, 1].
@@ -40,8 +38,7 @@ class Encoder:
         threads: that decode images.
     """
 
-    network: nn.Module
-    width: int
+    network: Backbone
     told: str
     size: int = 224
     mean: Sequence[float] = (0.485, 0.456, 0.406)
@@ -115,18 +112,21 @@ def open_encoder(
     if path.is_dir():
         path = path / "backbone.pt"
     elif not path.exists() and not path.suffix and path.parent == Path():
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            network, width = architecture(what, stem or "imagenet")
-        return Encoder(network, width, f"{what} as initialized (seed {seed})", **how)
+        try:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed)
+                network = Backbone(what, stem or "imagenet")
+        except ValueError as error:
+            raise ValueError(f"there is no run and no file {what!r}, and no such network: {error}") from None
+        return Encoder(network, f"{what} as initialized (seed {seed})", **how)
     state, run = read_state(path), read_settings(path.parent)
     backbone, stem = backbone or run.get("backbone"), stem or run.get("stem", "imagenet")
     if backbone is None:
         raise ValueError(f"{path} has no settings.json beside it that names its architecture; say --backbone resnet50")
-    network, width = architecture(backbone, stem)
+    network = Backbone(backbone, stem)
     load(network, state, prefix, f"{backbone} (stem {stem})")
     of_run = {key: run[key] for key in ("size", "mean", "std") if key in run}
-    return Encoder(network, width, f"{backbone}, weights from {path}", **(of_run | how))
+    return Encoder(network, f"{backbone}, weights from {path}", **(of_run | how))
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
@@ -136,34 +136,6 @@ def read_settings(folder: Path) -> dict[str, Any]:
         return {}
     settings: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return {key: value["value"] if isinstance(value, dict) else value for key, value in settings.items()}
-
-
-def architecture(name: str, stem: str) -> tuple[nn.Module, int]:
-    """A network as it is initialized, an identity in the place of its last linear layer, and its width.
-
-    Raises:
-        ValueError: for a name that does not exist, or a stem that this network cannot have.
-    """
-    if name.startswith("timm:"):
-        try:
-            import timm  # an extra
-        except ImportError:
-            raise ValueError(f"{name} needs timm; pip install timm") from None
-        network = timm.create_model(name.removeprefix("timm:"), num_classes=0)
-        return network, int(network.num_features)
-    if name not in models.list_models():
-        near = difflib.get_close_matches(name, models.list_models(), 3)
-        hint = f"did you mean {', '.join(near)}?" if near else "torchvision.models.list_models() has all"
-        raise ValueError(f"there is no file and no architecture of torchvision's {name!r}; {hint}")
-    network = models.get_model(name, weights=None)
-    if stem == "small":
-        if not isinstance(network, models.ResNet):
-            raise ValueError(f"stem must be 'imagenet' for {name}, got 'small', which is a ResNet's; drop --stem")
-        network.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
-        network.maxpool = nn.Identity()
-    path, last = [(path, module) for path, module in network.named_modules() if isinstance(module, nn.Linear)][-1]
-    network.set_submodule(path, nn.Identity())
-    return network, last.in_features
 
 
 def read_state(path: Path) -> dict[str, Tensor]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,14 @@ from torch import Tensor, nn
 from torchvision.transforms import v2
 from tqdm.auto import tqdm
 from training.networks import Backbone
+from training.settings import Settings
+from training.views import plain_view
 
 from evaluation.images import Images
 from jointaug import Addresses, fuse
 
 WRAPPERS = ("state_dict", "model")  # keys under which trainers put a state dict
 CLASSIFIERS = ("fc", "classifier", "head", "heads")  # how torchvision and timm call what a backbone is without
-SMALL = 64  # pixels; a view up to here shows the whole image, a larger one is cut as 224 from 256
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,8 @@ class Encoder:
     network: Backbone
     told: str
     size: int = 224
-    mean: Sequence[float] = (0.485, 0.456, 0.406)
-    std: Sequence[float] = (0.229, 0.224, 0.225)
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     device: str = "cpu"
     batch: int = 256
     threads: int = 2
@@ -64,9 +65,8 @@ class Encoder:
         return fuse(v2.Compose([*steps, *last]))
 
     def center(self) -> nn.Module:
-        """The view of a test: resized and cropped in the center."""
-        shorter = self.size if self.size <= SMALL else round(self.size * 256 / 224)
-        return self.views(v2.Resize(shorter), v2.CenterCrop(self.size))
+        """The view of a test, as the trainer's monitor has it."""
+        return EachSize(fuse(plain_view(replace(Settings(), size=self.size, mean=self.mean, std=self.std))))
 
     @torch.no_grad()
     def embed(self, pixels: list[Tensor], views: nn.Module, addresses: Addresses) -> Tensor:
@@ -74,7 +74,7 @@ class Encoder:
         batch: Any = pixels
         if len({image.shape for image in pixels}) == 1:
             batch, addresses = torch.stack(pixels).to(self.device), addresses.to(self.device)
-        seen = views(batch, addresses=addresses).to(self.device)
+        seen: Tensor = views(batch, addresses=addresses).to(self.device)
         return torch.cat([self.network(seen[i : i + self.batch]).flatten(1) for i in range(0, len(seen), self.batch)])
 
     def features(self, images: Images, views: nn.Module, *, seed: int = 0, draw: int = 0, told: str = "") -> Tensor:
@@ -87,6 +87,35 @@ class Encoder:
                 found.append(self.embed(pixels, views, Addresses(seed, 0, rows, draw)))
                 bar.update(len(rows))
         return torch.cat(found)
+
+
+class EachSize(nn.Module):
+    """Views of a list of images, those of one size at a time.
+
+    A `v2.Resize` of the shorter side leaves the images of a list at different sizes, which `fuse` refuses.
+
+    Args:
+        views: that make one tensor ``[B, ...]`` of a batch.
+    """
+
+    def __init__(self, views: nn.Module) -> None:
+        super().__init__()
+        self.views = views
+
+    def forward(self, batch: Tensor | list[Tensor], *, addresses: Addresses) -> Tensor:
+        """As ``views``, with the images in their order."""
+        if isinstance(batch, Tensor):
+            of_one_size: Tensor = self.views(batch, addresses=addresses)
+            return of_one_size
+        rows_of: dict[torch.Size, list[int]] = {}
+        for row, image in enumerate(batch):
+            rows_of.setdefault(image.shape, []).append(row)
+        a, parts = addresses, []
+        for rows in rows_of.values():
+            at = Addresses(a.seed, a.epoch, a.index[rows], a.draw if isinstance(a.draw, int) else a.draw[rows])
+            parts.append(self.views(torch.stack([batch[row] for row in rows]), addresses=at))
+        back = torch.tensor([row for rows in rows_of.values() for row in rows]).argsort()
+        return torch.cat(parts)[back]
 
 
 def open_encoder(

@@ -43,6 +43,11 @@ class BYOL(Method):
         """The online backbone."""
         return self.online.backbone
 
+    @property
+    def memory_network(self) -> Encoder:
+        """What a memory bank's rows are embeddings of."""
+        return self.target
+
     def step(self, batch: Batch) -> Step:
         """The batch's loss; predictions of both views, and the target's projection of the first for a memory."""
         x1, x2 = batch.views

@@ -45,7 +45,7 @@ def queue_fits(K: int, keys: int, images: int) -> None:
         )
 
 
-def bank_fits(images: int, batch: int, clusters: int, min_cluster: int) -> None:
+def bank_fits(images: int, clusters: int, min_cluster: int) -> None:
     """As many clusters as images allow.
 
     Raises:
@@ -58,5 +58,3 @@ def bank_fits(images: int, batch: int, clusters: int, min_cluster: int) -> None:
             f"{max(min_cluster, 1)} leave room to move, got {clusters} for {images} images; about 10 a class do, or "
             f"images / 128 = {max(images // 128, 2)}"
         )
-    if batch > images:
-        raise ValueError(f"batch must be at most the {images} images of the data set, got {batch}; take a smaller one")

@@ -65,13 +65,18 @@ class Method(nn.Module):
     partners: ClassVar[bool] = False
     """Whether `forward` also takes the views of each image's positive (`Batch.partners`)."""
 
-    sync_batch_norm: ClassVar[bool] = True
+    sync_batch_norm: bool = True
     """Whether batch statistics are the global batch's; False where they must differ (MoCo's shuffled ones)."""
 
     @property
     def encoder(self) -> Backbone:
         """The backbone that is evaluated and exported."""
         raise NotImplementedError(f"{type(self).__name__} must define encoder")
+
+    @property
+    def watched(self) -> nn.Module:
+        """The module whose outputs ``[B, D]`` are watched for collapse; a projector says more than a backbone."""
+        return self.encoder
 
     def forward(self, batch: Batch) -> LossParts:
         """The loss of a batch; queues and banks take it in."""

@@ -63,6 +63,11 @@ class MoCo(Method):
         """The backbone of f_q."""
         return self.f_q.backbone
 
+    @property
+    def memory_network(self) -> Encoder:
+        """What a memory bank's rows are embeddings of."""
+        return self.f_k
+
     def check(self, images: int, batch: int) -> None:
         """K must suit the batch and the data set."""
         queue_fits(self.queue.size, batch * (2 if self.symmetric else 1), images)

@@ -1,1 +1,32 @@
-"""One file a paper: its recipes as data, and the numbers that it reports."""
+"""Recipes and reported numbers as data, a file a paper."""
+
+from __future__ import annotations
+
+from papers import (
+    byol,
+    clim,
+    dino,
+    interclr,
+    jointcrop,
+    leoclr,
+    moco,
+    mocov3,
+    npid,
+    scorecl,
+    simclr,
+    simsiam,
+    vicreg,
+    wmse,
+)
+from papers.recipe import Marked, Recipe, Row, Table, by_name, code, ours, paper
+
+PAPERS = (simclr, moco, mocov3, byol, simsiam, dino, vicreg, wmse, npid, leoclr, interclr, clim, scorecl, jointcrop)
+
+RECIPES: dict[str, Recipe] = by_name(recipe for module in PAPERS for recipe in module.RECIPES)
+TABLES: dict[tuple[str, str], Table] = {
+    (table.paper, table.number): table
+    for module in (leoclr, interclr, clim, scorecl, jointcrop)
+    for table in module.TABLES
+}
+
+__all__ = ["RECIPES", "TABLES", "Marked", "Recipe", "Row", "Table", "code", "ours", "paper"]

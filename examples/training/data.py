@@ -28,6 +28,7 @@ from tqdm.auto import tqdm
 
 from jointaug import Addresses, fuse
 from jointaug.chance import named_step
+from training.views import BoxCrop
 
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 HELD_OUT = ("test", "val")  # folders beside "train" that the k-NN monitor asks
@@ -286,16 +287,22 @@ def in_memory(source: Source, threads: int = 4) -> Pixels:
 # How a step gets its views. -------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Request:
-    """The images of one pass: their rows, their epoch, and the rows of their positives where a method asks for them."""
+    """The images of one pass."""
 
     epoch: int
     index: Tensor
+    """Their rows, int64 ``[B]``."""
+
     partners: Tensor | None = None
+    """The rows of their positives, where a method asks for views of them."""
+
+    boxes: Tensor | None = None
+    """``[B, 4]``, where their crops are put (`training.views.BoxCrop`)."""
 
     def to(self, device: torch.device) -> Request:
         """The same, on a device."""
-        partners = None if self.partners is None else self.partners.to(device)
-        return Request(self.epoch, self.index.to(device), partners)
+        partners, boxes = (None if x is None else x.to(device) for x in (self.partners, self.boxes))
+        return Request(self.epoch, self.index.to(device), partners, boxes)
 
 
 @dataclass(frozen=True)
@@ -329,8 +336,11 @@ class Augment(Dataset[Served]):
 
     def __init__(self, source: Source, pipeline: Callable[..., Any], seed: int) -> None:
         self.source, self.fused, self.seed = source, fuse(pipeline), seed
+        self.crops = [module for module in self.fused.modules() if isinstance(module, BoxCrop)]
 
     def __getitem__(self, request: Request) -> Served:
+        for crop in self.crops:
+            crop.boxes = request.boxes
         views = self.fused(self._images(request.index), addresses=Addresses(self.seed, request.epoch, request.index))
         if request.partners is None:
             return Served(request.index, views, [])

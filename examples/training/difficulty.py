@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from jointaug.difficulty import (
-    LPIPSWeight,
     PairWeight,
     PixelWeight,
     RandomWeight,

@@ -186,8 +186,9 @@ def cosine_to_one(m: float, progress: float) -> float:
 class SplitBatchNorm(_BatchNorm):
     """Batch normalization of parts of the batch, each by its own statistics, as on several devices.
 
-    The parts are consecutive images, as the processes' parts of a global batch are. The running statistics move towards the mean of the parts' statistics. In
-    eval mode it is plain batch normalization, and so are its parameters and buffers.
+    The parts are consecutive images, as the processes' parts of a global batch are. The running statistics move towards
+    the mean of the parts' statistics. In eval mode it is plain batch normalization, and so are its parameters and
+    buffers.
 
     Args:
         features: number of channels.

@@ -31,7 +31,7 @@ def toys() -> Tensor:
 def make_batch(toys: Tensor) -> Callable[..., Batch]:
     """``make_batch(view_maker, ...)``: the first images' views, and views of the images after them as partners."""
 
-    def make(maker: Any = None, *, views: int = 2, epoch: int = 0, **fields: Any) -> Batch:
+    def make(maker: Any = None, *, views: int = 2, epoch: int = 0, step: int = 0, **fields: Any) -> Batch:
         index = torch.arange(BATCH)
         if maker is None:
             maker = MultiView(*[v2.RandomResizedCrop(32, (0.2, 1.0))] * views)
@@ -40,7 +40,7 @@ def make_batch(toys: Tensor) -> Callable[..., Batch]:
         def cut(rows: Tensor) -> list[Tensor]:
             return list(fused(toys[rows], addresses=Addresses(0, epoch, rows)))[:views or None]
 
-        return Batch(cut(index), index, 0, epoch, 0, 100, partners=cut(index + BATCH), **fields)
+        return Batch(cut(index), index, 0, epoch, step, 100, partners=cut(index + BATCH), **fields)
 
     return make
 
@@ -72,6 +72,26 @@ def resnet() -> Callable[[], Backbone]:
         return net
 
     return make
+
+
+class Tiny(nn.Module):
+    """A backbone of 300 parameters, with batch normalization; deterministic to the last bit."""
+
+    width = 8
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 8, 4, 4), nn.BatchNorm2d(8)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """``[B, 8]``."""
+        return self.norm(self.conv(images)).relu().mean((2, 3))
+
+
+@pytest.fixture(scope="session")
+def tiny() -> type[nn.Module]:
+    """Makes a tiny backbone."""
+    return Tiny
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,7 @@ from typing import get_type_hints
 
 import pytest
 from methods import METHODS
-from papers import RECIPES
-from training.settings import Settings, checked, divided, hints_of, keywords_of, read, settings_of
+from training.settings import Settings, keywords_of, read, settings_of
 
 HINTS = get_type_hints(Settings)
 
@@ -102,12 +101,3 @@ def test_a_method_takes_what_is_named_like_a_setting_of_the_run_from_there(name)
     assert taken.keys() <= {"seed", "images", "weight_kind", "weight_p"}
     assert taken.get("seed", 7) == 7
     assert taken.get("images", 100) == 100
-
-
-@pytest.mark.parametrize("name", sorted(RECIPES))
-def test_every_recipe_is_of_settings_that_exist_and_fit(name):
-    values = RECIPES[name].values
-    hints = hints_of(METHODS[values["method"]])
-    for setting, value in values.items():
-        checked(setting, value, hints[setting])
-    divided(values)

@@ -6,7 +6,7 @@ import math
 
 import pytest
 from methods import METHODS
-from papers import PAPERS, RECIPES, TABLES
+from papers import PAPERS, RECIPES, TABLES, reported
 from papers.recipe import SOURCES, Recipe, by_name, ours, paper
 from papers.scales import SCALES
 from torch import nn
@@ -271,3 +271,12 @@ def test_rows_run_at_every_scale_or_say_why_not(table):
             for key, value in row.changed.items():
                 checked(key, value, hints[key])
             divided({**recipe.values, **row.changed})
+
+
+def test_what_is_reported_for_a_recipe():
+    """A row with changed settings is not the recipe's, and a scaled-down recipe has no reported number."""
+    (one,) = reported("leoclr-imagenet-200")
+    assert one == {"paper": "leoclr", "table": "8", "row": "LeOCLR", "column": "ImageNet", "value": 71.7}
+    assert [row["value"] for row in reported("scorecl-simclr-cifar10-paper")] == [91.01]
+    assert [row["value"] for row in reported("jointcrop-moco1-imagenet")] == [60.87]
+    assert reported("leoclr-cifar10") == []

@@ -103,7 +103,7 @@ def test_a_scale_without_recipes(tmp_path: Path, data: Path):
 
 
 def test_killed_it_goes_on(tmp_path: Path, data: Path):
-    """``kill -9`` while a run is going: finished runs are kept, and the one that lives on is waited for, not doubled."""
+    """``kill -9`` while a run goes on: what is finished is kept, and the run that lives on is waited for."""
     whole, out = tmp_path / "whole", tmp_path / "out"
     words = ["jointcrop", "F", "--data", str(data), "--seeds", "2", "--out"]
     assert run(*words, str(whole)) == 0

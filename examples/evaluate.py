@@ -5,8 +5,9 @@
     python examples/evaluate.py backbone.pt --backbone resnet50 --data DIR
     python examples/evaluate.py resnet18 --data DIR --size 32           # as initialized: what a run must beat
 
-RUN is a folder that pretrain.py wrote; DIR has train/<class>/ and val/<class>/ (or test/), or <class>/ alone, of which
-one image in five is held out. Nothing is ever downloaded. Protocols:
+RUN is a folder that pretrain.py wrote. DIR has train/<class>/ and val/<class>/ (or test/), or <class>/ alone, of which
+one image in five is held out; or it is cifar10:DIR, rendered, ... as pretrain.py takes it. Nothing is ever downloaded.
+Protocols:
 
 * knn: weighted cosine k-NN (k = 200 or half the smallest class, tau = 0.1) and majority Euclidean k-NN (k = 5);
 * similarity: mean cosine within a class, of the test images;
@@ -37,7 +38,7 @@ from evaluation.encoder import Encoder, open_encoder
 from evaluation.images import Images, held_out_rows, open_images, rank_in_class
 from evaluation.probe import Batches, accuracy, steps, train
 from evaluation.protocols import PROTOCOLS
-from evaluation.results import Result, markdown, write
+from evaluation.results import Result, write
 from torch import Tensor, nn
 from torchvision.transforms import v2
 
@@ -135,7 +136,7 @@ class Evaluation:
             held_out = held_out_rows(self.train.labels, VALIDATION, self.options.seed)
             rows, validation = rows[~held_out], rows[held_out]
         probe = train(
-            self._batches(rows, batch, protocol.crop), self.encoder.width, len(self.train.classes), protocol,
+            self._batches(rows, batch, protocol.crop), self.encoder.network.width, len(self.train.classes), protocol,
             epochs=epochs, batch=batch, seed=self.options.seed, device=self.encoder.device,
         )  # fmt: skip
         best = 0
@@ -221,7 +222,7 @@ def arguments_of(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, a
     )
     parser.add_argument("encoder", help="a run's folder, a file with a state dict, or an architecture as initialized")
     parser.add_argument("protocols", nargs="*", type=protocol_name, help=f"default: {' '.join(FREE)}")
-    parser.add_argument("--data", required=True, help="folder of train/<class>/ and val/<class>/, or of <class>/")
+    parser.add_argument("--data", required=True, help="as pretrain.py takes it; labelled")
     parser.add_argument("--out", type=Path, help="default: the run's folder, or evaluation")
     parser.add_argument("--backbone", help="architecture of a state dict, if no settings.json beside it says it")
     parser.add_argument("--stem", choices=("imagenet", "small"), help="of a ResNet")
@@ -263,7 +264,7 @@ def opened(options: argparse.Namespace) -> Evaluation:
     train_images, test_images = open_images(options.data, encoder.size)
     if options.images:
         train_images, test_images = (
-            images.subset((rank_in_class(images.labels, options.seed, "images") < options.images).nonzero()[:, 0])
+            images.subset(rank_in_class(images.labels, options.seed, "images") < options.images)
             for images in (train_images, test_images)
         )
     smallest = int(train_images.labels.bincount().min())
@@ -289,7 +290,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"{len(evaluation.train.classes)} classes",
             "seed": options.seed,
         }
-        print(markdown(subject, []))
+        print("\n".join(f"{name:8} {value}" for name, value in subject.items()))
         for protocol in options.protocols:
             start = time.perf_counter()
             results = list(evaluation.run(protocol))
@@ -297,7 +298,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for result in results:
                 print(f"{result.protocol:20} {result.metric:36} {result.value:8.4g}  {result.how}")
             print(f"{'':20} {time.perf_counter() - start:.0f} seconds")
-    except (ValueError, OSError, FloatingPointError) as error:
+    except (ValueError, ImportError, OSError, FloatingPointError) as error:
         parser.error(str(error))
     except KeyboardInterrupt:
         print(f"\ninterrupted; what was finished is in {options.out}", file=sys.stderr)

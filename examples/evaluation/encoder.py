@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision import models
 from torchvision.transforms import v2
 from tqdm.auto import tqdm
+from training.networks import Backbone
+from training.settings import Settings
+from training.views import plain_view
 
 from evaluation.images import Images
 from jointaug import Addresses, fuse
 
 WRAPPERS = ("state_dict", "model")  # keys under which trainers put a state dict
 CLASSIFIERS = ("fc", "classifier", "head", "heads")  # how torchvision and timm call what a backbone is without
-SMALL = 64  # pixels; a view up to here shows the whole image, a larger one is cut as 224 from 256
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,6 @@ class Encoder:
 
     Attributes:
         network: ``[B, 3, size, size]`` to ``[B, width]``.
-        width: of the features.
         told: which architecture, and where its weights are from.
         size: side of a view, in pixels.
         mean: of the channels, on [0, 1].
@@ -40,12 +39,11 @@ class Encoder:
         threads: that decode images.
     """
 
-    network: nn.Module
-    width: int
+    network: Backbone
     told: str
     size: int = 224
-    mean: Sequence[float] = (0.485, 0.456, 0.406)
-    std: Sequence[float] = (0.229, 0.224, 0.225)
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     device: str = "cpu"
     batch: int = 256
     threads: int = 2
@@ -67,9 +65,8 @@ class Encoder:
         return fuse(v2.Compose([*steps, *last]))
 
     def center(self) -> nn.Module:
-        """The view of a test: resized and cropped in the center."""
-        shorter = self.size if self.size <= SMALL else round(self.size * 256 / 224)
-        return self.views(v2.Resize(shorter), v2.CenterCrop(self.size))
+        """The view of a test, as the trainer's monitor has it."""
+        return EachSize(fuse(plain_view(replace(Settings(), size=self.size, mean=self.mean, std=self.std))))
 
     @torch.no_grad()
     def embed(self, pixels: list[Tensor], views: nn.Module, addresses: Addresses) -> Tensor:
@@ -77,7 +74,7 @@ class Encoder:
         batch: Any = pixels
         if len({image.shape for image in pixels}) == 1:
             batch, addresses = torch.stack(pixels).to(self.device), addresses.to(self.device)
-        seen = views(batch, addresses=addresses).to(self.device)
+        seen: Tensor = views(batch, addresses=addresses).to(self.device)
         return torch.cat([self.network(seen[i : i + self.batch]).flatten(1) for i in range(0, len(seen), self.batch)])
 
     def features(self, images: Images, views: nn.Module, *, seed: int = 0, draw: int = 0, told: str = "") -> Tensor:
@@ -90,6 +87,35 @@ class Encoder:
                 found.append(self.embed(pixels, views, Addresses(seed, 0, rows, draw)))
                 bar.update(len(rows))
         return torch.cat(found)
+
+
+class EachSize(nn.Module):
+    """Views of a list of images, those of one size at a time.
+
+    A `v2.Resize` of the shorter side leaves the images of a list at different sizes, which `fuse` refuses.
+
+    Args:
+        views: that make one tensor ``[B, ...]`` of a batch.
+    """
+
+    def __init__(self, views: nn.Module) -> None:
+        super().__init__()
+        self.views = views
+
+    def forward(self, batch: Tensor | list[Tensor], *, addresses: Addresses) -> Tensor:
+        """As ``views``, with the images in their order."""
+        if isinstance(batch, Tensor):
+            of_one_size: Tensor = self.views(batch, addresses=addresses)
+            return of_one_size
+        rows_of: dict[torch.Size, list[int]] = {}
+        for row, image in enumerate(batch):
+            rows_of.setdefault(image.shape, []).append(row)
+        a, parts = addresses, []
+        for rows in rows_of.values():
+            at = Addresses(a.seed, a.epoch, a.index[rows], a.draw if isinstance(a.draw, int) else a.draw[rows])
+            parts.append(self.views(torch.stack([batch[row] for row in rows]), addresses=at))
+        back = torch.tensor([row for rows in rows_of.values() for row in rows]).argsort()
+        return torch.cat(parts)[back]
 
 
 def open_encoder(
@@ -115,18 +141,21 @@ def open_encoder(
     if path.is_dir():
         path = path / "backbone.pt"
     elif not path.exists() and not path.suffix and path.parent == Path():
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            network, width = architecture(what, stem or "imagenet")
-        return Encoder(network, width, f"{what} as initialized (seed {seed})", **how)
+        try:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed)
+                network = Backbone(what, stem or "imagenet")
+        except ValueError as error:
+            raise ValueError(f"there is no run and no file {what!r}, and no such network: {error}") from None
+        return Encoder(network, f"{what} as initialized (seed {seed})", **how)
     state, run = read_state(path), read_settings(path.parent)
     backbone, stem = backbone or run.get("backbone"), stem or run.get("stem", "imagenet")
     if backbone is None:
         raise ValueError(f"{path} has no settings.json beside it that names its architecture; say --backbone resnet50")
-    network, width = architecture(backbone, stem)
+    network = Backbone(backbone, stem)
     load(network, state, prefix, f"{backbone} (stem {stem})")
     of_run = {key: run[key] for key in ("size", "mean", "std") if key in run}
-    return Encoder(network, width, f"{backbone}, weights from {path}", **(of_run | how))
+    return Encoder(network, f"{backbone}, weights from {path}", **(of_run | how))
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
@@ -136,34 +165,6 @@ def read_settings(folder: Path) -> dict[str, Any]:
         return {}
     settings: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return {key: value["value"] if isinstance(value, dict) else value for key, value in settings.items()}
-
-
-def architecture(name: str, stem: str) -> tuple[nn.Module, int]:
-    """A network as it is initialized, an identity in the place of its last linear layer, and its width.
-
-    Raises:
-        ValueError: for a name that does not exist, or a stem that this network cannot have.
-    """
-    if name.startswith("timm:"):
-        try:
-            import timm  # an extra
-        except ImportError:
-            raise ValueError(f"{name} needs timm; pip install timm") from None
-        network = timm.create_model(name.removeprefix("timm:"), num_classes=0)
-        return network, int(network.num_features)
-    if name not in models.list_models():
-        near = difflib.get_close_matches(name, models.list_models(), 3)
-        hint = f"did you mean {', '.join(near)}?" if near else "torchvision.models.list_models() has all"
-        raise ValueError(f"there is no file and no architecture of torchvision's {name!r}; {hint}")
-    network = models.get_model(name, weights=None)
-    if stem == "small":
-        if not isinstance(network, models.ResNet):
-            raise ValueError(f"stem must be 'imagenet' for {name}, got 'small', which is a ResNet's; drop --stem")
-        network.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
-        network.maxpool = nn.Identity()
-    path, last = [(path, module) for path, module in network.named_modules() if isinstance(module, nn.Linear)][-1]
-    network.set_submodule(path, nn.Identity())
-    return network, last.in_features
 
 
 def read_state(path: Path) -> dict[str, Tensor]:

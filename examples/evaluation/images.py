@@ -1,4 +1,4 @@
-"""Labelled images to evaluate on: class folders, or the rendered toys; decoded when they are needed."""
+"""Labelled images to evaluate on: the trainer's data, or a part of it; decoded when they are needed."""
 
 from __future__ import annotations
 
@@ -6,21 +6,15 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
-from PIL import Image
-from quickstart import class_folders, image_files, to_rgb
-from rendered import RenderedToys
 from torch import Tensor
-from torchvision.transforms.v2 import functional as F
+from training.data import Source, open_data
 
 from jointaug import Addresses
 from jointaug.chance import named_step
 
-HELD_OUT = 5  # one image in five, where a folder has no test images of its own
-TEST_FOLDERS = ("val", "test", "validation")
-TOYS = (900, 450)  # rendered images to train on and to test on
+HELD_OUT = 5  # one image in five, where the data have no test images of their own
 
 
 @dataclass(frozen=True)
@@ -28,27 +22,27 @@ class Images:
     """Labelled images.
 
     Attributes:
-        sources: files, or uint8 tensors ``[3, H, W]``.
+        source: that they are in.
+        rows: int64 ``[N]``: which of the source's images they are.
         labels: int64 ``[N]``, on the CPU.
         classes: the labels' names.
     """
 
-    sources: Sequence[Path] | Sequence[Tensor]
+    source: Source
+    rows: Tensor
     labels: Tensor
-    classes: list[str]
+    classes: Sequence[str]
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.rows)
 
     def __getitem__(self, index: int) -> Tensor:
-        """uint8 ``[3, H, W]``."""
-        source = self.sources[index]
-        return source if isinstance(source, Tensor) else decoded(source)
+        """Uint8 ``[3, H, W]``."""
+        return self.source[int(self.rows[index])]
 
     def subset(self, index: Tensor) -> Images:
-        """The images of these rows, in this order."""
-        rows = index.tolist()
-        return replace(self, sources=[self.sources[row] for row in rows], labels=self.labels[index])
+        """The images of these rows, in this order; ``index`` as tensors are indexed."""
+        return replace(self, rows=self.rows[index], labels=self.labels[index])
 
     def batches(self, parts: Iterable[Tensor], threads: int) -> Iterator[tuple[Tensor, list[Tensor]]]:
         """Each part's row numbers and images; the next part is decoded meanwhile."""
@@ -66,60 +60,32 @@ def _done(rows: Tensor, images: list[Future[Tensor]]) -> tuple[Tensor, list[Tens
     return rows, [image.result() for image in images]
 
 
-def decoded(path: Path) -> Tensor:
-    """A file as uint8 ``[3, H, W]``.
-
-    Raises:
-        ValueError: if it cannot be read. (To leave it out would change what is measured.)
-    """
-    try:
-        with Image.open(path) as image:
-            pixels: Tensor = F.pil_to_tensor(to_rgb(image))
-            return pixels
-    except Exception as error:  # decoders raise whatever a broken file leads them to
-        raise ValueError(f"{path} cannot be read ({type(error).__name__}: {error}); repair it or remove it") from None
-
-
-def open_images(data: str, size: int) -> tuple[Images, Images]:
-    """Training and test images.
+def open_images(where: str, size: int) -> tuple[Images, Images]:
+    """Images to learn from and images to test on; if there are none of these, one in five of each class is held out.
 
     Args:
-        data: a folder with ``train/<class>/`` and ``val/<class>/`` (or ``test``), or one with ``<class>/``, of which
-            one image in five of each class is held out, by its address; or ``"rendered"``.
+        where: as `training.data.open_data` takes it.
         size: side of rendered images, in pixels.
 
     Raises:
-        ValueError: with the remedy, if there are no images, no labels, fewer than two classes, or if training and test
-            images have different classes.
+        ValueError: with the remedy, if there are no images, no labels or fewer than two classes.
     """
-    if data == "rendered":
-        toys = RenderedToys(sum(TOYS), size=size)
-        images = Images(
-            list(torch.from_numpy(toys.images).permute(0, 3, 1, 2)), torch.tensor(toys.labels), list(toys.classes)
-        )
-        return images.subset(torch.arange(TOYS[0])), images.subset(torch.arange(TOYS[0], sum(TOYS)))
-    root = Path(data)
-    tests = [root / name for name in TEST_FOLDERS if (root / name).is_dir()]
-    if not (root / "train").is_dir() or not tests:
-        images = class_images(root)
-        held_out = held_out_rows(images.labels, HELD_OUT)
-        return images.subset((~held_out).nonzero()[:, 0]), images.subset(held_out.nonzero()[:, 0])
-    train, test = class_images(root / "train"), class_images(tests[0])
-    if train.classes != test.classes:
-        odd = sorted(set(train.classes) ^ set(test.classes))
+    data = open_data(where, size=size)
+    train = _labelled(data.train, data.classes, where)
+    if data.test is not None:
+        return train, _labelled(data.test, data.classes, where)
+    held_out = held_out_rows(train.labels, HELD_OUT)
+    return train.subset(~held_out), train.subset(held_out)
+
+
+def _labelled(source: Source, classes: Sequence[str], where: str) -> Images:
+    found = 0 if source.labels is None else int(source.labels.bincount().count_nonzero())
+    if source.labels is None or found < 2:
         raise ValueError(
-            f"--data must have the same classes in {root / 'train'} and {tests[0]}, got {len(odd)} that only one of "
-            f"them has ({', '.join(odd[:5])}); an accuracy compares labels"
+            f"--data must have images of at least two classes, got {found} in {where}; labels are what is "
+            "tested: sort the images into class folders"
         )
-    return train, test
-
-
-def class_images(root: Path) -> Images:
-    """The images of ``root/<class>/``; labels are numbered in the order of the names."""
-    folders = class_folders(root)
-    files = [sorted(image_files(folder)) for folder in folders]
-    labels = torch.arange(len(folders)).repeat_interleave(torch.tensor([len(of) for of in files]))
-    return Images([path for of in files for path in of], labels, [folder.name for folder in folders])
+    return Images(source, torch.arange(len(source)), source.labels, classes)
 
 
 def held_out_rows(labels: Tensor, one_in: int, seed: int = 0) -> Tensor:
@@ -129,7 +95,7 @@ def held_out_rows(labels: Tensor, one_in: int, seed: int = 0) -> Tensor:
         ValueError: if a class has one image alone.
     """
     sizes = labels.bincount()
-    alone = ((sizes > 0) & (sizes < 2)).nonzero()[:, 0].tolist()
+    alone = (sizes == 1).nonzero()[:, 0].tolist()
     if alone:
         raise ValueError(
             f"every class must have at least two images, one to learn from and one to hold out, got one in class "
@@ -139,7 +105,7 @@ def held_out_rows(labels: Tensor, one_in: int, seed: int = 0) -> Tensor:
 
 
 def rank_in_class(labels: Tensor, seed: int, name: str) -> Tensor:
-    """int64 ``[N]``: each image's place, from 0, in a random order of its class; chance is that of its address."""
+    """Each image's place ``[N]``, from 0, in a random order of its class; the address's step is of that name."""
     (uniform,) = Addresses(seed, 0, torch.arange(len(labels))).rows(1, step=named_step(name))
     order = torch.argsort(labels.double() + uniform)  # class by class, by uniform within
     sizes = labels.bincount()

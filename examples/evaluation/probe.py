@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import SGD, Adam, Optimizer
 from tqdm.auto import tqdm
+from training.optimizers import LARS
 
 from evaluation.protocols import Protocol
 from jointaug import Addresses
@@ -104,6 +105,8 @@ def optimizer(protocol: Protocol, of: nn.Module, rate: float) -> Optimizer:
     """The protocol's, for one head."""
     if protocol.optimizer == "adam":
         return Adam(of.parameters(), rate, weight_decay=protocol.decay)
+    if protocol.optimizer == "lars":
+        return LARS(of.parameters(), rate, weight_decay=protocol.decay)
     return SGD(
         of.parameters(), rate, momentum=0.9, nesterov=protocol.optimizer == "nesterov", weight_decay=protocol.decay
     )

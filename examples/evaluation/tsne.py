@@ -71,7 +71,7 @@ def picture(points: Tensor, labels: Tensor, classes: Sequence[str]) -> Figure:
     for label, color in zip(shown, colors, strict=True):
         x, y = points[labels == label].T.tolist()
         axis.scatter(x, y, s=9, color=color, label=classes[label], linewidths=0)
-    axis.set(xticks=[], yticks=[], aspect="equal")
+    axis.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
     figure.legend(loc="outside right upper", fontsize=8, markerscale=2)
     return figure
 

@@ -1,0 +1,102 @@
+"""What the tests of the methods share: a few rendered images, and batches of their views."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+from rendered import RenderedToys
+from torch import Tensor, nn
+from torchvision.transforms import v2
+from training.batch import Batch
+from training.networks import Backbone
+
+from jointaug import Addresses, MultiView, PerView, fuse
+
+IMAGES, BATCH = 48, 8
+PLAIN = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize([0.5] * 3, [0.25] * 3)])
+COLOR = v2.Compose([v2.RandomApply([v2.ColorJitter(0.4, 0.4, 0.4, 0.1)], 0.8), v2.RandomGrayscale(0.2)])
+REST = v2.Compose([v2.RandomHorizontalFlip(), COLOR, PLAIN])
+
+
+@pytest.fixture(scope="session")
+def toys() -> Tensor:
+    """uint8 ``[48, 3, 32, 32]``."""
+    return torch.from_numpy(RenderedToys(IMAGES, size=32, processes=1).images).permute(0, 3, 1, 2).contiguous()
+
+
+@pytest.fixture(scope="session")
+def make_batch(toys: Tensor) -> Callable[..., Batch]:
+    """``make_batch(view_maker, ...)``: the first images' views, and views of the images after them as partners."""
+
+    def make(maker: Any = None, *, views: int = 2, epoch: int = 0, step: int = 0, **fields: Any) -> Batch:
+        index = torch.arange(BATCH)
+        if maker is None:
+            maker = MultiView(*[v2.RandomResizedCrop(32, (0.2, 1.0))] * views)
+        fused = fuse(v2.Compose([maker, PerView(REST)]))
+
+        def cut(rows: Tensor) -> list[Tensor]:
+            return list(fused(toys[rows], addresses=Addresses(0, epoch, rows)))[:views or None]
+
+        return Batch(cut(index), index, 0, epoch, step, 100, partners=cut(index + BATCH), **fields)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def embed(toys: Tensor) -> Callable[[nn.Module], Tensor]:
+    """What the trainer passes to `before_epoch`."""
+
+    @torch.no_grad()
+    def of(network: nn.Module) -> Tensor:
+        training = network.training
+        found: Tensor = network.eval()(PLAIN(toys))
+        network.train(training)
+        return found
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def resnet() -> Callable[[], Backbone]:
+    """Makes the same ResNet-18 again and again: drawing its 11 million weights takes longer than a step."""
+    torch.manual_seed(0)
+    first = Backbone("resnet18").state_dict()
+
+    def make() -> Backbone:
+        with torch.device("meta"):
+            net = Backbone("resnet18")
+        net.load_state_dict(first, assign=True)
+        return net
+
+    return make
+
+
+class Tiny(nn.Module):
+    """A backbone of 300 parameters, with batch normalization; deterministic to the last bit."""
+
+    width = 8
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 8, 4, 4), nn.BatchNorm2d(8)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """``[B, 8]``."""
+        return self.norm(self.conv(images)).relu().mean((2, 3))
+
+
+@pytest.fixture(scope="session")
+def tiny() -> type[nn.Module]:
+    """Makes a tiny backbone."""
+    return Tiny
+
+
+@pytest.fixture(autouse=True)
+def one_thread_and_seed(one_thread: None) -> Iterator[None]:
+    """Every test starts from the same generator and leaves torch's as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield

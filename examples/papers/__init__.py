@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from papers import (
     byol,
     clim,
@@ -28,7 +30,6 @@ TABLES: dict[tuple[str, str], Table] = {
     for module in (leoclr, interclr, clim, scorecl, jointcrop)
     for table in module.TABLES
 }
-
 
 
 def reported(recipe: str) -> list[dict[str, Any]]:

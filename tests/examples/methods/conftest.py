@@ -38,7 +38,7 @@ def make_batch(toys: Tensor) -> Callable[..., Batch]:
         fused = fuse(v2.Compose([maker, PerView(REST)]))
 
         def cut(rows: Tensor) -> list[Tensor]:
-            return list(fused(toys[rows], addresses=Addresses(0, epoch, rows)))[:views or None]
+            return list(fused(toys[rows], addresses=Addresses(0, epoch, rows)))[: views or None]
 
         return Batch(cut(index), index, 0, epoch, step, 100, partners=cut(index + BATCH), **fields)
 

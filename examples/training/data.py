@@ -176,7 +176,8 @@ class _Opened:
     names: Sequence[str]
 
     def __call__(self, index: int) -> Image.Image:
-        return Image.open(self.names[index])
+        with Image.open(self.names[index]) as image:
+            return image.convert("RGB")
 
 
 @dataclass(frozen=True)

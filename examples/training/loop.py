@@ -85,7 +85,7 @@ class Run:
             torch.set_num_threads(s.threads)
         self.settings, self.out, self.here = s, out, here
         options.check(s, own)
-        _check_batch(s, len(data.train), here.count)
+        check_batch(s, len(data.train), here.count)
         train = _held(data.train, s)
         kind = METHODS[s.method]
         torch.manual_seed(s.seed)
@@ -303,7 +303,12 @@ def _held(source: Source, s: Settings) -> Source:
     return in_memory(source)
 
 
-def _check_batch(s: Settings, images: int, processes: int) -> None:
+def check_batch(s: Settings, images: int, processes: int) -> None:
+    """Whether batches of these settings can be made of so many images, for so many processes.
+
+    Raises:
+        ValueError: if not.
+    """
     if s.batch > images:
         raise ValueError(
             f"batch must be at most the {images} images of the data set, got {s.batch}; take --batch {images} or less"

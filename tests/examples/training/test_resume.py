@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pretrain
 import pytest
 import torch
+from training.logs import Row, rows_of
 
 from .conftest import SMALL
 
@@ -60,12 +61,9 @@ def killed(moment: str, when: int, words: list[str], tmp_path: Path) -> None:
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 
-def ended(out: Path) -> tuple[dict[str, Any], list[dict[str, str]]]:
+def ended(out: Path) -> tuple[dict[str, Any], list[Row]]:
     """All that a run leaves: networks, optimizer, queue, and the table without its times."""
-    with (out / "log.csv").open() as table:
-        rows = [
-            {k: v for k, v in row.items() if k not in ("seconds", "images_per_second")} for row in csv.DictReader(table)
-        ]
+    rows = [replace(row, seconds=None, images_per_second=None) for row in rows_of(out)]
     return torch.load(out / "checkpoint.pt", weights_only=True)["learner"], rows
 
 
@@ -112,6 +110,6 @@ def test_a_killed_run_ends_as_the_one_that_was_not(moment, when, kept, data, com
     (learner, rows), (again, rows_again) = ended(whole), ended(out)
     assert_same(learner, again)
     assert rows == rows_again
-    assert [row["step"] for row in rows] == ["0", "3", "6"]
+    assert [row.step for row in rows] == [0, 3, 6]
     first, second = (torch.load(folder / "backbone.pt", weights_only=True) for folder in (whole, out))
     assert_same(first, second)

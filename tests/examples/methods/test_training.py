@@ -1,12 +1,16 @@
 """Every method and every option learns: DESIGN, "A smoke test of training"."""
 
 from __future__ import annotations
+
+import time
 from typing import Any
-import pytest, torch, time
-from methods import METHODS
-from torchvision.transforms import v2
-from jointaug import *
+
 import methods.method
+import pytest
+import torch
+from methods import METHODS
+
+from jointaug import *
 
 H: dict[str, Any] = {"dim": 32, "hidden": 64}
 Q = {**H, "K": 32, "bn_splits": 2}

@@ -50,7 +50,6 @@ def main(arguments: Sequence[str] | None = None, *, pretrain: Path = PRETRAIN, r
         "--runs", type=Path, default=Path("runs/claim"), help="the runs' folders (default: %(default)s)"
     )
     parser.add_argument("--processes", type=int, default=2, help="side by side (default: %(default)s)")
-    parser.add_argument("--budget", help="only the runs of this budget")
     options = parser.parse_args(arguments)
     plan = json.loads((results / "plan.json").read_text(encoding="utf-8"))
     if options.what == "run" and not all(budget["seeds"] for budget in plan["budgets"].values()):
@@ -58,7 +57,6 @@ def main(arguments: Sequence[str] | None = None, *, pretrain: Path = PRETRAIN, r
     os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     runs = Runs(str(subset(options.data, options.runs / "images", plan["images"])), options.runs, pretrain)
     wanted = pilot_cells(plan) if options.what == "pilot" else cells_of(plan)
-    wanted = [(budget, cell) for budget, cell in wanted if options.budget in (None, budget)]
     rows: list[dict[str, Any]] = []
     if options.what == "report":
         wanted = [(budget, cell) for budget, cell in wanted if runs.done(cell)]

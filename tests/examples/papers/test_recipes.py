@@ -6,7 +6,7 @@ import math
 
 import pytest
 from methods import METHODS
-from papers import PAPERS, RECIPES, TABLES
+from papers import PAPERS, RECIPES, TABLES, reported
 from papers.recipe import SOURCES, Recipe, by_name, ours, paper
 from papers.scales import SCALES
 from torch import nn
@@ -103,6 +103,7 @@ STATED = {
     "dino-imagenette": {"outputs": 2048, "local_size": 48},
     "vicreg-cifar10": {"dim": 2048, "hidden": 2048, "optimizer": "lars"},
 }
+HINTS = {name: hints_of(kind) for name, kind in METHODS.items()}
 IMAGES = {"cifar10": 50_000, "imagenette": 9_469, "rendered": 1_800}
 
 
@@ -130,7 +131,7 @@ def test_what_else_the_tables_state(name: str):
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_setting_exists_and_has_its_type(name: str):
     recipe = RECIPES[name]
-    hints = hints_of(METHODS[recipe.values["method"]])
+    hints = HINTS[recipe.values["method"]]
     assert not recipe.settings.keys() - hints.keys()
     for key, marked in recipe.settings.items():
         checked(key, marked.value, hints[key])
@@ -266,7 +267,16 @@ def test_rows_run_at_every_scale_or_say_why_not(table):
             if (row.name, scale) == ("W-MSE", "imagenet100-paper"):
                 continue
             recipe = RECIPES[f"{row.recipe}-{scale}"]
-            hints = hints_of(METHODS[recipe.values["method"]])
+            hints = HINTS[recipe.values["method"]]
             for key, value in row.changed.items():
                 checked(key, value, hints[key])
             divided({**recipe.values, **row.changed})
+
+
+def test_what_is_reported_for_a_recipe():
+    """A row with changed settings is not the recipe's, and a scaled-down recipe has no reported number."""
+    (one,) = reported("leoclr-imagenet-200")
+    assert one == {"paper": "leoclr", "table": "8", "row": "LeOCLR", "column": "ImageNet", "value": 71.7}
+    assert [row["value"] for row in reported("scorecl-simclr-cifar10-paper")] == [91.01]
+    assert [row["value"] for row in reported("jointcrop-moco1-imagenet")] == [60.87]
+    assert reported("leoclr-cifar10") == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -56,16 +57,20 @@ def toys() -> Tensor:
 def make_batch(toys: Tensor) -> Callable[..., Batch]:
     """``make_batch(view_maker, ...)``: the first images' views, and views of the images after them as partners."""
 
+    @cache
+    def views_of(maker: Any, epoch: int, first: int) -> list[Tensor]:
+        rows = torch.arange(first, first + BATCH)
+        pipeline = fuse(v2.Compose([maker, PerView(REST)]))
+        return list(pipeline(toys[rows], addresses=Addresses(0, epoch, rows)))
+
+    @cache
+    def crops(views: int) -> MultiView:
+        return MultiView(*[v2.RandomResizedCrop(32, (0.2, 1.0))] * views)
+
     def make(maker: Any = None, *, views: int = 2, epoch: int = 0, step: int = 0, **fields: Any) -> Batch:
-        index = torch.arange(BATCH)
-        if maker is None:
-            maker = MultiView(*[v2.RandomResizedCrop(32, (0.2, 1.0))] * views)
-        fused = fuse(v2.Compose([maker, PerView(REST)]))
-
-        def cut(rows: Tensor) -> list[Tensor]:
-            return list(fused(toys[rows], addresses=Addresses(0, epoch, rows)))[: views or None]
-
-        return Batch(cut(index), index, 0, epoch, step, 100, partners=cut(index + BATCH), **fields)
+        maker = crops(views) if maker is None else maker
+        own, other = ([x.clone() for x in views_of(maker, epoch, first)] for first in (0, BATCH))
+        return Batch(own, torch.arange(BATCH), 0, epoch, step, 100, partners=other, **fields)
 
     return make
 

@@ -46,7 +46,7 @@ def test_state_of_a_backbone_inside_an_encoder(resnet):
     other = Encoder(resnet(), mlp(512, 8))
     other.load_state_dict(f.state_dict(), strict=True)
     assert all(torch.equal(a, b) for a, b in zip(f.parameters(), other.parameters(), strict=True))
-    with pytest.raises(RuntimeError, match="conv1.weight"):
+    with pytest.raises(RuntimeError, match=r"conv1\.weight"):
         other.load_state_dict({k: v for k, v in f.state_dict().items() if "conv1" not in k})
 
 

@@ -30,7 +30,7 @@ from typing import Any
 import torch
 import torchvision
 from methods import METHODS
-from papers import RECIPES
+from papers import RECIPES, reported
 from papers.recipe import Recipe
 from training.checkpoint import replace
 from training.data import open_data
@@ -146,7 +146,10 @@ def run(options: argparse.Namespace, settings: Mapping[str, Setting], here: Proc
     machine = {"machine": machine_of(here), "commit": commit()}
     replace(
         out / "result.json",
-        json.dumps({"recipe": options.recipe, **last, **machine, "settings": told}, indent=1).encode(),
+        json.dumps(
+            {"recipe": options.recipe, **last, "reported": reported(options.recipe), **machine, "settings": told},
+            indent=1,
+        ).encode(),
     )
     print(
         f"done: {', '.join(f'{name} {value:.4g}' for name, value in last.items() if value is not None)}; all in {out}"

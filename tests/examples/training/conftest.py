@@ -26,6 +26,6 @@ def toys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def plain_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs have a backbone of two convolutions, whatever their recipe says."""
+def plain(monkeypatch: pytest.MonkeyPatch, one_thread: None) -> None:
+    """Runs have a backbone of two convolutions, whatever their recipe says, and one thread."""
     monkeypatch.setattr(loop, "Backbone", Plain)

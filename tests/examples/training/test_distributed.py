@@ -53,7 +53,7 @@ def two(toys, tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_two_processes_train_as_one(name, two, toys, tmp_path, plain_backbone, one_thread):
+def test_two_processes_train_as_one(name, two, toys, tmp_path, plain):
     """Same images, views, negatives and queue; the sums of the gradients are rounded in another order."""
     assert pretrain.main([*RUNS[name], *COMMON, "--data", str(toys), "--out", str(tmp_path)]) == 0
     one, other = (torch.load(folder / "checkpoint.pt", weights_only=True) for folder in (tmp_path, two / name))

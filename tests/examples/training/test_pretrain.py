@@ -98,12 +98,12 @@ def test_help_shows_every_setting_with_its_source(capsys):
         (["--weight", "score"], "score must be a checkpoint of jointaug.difficulty.train_score"),
     ],
 )
-def test_settings_that_do_not_suit_the_data_are_refused(changed, told, command, capsys, plain_backbone, one_thread):
+def test_settings_that_do_not_suit_the_data_are_refused(changed, told, command, capsys, plain):
     assert pretrain.main([*command, *changed]) == 1
     assert told in capsys.readouterr().err
 
 
-def test_a_folder_of_another_run_is_refused_and_left_alone(command, tmp_path, capsys, plain_backbone, one_thread):
+def test_a_folder_of_another_run_is_refused_and_left_alone(command, tmp_path, capsys, plain):
     assert pretrain.main([*command, "--epochs", "1"]) == 0
     before = {file.name: file.read_bytes() for file in (tmp_path / "run").iterdir() if file.is_file()}
     for changed, told in (
@@ -133,9 +133,7 @@ def test_a_folder_below_a_file_is_told(command, tmp_path, capsys):
     assert "File exists" in capsys.readouterr().err
 
 
-def test_a_full_disk_is_told_and_the_run_goes_on_later(
-    command, tmp_path, capsys, monkeypatch, plain_backbone, one_thread
-):
+def test_a_full_disk_is_told_and_the_run_goes_on_later(command, tmp_path, capsys, monkeypatch, plain):
     """The disk fills up at the second checkpoint; the first one is whole."""
     save = loop.checkpoint.save
 
@@ -155,9 +153,7 @@ def test_a_full_disk_is_told_and_the_run_goes_on_later(
 
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_leaves_a_whole_checkpoint_and_says_how_to_go_on(
-    kind, command, tmp_path, capsys, monkeypatch, one_thread
-):
+def test_ctrl_c_leaves_a_whole_checkpoint_and_says_how_to_go_on(kind, command, tmp_path, capsys, monkeypatch, plain):
     learn = Learner.step
 
     def pressed(self: Learner, served: object, step: int) -> torch.Tensor:
@@ -179,16 +175,14 @@ def test_ctrl_c_leaves_a_whole_checkpoint_and_says_how_to_go_on(
     assert rows_of(tmp_path / "run")[-1].step == 6
 
 
-def test_minutes_stop_at_an_epochs_end(command, tmp_path, plain_backbone, one_thread):
+def test_minutes_stop_at_an_epochs_end(command, tmp_path, plain):
     assert pretrain.main([*command, "--minutes", "0"]) == 130
     assert [row.epoch for row in rows_of(tmp_path / "run")] == [0, 1]
     assert pretrain.main(command) == 0
     assert [row.epoch for row in rows_of(tmp_path / "run")] == [0, 1, 2]
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_with_its_images(
-    command, tmp_path, capsys, monkeypatch, plain_backbone, one_thread
-):
+def test_a_loss_that_is_not_finite_stops_the_run_with_its_images(command, tmp_path, capsys, monkeypatch, plain):
     forward = loop.METHODS["moco"].forward
 
     def broken(self: torch.nn.Module, batch: Batch) -> LossParts:
@@ -204,7 +198,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_its_images(
     assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["step"] == 3
 
 
-def test_a_collapse_is_warned_about(command, monkeypatch, plain_backbone, one_thread):
+def test_a_collapse_is_warned_about(command, monkeypatch, plain):
     """Every image gets the same embedding, up to a little noise."""
     monkeypatch.setattr(loop, "Spread", lambda module: lambda: 0.01)
     with pytest.warns(
@@ -213,7 +207,7 @@ def test_a_collapse_is_warned_about(command, monkeypatch, plain_backbone, one_th
         pretrain.main([*command, "--epochs", "1"])
 
 
-def test_a_flat_folder_is_trained_on_without_a_monitor(toys, tmp_path, plain_backbone, one_thread):
+def test_a_flat_folder_is_trained_on_without_a_monitor(toys, tmp_path, plain):
     (tmp_path / "flat").mkdir()
     for k, file in enumerate(sorted((toys / "train").rglob("*.png"))):
         shutil.copy(file, tmp_path / "flat" / f"{k}.png")

@@ -129,7 +129,6 @@ def run(options: argparse.Namespace, settings: Mapping[str, Setting], here: Proc
     """Train by parsed options, as one of the processes; the exit code."""
     common, own = divided({name: setting.value for name, setting in settings.items()})
     out: Path = options.out
-    out.mkdir(parents=True, exist_ok=True)
     training = Run(
         common, own, open_data(options.data, options.test, size=common.size), out, here=here, recipe=options.recipe
     )

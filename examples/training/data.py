@@ -28,6 +28,7 @@ from tqdm.auto import tqdm
 
 from jointaug import Addresses, fuse
 from jointaug.chance import named_step
+from jointaug.fusion.module import leaves
 from training.views import BoxCrop
 
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
@@ -338,7 +339,7 @@ class Augment(Dataset[Served]):
 
     def __init__(self, source: Source, pipeline: Callable[..., Any], seed: int) -> None:
         self.source, self.fused, self.seed = source, fuse(pipeline), seed
-        self.crops = [module for module in self.fused.modules() if isinstance(module, BoxCrop)]
+        self.crops = [step for step in leaves(pipeline) if isinstance(step, BoxCrop)]
 
     def __getitem__(self, request: Request) -> Served:
         for crop in self.crops:

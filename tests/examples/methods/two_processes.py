@@ -11,10 +11,10 @@ from torch import distributed as dist
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "examples"))
-from methods.moco import MoCo  # noqa: E402
-from training.batch import Batch  # noqa: E402
+from methods.moco import MoCo
+from training.batch import Batch
 
-from jointaug.losses import reduce  # noqa: E402
+from jointaug.losses import reduce
 
 
 class Tiny(nn.Module):

@@ -71,7 +71,7 @@ def export(run: Path, file: Path, *, classifier: bool = True, small_stem: bool =
     if stem == "small" and not small_stem:
         raise ValueError(
             f"{run} has a {name} with the stem for small images (3x3, stride 1, no pooling), which torchvision's "
-            f"{name} does not load; write it all the same with --small-stem, for a model whose conv1 and maxpool were replaced"
+            f"{name} does not load; write it all the same with --small-stem, for a model with such a stem"
         )
     state: dict[str, Tensor] = torch.load(run / BACKBONE, map_location="cpu", weights_only=True)
     fresh = _model(name).state_dict()

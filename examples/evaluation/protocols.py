@@ -59,7 +59,7 @@ PROTOCOLS = {
         "SimCLR's paper and code", epochs=90, batch=4096, rates=(0.1,), rate_batch=256, optimizer="nesterov"
     ),
     "simsiam": Protocol(
-        "SimSiam's code (0.02 in the paper)", epochs=90, batch=4096, rates=(0.1,), rate_batch=256, optimizer="lars"
+        "SimSiam's code (rate 0.02 in the paper)", epochs=90, batch=4096, rates=(0.1,), rate_batch=256, optimizer="lars"
     ),
     "byol": Protocol(
         "BYOL's paper", epochs=80, batch=1024, rates=(0.4, 0.3, 0.2, 0.1, 0.05), optimizer="nesterov"

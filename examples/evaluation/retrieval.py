@@ -62,8 +62,10 @@ def picture(found: Retrieved, train: Images, test: Images, queries: int = 8, see
     (uniform,) = Addresses(seed, 0, torch.arange(len(test))).rows(1, step=named_step("retrieval picture"))
     chosen = uniform.argsort()[:queries].tolist()
     columns = found.rows.shape[1] + 1
-    figure = Figure(figsize=(1.05 * columns, 1.3 * len(chosen) + 0.4), layout="constrained")
+    width, height = 1.05 * columns + 0.35, 1.3 * len(chosen) + 0.3
+    figure = Figure(figsize=(width, height))
     axes = figure.subplots(len(chosen), columns, squeeze=False)
+    figure.subplots_adjust(0.35 / width, 0.05 / height, 1 - 0.05 / width, 1 - 0.55 / height, wspace=0.08, hspace=0.3)
     shown = v2.Compose([v2.Resize(SIDE), v2.CenterCrop(SIDE)])
     for row, query in zip(axes, chosen, strict=True):
         sources = [test[query], *(train[i] for i in found.rows[query].tolist())]
@@ -74,5 +76,5 @@ def picture(found: Retrieved, train: Images, test: Images, queries: int = 8, see
         for axis, cosine, hit in zip(row[1:], found.cosines[query].tolist(), found.hits[query].tolist(), strict=True):
             axis.set_title(f"{cosine:.3f}", fontsize=8, color=HIT if hit else MISS)
             axis.spines[:].set(color=HIT if hit else MISS, linewidth=2.5)
-    figure.suptitle("query, and the nearest training images by cosine", fontsize=9)
+    figure.suptitle("query, and the nearest training images by cosine", y=1 - 0.05 / height, va="top", fontsize=9)
     return figure

@@ -177,7 +177,8 @@ class _Opened:
 
     def __call__(self, index: int) -> Image.Image:
         with Image.open(self.names[index]) as image:
-            return image.convert("RGB")
+            converted: Image.Image = image.convert("RGB")
+        return converted
 
 
 @dataclass(frozen=True)

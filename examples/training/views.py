@@ -48,24 +48,24 @@ def pipeline(settings: Settings, views: int = 2) -> v2.Compose:
 
     Args:
         settings: of the run.
-        views: how many crops of the image's full range of areas the method takes; an original and local crops, where
-            there are any, come before and after them.
+        views: how many the method takes, an original among them, and local crops not.
     """
     s = settings
     if s.sizes:
         return _resolutions(s, views)
+    crops = views - int(s.original)
     if s.joint_choice:
         couple = [v2.RandomChoice([v2.Compose([_crop_pair(s)]), v2.Compose([_plain_pair(s), _joint_blur(s)])])]
     elif s.color_first:
-        chain = [_color(s, k) for k in range(views)]
+        chain = [_color(s, k) for k in range(crops)]
         couple = [MultiView(*[v2.Compose([*steps, _random_crop(s, s.size, s.scale)]) for steps in chain])]
     else:
-        couple = [_view_maker(s, views)]
+        couple = [_view_maker(s, crops)]
     if s.joint_color:
         couple.append(JointColor(*s.jitter, p=s.jitter_p))
     if s.joint_blur:
         couple.append(_joint_blur(s))
-    return v2.Compose([*couple, PerView(*_same_once([_rest(s, k) for k in range(views + int(s.original) + s.locals)]))])
+    return v2.Compose([*couple, PerView(*_same_once([_rest(s, k) for k in range(views + s.locals)]))])
 
 
 def centered(size: int) -> v2.Compose:
@@ -92,10 +92,9 @@ def _resolutions(s: Settings, views: int) -> v2.Compose:
     )
 
 
-def _view_maker(s: Settings, views: int) -> Transform:
-
+def _view_maker(s: Settings, crops: int) -> Transform:
     branches: list[Transform] = [UncroppedView(s.size)] if s.original else []
-    branches += [_crop_pair(s)] if s.crop != "independent" else [_random_crop(s, s.size, s.scale)] * views
+    branches += [_crop_pair(s)] if s.crop != "independent" else [_random_crop(s, s.size, s.scale)] * crops
     if s.locals and s.crop == "joint":
         branches += [JointCrop(s.local_size, s.local_scale, beta=s.beta)] * (s.locals // 2)
     else:

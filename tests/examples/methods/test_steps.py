@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 from training.networks import cosine_to_one
 
-from jointaug.losses import reduce
+from jointaug.losses import reduce, whiten
 
 NAMES = [
     "simclr",
@@ -128,6 +128,78 @@ def test_which_views_take_gradient(name, queries, build, make_batch):
         x.requires_grad_()
     reduce(method(batch)).backward()
     assert {i for i, x in enumerate(batch.views) if x.grad is not None and bool(x.grad.any())} == queries
+
+
+def crossed(p1, p2, z1, z2):
+    return F.cosine_similarity(p1, z2) + F.cosine_similarity(p2, z1)
+
+
+def test_byol_by_hand(build, make_batch):
+    """Each prediction against the target's projection of the other view."""
+    method, batch = build("byol"), make_batch()
+    method.target.head[0].weight.data.normal_()  # so that it differs from the online network
+    other = copy.deepcopy(method)
+    p, z = ([f(x) for x in batch.views] for f in (lambda x: other.predictor(other.online(x)), other.target))
+    torch.testing.assert_close(method(batch).per_sample, 4 - 2 * crossed(*p, *z))
+
+
+def test_simsiam_by_hand(build, make_batch):
+    """Value and gradient: the embedding that is predicted is held constant."""
+    method, batch = build("simsiam"), make_batch()
+    other = copy.deepcopy(method)
+    z = [other.f(x) for x in batch.views]
+    expected = -0.5 * crossed(*[other.h(x) for x in z], *[x.detach() for x in z])
+    parts = method(batch)
+    torch.testing.assert_close(parts.per_sample, expected)
+    parts.per_sample.mean().backward()
+    expected.mean().backward()
+    for a, b in zip(method.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(a.grad, b.grad)
+    assert method.constant_rate == ("h",)
+
+
+def test_mocov3_by_hand(build, make_batch):
+    """``2 tau`` times the cross-entropies of both directions, over the batch's keys of the other view."""
+    method, batch = build("mocov3", tau=0.5), make_batch()
+    method.f_k.head[0].weight.data.normal_()
+    other = copy.deepcopy(method)
+    q = [F.normalize(other.predictor(other.f_q(x))) for x in batch.views]
+    k = [F.normalize(other.f_k(x)) for x in batch.views]
+    terms = [F.cross_entropy(q[a] @ k[1 - a].T / 0.5, torch.arange(8), reduction="none") for a in (0, 1)]
+    torch.testing.assert_close(method(batch).per_sample, terms[0] + terms[1])
+
+
+def test_simclr_by_hand(build, make_batch):
+    """Slow loop over the 2 B rows, each with the other view as its positive; one batch of statistics for both views."""
+    method, batch = build("simclr", tau=0.5), make_batch()
+    z = F.normalize(copy.deepcopy(method.f)(torch.cat(batch.views)))
+    rows = []
+    for i in range(16):
+        logits = torch.stack([z[i] @ z[j] / 0.5 for j in range(16) if j != i])
+        rows.append(logits.logsumexp(0) - z[i] @ z[(i + 8) % 16] / 0.5)
+    torch.testing.assert_close(method(batch).per_sample, torch.stack(rows).view(2, 8).mean(0))
+
+
+def test_vicreg_by_hand(build, make_batch):
+    """The paper's form: squared distance; hinge of the deviations; covariances."""
+    method, batch = build("vicreg", form="paper", lam=2.0, mu=3.0, nu=5.0), make_batch()
+    z = [copy.deepcopy(method.f)(x) for x in batch.views]
+    parts = method(batch)
+    torch.testing.assert_close(parts.per_sample, 2 * (z[0] - z[1]).square().sum(1))
+    shared = torch.zeros(())
+    for x in z:
+        covariance = x.T.cov()
+        off = covariance - covariance.diag().diag()
+        shared = shared + 3 * F.relu(1 - (covariance.diag() + 1e-4).sqrt()).mean() + 5 * off.square().sum() / 8
+    torch.testing.assert_close(parts.shared, shared)
+
+
+def test_wmse_by_hand(build, make_batch):
+    """One sub-batch, so that no permutation matters: 2 - 2 cos of whitened embeddings, over three pairs of views."""
+    method, batch = build("wmse, more than 2 views", w_size=8), make_batch(views=3)
+    z = [whiten(copy.deepcopy(method.f)(x)) for x in batch.views]
+    pairs = [2 - 2 * F.cosine_similarity(z[a], z[b]) for a, b in ((0, 1), (0, 2), (1, 2))]
+    torch.testing.assert_close(method(batch).per_sample, sum(pairs) / 3, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("symmetric", [False, True])

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from torchvision.transforms import v2
 
 from jointaug import ContrastiveCrop, JointBlur, JointColor, JointCrop, MultiResolution, MultiView, UncroppedView
+from jointaug.distributions import JointPair
 from jointaug.losses import reduce
 
 HEAD: dict[str, Any] = {"dim": 32, "hidden": 64}
@@ -48,7 +49,7 @@ CASES = {
         MultiView(crop, crop, small),
         {},
     ),
-    "vicreg, decoupled": ("vicreg", HEAD, JointCrop(32, law=JOINT.law.decoupled()), {}),
+    "vicreg, decoupled": ("vicreg", HEAD, JointCrop(32, law=JointPair(0.0, 0.2, 1.0).decoupled()), {}),
     "wmse, weights": ("wmse", {"dim": 4, "hidden": 64, "w_size": 8}, PAIR, {"weigh": difference}),
     "npid": ("npid", {"images": 48, "dim": 32, "K": 32}, MultiView(crop), {}),
     "leoclr, JointCrop and weights": ("leoclr", QUEUE, MultiView(UncroppedView(32), JOINT), {"weigh": difference}),

@@ -41,11 +41,12 @@ sys.path[:0] = [{examples!r}, {here!r}]
 import pretrain
 from test_distributed import RUNS, COMMON, Plain
 from training import loop
+from training.distributed import processes
 loop.Backbone = Plain
 data, out = sys.argv[1:]
-for name, words in RUNS.items():
-    code = pretrain.main([*words, *COMMON, "--data", data, "--out", f"{{out}}/{{name}}"])
-    assert code == 0, code
+with processes("cpu") as here:
+    for name, words in RUNS.items():
+        pretrain.run(*pretrain.parsed([*words, *COMMON, "--data", data, "--out", f"{{out}}/{{name}}"]), here)
 """
 
 

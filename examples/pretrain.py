@@ -80,8 +80,9 @@ def parsed(words: Sequence[str]) -> tuple[argparse.Namespace, dict[str, Setting]
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; an interrupted one goes on")
     parser.add_argument("--device", help="cpu, cuda, ...; by default a GPU where there is one")
     parser.add_argument("--minutes", type=float, help="stop at the first epoch's end after so long; go on later")
-    if not words or words[0].startswith("-"):
-        parser.parse_args(words or ["--help"])
+    if not words or words[0] in ("-h", "--help"):
+        parser.parse_args(["--help"])
+    if words[0].startswith("-"):
         parser.error("the recipe comes first: pretrain.py RECIPE --data ...")
     if words[0] not in RECIPES:
         parser.error(f"there is no recipe {words[0]!r}{nearest(words[0], RECIPES)}; all: {', '.join(sorted(RECIPES))}")
@@ -128,7 +129,6 @@ def run(options: argparse.Namespace, settings: Mapping[str, Setting], here: Proc
     """Train by parsed options, as one of the processes; the exit code."""
     common, own = divided({name: setting.value for name, setting in settings.items()})
     out: Path = options.out
-    out.mkdir(parents=True, exist_ok=True)
     training = Run(
         common, own, open_data(options.data, options.test, size=common.size), out, here=here, recipe=options.recipe
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import signal
 import threading
 import time
@@ -68,6 +70,7 @@ class Run:
 
     Raises:
         ValueError: for settings that do not suit the data or each other, or a folder with another run.
+        OSError: for a folder that cannot be made or written.
     """
 
     def __init__(
@@ -84,6 +87,9 @@ class Run:
         if s.threads is not None:
             torch.set_num_threads(s.threads)
         self.settings, self.out, self.here = s, out, here
+        out.mkdir(parents=True, exist_ok=True)
+        if not os.access(out, os.W_OK):
+            raise PermissionError(errno.EACCES, "--out must be a folder that may be written; choose another", str(out))
         options.check(s, own)
         check_batch(s, len(data.train), here.count)
         train = _held(data.train, s)
@@ -129,7 +135,7 @@ class Run:
             if self.step == 0:
                 log.add(Row(0, 0, knn=self._ask_monitor(), seconds=self._elapsed()))
             while self.step < self.steps:
-                self._epoch(log, interrupted)
+                self.epoch(log, interrupted)
                 late = minutes is not None and self._elapsed() - self.seconds > 60 * minutes
                 if self.step < self.steps and self.here.any(bool(interrupted) or late):
                     self.save()
@@ -166,7 +172,7 @@ class Run:
                 str(self.out / checkpoint.NAME),
             ) from error
 
-    def _epoch(self, log: Log, interrupted: list[int]) -> None:
+    def epoch(self, log: Log, interrupted: list[int]) -> None:
         """Train from where the run is to the end of the epoch, or until it is interrupted."""
         s, epoch, within = self.settings, *divmod(self.step, self.per_epoch)
         if within == 0:

@@ -2,7 +2,7 @@
 
     python examples/reproduce.py                                                            # which tables there are
     python examples/reproduce.py leoclr 8 --scale rendered --data rendered --seeds 3        # minutes, on a CPU
-    python examples/reproduce.py jointcrop 5 --scale cifar10 --data FOLDER --seeds 8 --epochs 20
+    python examples/reproduce.py jointcrop 5 --scale cifar10 --data FOLDER --seeds 8 --epochs 20 --warmup 1
     python examples/reproduce.py leoclr 6 --scale cifar10-paper --data cifar10:FOLDER --measure paper
 
 A scale is the end of recipes' names: cifar10, imagenette, rendered, or the paper's own. Whatever else the command line

@@ -174,8 +174,8 @@ def read(name: str, text: str, hint: Any) -> Any:
     word = text.strip()
     named = {"none": None, "true": True, "false": False}
     value: Any = word
-    if word.lower() in named:
-        value = named[word.lower()]
+    if word.lower() in named and any(_fitted(named[word.lower()], member)[0] for member in _members(hint)):
+        value = named[word.lower()]  # where "none" is a word of the setting's own, it stays one
     elif str not in _members(hint):
         try:
             value = ast.literal_eval(word)

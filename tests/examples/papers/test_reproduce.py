@@ -177,9 +177,16 @@ def test_settings_are_spelled_as_the_command_line_reads_them():
     from training.settings import checked, hints_of, read
 
     hints_by_name = {name: hints_of(kind) for name, kind in METHODS.items()}
-    for recipe in RECIPES.values():
+    settings = [(recipe, recipe.values) for recipe in RECIPES.values()]
+    settings += [
+        (RECIPES[f"{row.recipe}-rendered"], row.changed)
+        for table in reproduce.TABLES.values()
+        for row in table.rows
+        if row.recipe
+    ]
+    for recipe, values in settings:
         hints = hints_by_name[recipe.values["method"]]
-        for name, value in recipe.values.items():
+        for name, value in values.items():
             if value != ():  # left out: a command line has no empty tuple, and no row changes to one
                 assert read(name, spelled(value), hints[name]) == checked(name, value, hints[name])
 

@@ -1,23 +1,19 @@
-"""Is k-means as fast as faiss, and does it work at the size of ImageNet?
+"""Is k-means as fast as faiss?
 
     python benchmarks/kmeans.py --write                 # 50,000 x 128, 1,000 centers, 20 rounds, beside faiss-cpu
-    python benchmarks/kmeans.py --imagenet --write      # 1.28 M x 128, 10,000 centers: add --device cuda, or --rounds 1
 
-Needs faiss-cpu for the first (``benchmarks/peers.sh``). Features are clustered, on the unit sphere, and so noisy that
-20 rounds do not converge. Both start from random points; ours gives labels besides, one assignment more.
+Needs faiss-cpu (``benchmarks/peers.sh``); ImageNet's size is in ``neighbors.py``. Features are clustered, on the unit
+sphere, and so noisy that 20 rounds do not converge. Both start from random points; ours gives labels besides, one
+assignment more.
 
-Operations: an assignment is one product of ``[n, d]`` and ``[d, m]``, 2 n m d. At the first size that is 12.8 GFLOP, 21
-times; at ImageNet's 3.3 TFLOP, 21 times 69 TFLOP: 1.4 s at 50 TFLOP/s (float32 on an H100, no TF32), six minutes at
-200 GFLOP/s. Besides, a round writes and reads the scores once, for the argmax (at ImageNet's size 51 GB, in blocks of
-512 MB: 30 ms at 3.3 TB/s), and reads the features once, for the means.
+Operations: an assignment is one product of ``[n, d]`` and ``[d, m]``, 2 n m d = 12.8 GFLOP, 21 times. Besides, a round
+writes and reads the scores once, for the argmax, and reads the features once, for the means.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
 from pathlib import Path
-from typing import Literal
 
 import torch
 from interleaved import interleaved, ratio, save, summary
@@ -84,45 +80,17 @@ def beside_faiss(turns: int) -> dict[str, object]:
     }
 
 
-def imagenet(device: str, rounds: int, init: Literal["k-means++", "random"]) -> dict[str, object]:
-    """Ours alone, once."""
-    n, m = 1_281_167, 10_000
-    x = clustered(n, m, 2.0, device)
-    start = time.perf_counter()
-    found = kmeans(x, m, rounds=rounds, init=init)
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return {
-        "size": {"points": n, "width": D, "centers": m, "rounds": rounds, "start": init},
-        "device": torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} threads",
-        "seconds": time.perf_counter() - start,
-        "peak_gb": peak(device),
-        "objective": found.objective,
-        "smallest cluster": int(found.labels.bincount(minlength=m).min()),
-    }
-
-
 def main() -> None:
     """Measure, print, and with --write save."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--imagenet", action="store_true")
-    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="of k-means, with --imagenet")
-    parser.add_argument("--init", default="k-means++", choices=["k-means++", "random"], help="with --imagenet")
-    parser.add_argument("--turns", type=int, default=5, help="how often each case is timed, without --imagenet")
+    parser.add_argument("--turns", type=int, default=5, help="how often each case is timed")
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
-    if arguments.imagenet:
-        name, result = (
-            f"kmeans_imagenet_{arguments.device}",
-            imagenet(arguments.device, arguments.rounds, arguments.init),
-        )
-    else:
-        name, result = "kmeans", beside_faiss(arguments.turns)
+    result = beside_faiss(arguments.turns)
     for key, value in result.items():
         print(key, value)
     if arguments.write:
-        print(save(name, result))
+        print(save("kmeans", result))
 
 
 if __name__ == "__main__":

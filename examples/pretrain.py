@@ -30,7 +30,7 @@ from typing import Any
 import torch
 import torchvision
 from methods import METHODS
-from papers import RECIPES
+from papers import RECIPES, reported
 from papers.recipe import Recipe
 from training.checkpoint import replace
 from training.data import open_data
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, settings = parsed(words)
     try:
         with processes(options.device) as here:
-            return _run(options, settings, here)
+            return run(options, settings, here)
     except KeyboardInterrupt:
         print("interrupted before there was anything to save", file=sys.stderr)
         return INTERRUPTED
@@ -124,28 +124,32 @@ def settings_of_recipe(recipe: Recipe) -> dict[str, Setting]:
     return {**defaults, **given}
 
 
-def _run(options: argparse.Namespace, settings: Mapping[str, Setting], here: Processes) -> int:
+def run(options: argparse.Namespace, settings: Mapping[str, Setting], here: Processes) -> int:
+    """Train by parsed options, as one of the processes; the exit code."""
     common, own = divided({name: setting.value for name, setting in settings.items()})
     out: Path = options.out
     out.mkdir(parents=True, exist_ok=True)
-    run = Run(
+    training = Run(
         common, own, open_data(options.data, options.test, size=common.size), out, here=here, recipe=options.recipe
     )
     told = {name: asdict(setting) for name, setting in settings.items()}
     if here.first:
         replace(out / "settings.json", json.dumps(told, indent=1).encode())
-    result = run.go(options.minutes)
+    result = training.go(options.minutes)
     if not here.first:
         return 0
     if not result.finished:
-        print(f"stopped at step {run.step} of {run.steps}; a whole checkpoint is in {out}.")
+        print(f"stopped at step {training.step} of {training.steps}; a whole checkpoint is in {out}.")
         print(f"Go on with the same command: {shlex.join([sys.executable, *sys.argv])}")
         return INTERRUPTED
     last = asdict(result.rows[-1])
     machine = {"machine": machine_of(here), "commit": commit()}
     replace(
         out / "result.json",
-        json.dumps({"recipe": options.recipe, **last, **machine, "settings": told}, indent=1).encode(),
+        json.dumps(
+            {"recipe": options.recipe, **last, "reported": reported(options.recipe), **machine, "settings": told},
+            indent=1,
+        ).encode(),
     )
     print(
         f"done: {', '.join(f'{name} {value:.4g}' for name, value in last.items() if value is not None)}; all in {out}"

@@ -334,9 +334,10 @@ def encoder_for(options: Options, images: quickstart.Images) -> tuple[torch.nn.M
             stored = torch.load(options.encoder, weights_only=True)
             read.load_state_dict(stored["weights"])
         except Exception as error:  # unpickling raises whatever a wrong file leads it to
+            reason = (str(error) or type(error).__name__).splitlines()[0]
             raise ValueError(
                 f"--encoder must be a file that this script wrote with the demo's present encoder, got "
-                f"{str(options.encoder)!r} ({str(error).splitlines()[0]}); pre-train again without --encoder"
+                f"{str(options.encoder)!r} ({reason}); pre-train again without --encoder"
             ) from error
         return read, f"{stored['told']}, read from {options.encoder}"
     encoder, told = trained_encoder(images, options.steps)

@@ -75,7 +75,7 @@ class Method(nn.Module):
 
     @property
     def watched(self) -> nn.Module:
-        """The module whose outputs ``[B, D]`` are watched for collapse; a projector says more than a backbone."""
+        """The module whose outputs ``[B, D]`` are watched for collapse."""
         return self.encoder
 
     def forward(self, batch: Batch) -> LossParts:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from papers import (
     byol,
     clim,
@@ -29,4 +31,16 @@ TABLES: dict[tuple[str, str], Table] = {
     for table in module.TABLES
 }
 
-__all__ = ["RECIPES", "TABLES", "Marked", "Recipe", "Row", "Table", "code", "ours", "paper"]
+
+def reported(recipe: str) -> list[dict[str, Any]]:
+    """What papers report for a recipe as it stands: paper, table, row, column and value, to be kept with a result."""
+    return [
+        {"paper": table.paper, "table": table.number, "row": row.name, "column": column, "value": row.reported[column]}
+        for table in TABLES.values()
+        for row in table.rows
+        for column, scale in table.columns.items()
+        if column in row.reported and not row.changed and f"{row.recipe}-{scale}" == recipe
+    ]
+
+
+__all__ = ["RECIPES", "TABLES", "Marked", "Recipe", "Row", "Table", "code", "ours", "paper", "reported"]

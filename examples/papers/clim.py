@@ -28,12 +28,11 @@ IMAGENET = moco.V2.but(
     every=paper(5, "epochs"),
     warmup_epochs=ours(5, "of plain MoCo; how the first positives are found is not said"),
     mix=paper(True),
-    mix_alpha=paper(2.0),
-    raw_lambda=ours(False, "the realised share of the mask, as CutMix has it"),
+    mix_alpha=paper(2.0, "weighed by the realised share of the mask, as CutMix has it"),
     sizes=paper((224, 160)),
     share_box=ours(False),
     reduction=ours("sum", "eq. 6: the n^2 terms are added"),
-).without("symmetric")
+).without("symmetric", "head")
 
 #: Tab. 6, 8 and 9: 200 epochs at one resolution.
 ABLATION = IMAGENET.but("clim-ablation-imagenet", epochs=paper(200), sizes=paper(()))

@@ -24,6 +24,11 @@ class Interval:
         """Whether the interval exists and leaves the value out."""
         return value < self.low or value > self.high
 
+    def told(self, spec: str = ".2f") -> str:
+        """``47.53 (46.90 to 48.16)``, or the value alone."""
+        ends = "" if math.isnan(self.low) else f" ({self.low:{spec}} to {self.high:{spec}})"
+        return f"{self.value:{spec}}{ends}"
+
 
 def mean(values: Sequence[float], level: float = 0.95) -> Interval:
     """Student's interval for the mean over seeds; one value has none."""

@@ -21,7 +21,7 @@ IMAGENET = moco.V2.but(
     attract=paper("original"),
     reduction=ours("sum", "eq. 3, over the two terms; the mean over the batch, which eq. 3 sums"),
     enqueue=ours("first", "which keys enter the queue is not said"),
-).without("symmetric")
+).without("symmetric", "head")
 SHORT = IMAGENET.but("leoclr-imagenet-200", epochs=paper(200))
 
 #: Tab. 5: one encoder for all views, negatives from the batch. Optimizer and temperature are not given: SimCLR's.

@@ -75,6 +75,10 @@ class Runs:
             )
         held.write_text(data, encoding="utf-8")
 
+    def done(self, cell: Cell) -> bool:
+        """Whether a run is finished."""
+        return (self.out / cell.folder / RESULT).exists()
+
     def of(self, cell: Cell) -> Outcome:
         """The outcome of a run, which is made, or goes on, if it was not finished."""
         folder = self.out / cell.folder

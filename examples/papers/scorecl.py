@@ -88,22 +88,28 @@ WMSE_TOYS: Changes = {"dim": ours(16), "w_size": ours(32), "warmup": ours(1.0)}
 VICREG_TOYS: Changes = {"dim": ours(512), "hidden": ours(512)}
 
 
-def scorecl(base: Recipe, method: str, all_scales: Changes, **more: Changes) -> tuple[Recipe, ...]:
+def scorecl(
+    base: Recipe, method: str, all_scales: Changes, *, imagenet100: Changes | None = None, **more: Changes
+) -> tuple[Recipe, ...]:
     """A method of ScoreCL on its data sets and at our scales."""
     return (
         *family(f"scorecl-{method}", base, all_scales=all_scales, **more),
         base.but(f"scorecl-{method}-cifar100-paper", CIFAR100),
-        base.but(f"scorecl-{method}-imagenet100-paper", IMAGENET100),
+        base.but(f"scorecl-{method}-imagenet100-paper", IMAGENET100, imagenet100 or {}),
     )
 
 
-SIMCLR_RECIPES = scorecl(SIMCLR, "simclr", SGD, cifar10=HALF, imagenette=HALF, rendered=HALF)
-SIMSIAM_RECIPES = scorecl(SIMSIAM, "simsiam", RATE)
 RECIPES = (
-    *SIMCLR_RECIPES,
-    *(
-        recipe.but(recipe.name, lr=paper(0.1)) if recipe.name.endswith("imagenet100-paper") else recipe
-        for recipe in SIMSIAM_RECIPES
+    *scorecl(SIMCLR, "simclr", SGD, cifar10=HALF, imagenette=HALF, rendered=HALF),
+    *scorecl(
+        SIMSIAM,
+        "simsiam",
+        RATE,
+        imagenet100={
+            "layers": ours(3, "from the parameter counts of Tab. 9"),
+            "lr": paper(0.1),
+            "weight_decay": paper(1e-4),
+        },
     ),
     *scorecl(WMSE, "wmse", {}, rendered=WMSE_TOYS),
     *scorecl(VICREG, "vicreg", {}, rendered=VICREG_TOYS),

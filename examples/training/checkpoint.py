@@ -66,7 +66,7 @@ def load(folder: Path, run: Mapping[str, Any], device: torch.device) -> dict[str
         written = state["run"]
     except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, TypeError) as error:
         raise ValueError(
-            f"{file} is no whole checkpoint of this trainer ({str(error).splitlines()[0]}); delete it to start anew, "
+            f"{file} is no whole checkpoint of this trainer ({_told(error)}); delete it to start anew, "
             "or choose another --out"
         ) from error
     differences = [
@@ -80,3 +80,8 @@ def load(folder: Path, run: Mapping[str, Any], device: torch.device) -> dict[str
             "nothing: ask for the same again, or choose another --out"
         )
     return state
+
+
+def _told(error: Exception) -> str:
+    """The first line of an error's message."""
+    return f"{type(error).__name__}: {error}".splitlines()[0]

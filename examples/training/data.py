@@ -28,6 +28,7 @@ from tqdm.auto import tqdm
 
 from jointaug import Addresses, fuse
 from jointaug.chance import named_step
+from training.views import BoxCrop
 
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 HELD_OUT = ("test", "val")  # folders beside "train" that the k-NN monitor asks
@@ -42,10 +43,21 @@ class Images(Dataset[Tensor]):
         names: what each is called in messages.
         decode: the image of an index, as PIL has it.
         labels: int64 ``[N]``, or None.
+        prepare: what every image goes through, such as a resize; without chance.
     """
 
-    def __init__(self, names: Sequence[str], decode: Callable[[int], Image.Image], labels: Tensor | None) -> None:
-        self.names, self._decode, self.labels = names, decode, labels
+    def __init__(
+        self,
+        names: Sequence[str],
+        decode: Callable[[int], Image.Image],
+        labels: Tensor | None,
+        prepare: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        self.names, self._decode, self.labels, self._prepare = names, decode, labels, prepare
+
+    def prepared(self, prepare: Callable[[Tensor], Tensor]) -> Images:
+        """The same images, each through ``prepare``."""
+        return Images(self.names, self._decode, self.labels, prepare)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -62,7 +74,7 @@ class Images(Dataset[Tensor]):
             raise ValueError(
                 f"{self.names[index]} cannot be read as an image: {error}; repair it, or take it out of the folder"
             ) from error
-        return image
+        return image if self._prepare is None else self._prepare(image)
 
 
 @dataclass(frozen=True)
@@ -164,7 +176,9 @@ class _Opened:
     names: Sequence[str]
 
     def __call__(self, index: int) -> Image.Image:
-        return Image.open(self.names[index])
+        with Image.open(self.names[index]) as image:
+            converted: Image.Image = image.convert("RGB")
+        return converted
 
 
 @dataclass(frozen=True)
@@ -228,26 +242,25 @@ def _rendered(count: int, size: int) -> Data:
     return Data(Pixels(images[:count], labels[:count]), Pixels(images[count:], labels[count:]), RenderedToys.classes)
 
 
-def in_memory(source: Source, stored: int | None, threads: int = 4) -> Pixels:
+def in_memory(source: Source, threads: int = 4) -> Pixels:
     """All images of a source, decoded once.
 
     Args:
         source: of images.
-        stored: side to which images are resized (the shorter one) and cropped in the center; None leaves them alone.
+
         threads: that decode.
 
     Raises:
-        ValueError: if files cannot be read, or images differ in size and ``stored`` is None.
+        ValueError: if files cannot be read, or images differ in size.
     """
     if isinstance(source, Pixels):
         return source
 
     def one(index: int) -> Tensor | str:
         try:
-            image = source[index]
+            return source[index]
         except ValueError as error:
             return str(error)
-        return image if stored is None else F.center_crop(F.resize(image, [stored], antialias=True), [stored])
 
     pixels: Tensor | None = None
     unreadable = []
@@ -276,16 +289,22 @@ def in_memory(source: Source, stored: int | None, threads: int = 4) -> Pixels:
 # How a step gets its views. -------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Request:
-    """The images of one pass: their rows, their epoch, and the rows of their positives where a method asks for them."""
+    """The images of one pass."""
 
     epoch: int
     index: Tensor
+    """Their rows, int64 ``[B]``."""
+
     partners: Tensor | None = None
+    """The rows of their positives, where a method asks for views of them."""
+
+    boxes: Tensor | None = None
+    """``[B, 4]``, where their crops are put (`training.views.BoxCrop`)."""
 
     def to(self, device: torch.device) -> Request:
         """The same, on a device."""
-        partners = None if self.partners is None else self.partners.to(device)
-        return Request(self.epoch, self.index.to(device), partners)
+        partners, boxes = (None if x is None else x.to(device) for x in (self.partners, self.boxes))
+        return Request(self.epoch, self.index.to(device), partners, boxes)
 
 
 @dataclass(frozen=True)
@@ -319,8 +338,11 @@ class Augment(Dataset[Served]):
 
     def __init__(self, source: Source, pipeline: Callable[..., Any], seed: int) -> None:
         self.source, self.fused, self.seed = source, fuse(pipeline), seed
+        self.crops = [module for module in self.fused.modules() if isinstance(module, BoxCrop)]
 
     def __getitem__(self, request: Request) -> Served:
+        for crop in self.crops:
+            crop.boxes = request.boxes
         views = self.fused(self._images(request.index), addresses=Addresses(self.seed, request.epoch, request.index))
         if request.partners is None:
             return Served(request.index, views, [])
@@ -330,7 +352,8 @@ class Augment(Dataset[Served]):
     def _images(self, index: Tensor) -> Tensor | list[Tensor]:
         if isinstance(self.source, Pixels):
             return self.source.images[index]
-        return [self.source[i] for i in index.tolist()]
+        images = [self.source[i] for i in index.tolist()]
+        return torch.stack(images) if len({image.shape for image in images}) == 1 else images
 
 
 class DeviceFeed:

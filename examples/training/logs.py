@@ -96,7 +96,7 @@ class Log:
         self._write()
         told = {name: value for name, value in asdict(row).items() if value is not None}
         if self.bar.disable:
-            tqdm.write("  ".join(f"{name} {value:.4g}" for name, value in told.items()))
+            print("  ".join(f"{name} {value:.4g}" for name, value in told.items()), flush=True)
         if self.events is not None:
             for name, value in told.items():
                 self.events.add_scalar(f"epoch/{name}", value, row.step)

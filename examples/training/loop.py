@@ -10,16 +10,19 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from methods import METHODS
+from methods import METHODS, options
+from methods.contrastive_crop import Boxes
 from torch import Tensor
+from torchvision.transforms import v2
 
 from jointaug.neighbors import draw_positives
 from training import checkpoint
-from training.data import Data, Request, feed, in_memory
+from training.data import Data, Images, Request, Source, feed, in_memory
 from training.distributed import Processes
 from training.logs import Log, Row
 from training.monitor import Embedder, Monitor, Spread
@@ -81,8 +84,9 @@ class Run:
         if s.threads is not None:
             torch.set_num_threads(s.threads)
         self.settings, self.out, self.here = s, out, here
-        _check_batch(s, len(data.train), here.count)
-        train = data.train if s.workers else in_memory(data.train, s.stored)
+        options.check(s, own)
+        check_batch(s, len(data.train), here.count)
+        train = _held(data.train, s)
         kind = METHODS[s.method]
         torch.manual_seed(s.seed)
         method = kind(lambda: Backbone(s.backbone, s.stem), **keywords_of(kind, s, own, len(train)))
@@ -93,18 +97,20 @@ class Run:
         self.learner = Learner(method, s, here, self.per_epoch)
         self.method = self.learner.method
         self.feed = feed(train, pipeline(s, self.method.views), s.seed, here.device, workers=s.workers)
+        self.boxes = Boxes(len(train)) if s.crop == "contrastive" else None
         self.embed = Embedder(s, here)
         self.spread = Spread(self.method.watched)
         self.monitor: Monitor | None = None
         if s.knn_every and data.test is not None and train.labels is not None and data.test.labels is not None:
-            test = data.test if s.workers else in_memory(data.test, s.stored)
-            self.monitor = Monitor(s, self.embed, train, test)
+            self.monitor = Monitor(s, self.embed, train, _held(data.test, s))
 
         self.step, self.losses = 0, Losses(here)
         self.began, self.seconds = time.monotonic(), 0.0
         self.same = _same(s, own, here, data.told, recipe)
         if (state := checkpoint.load(out, self.same, here.device)) is not None:
             self.learner.load_state_dict(state["learner"])
+            if self.boxes is not None:
+                self.boxes.load_state_dict(state["boxes"])
             torch.set_rng_state(state["rng"].cpu())
             self.step, self.seconds = state["step"], state["seconds"]
             self.losses.sum, self.losses.count = state["losses"]
@@ -145,6 +151,7 @@ class Run:
             "run": self.same,
             "step": self.step,
             "learner": self.learner.state_dict(),
+            "boxes": None if self.boxes is None else self.boxes.state_dict(),
             "rng": torch.get_rng_state(),
             "losses": [self.losses.sum, self.losses.count],
             "seconds": self._elapsed(),
@@ -163,7 +170,9 @@ class Run:
         """Train from where the run is to the end of the epoch, or until it is interrupted."""
         s, epoch, within = self.settings, *divmod(self.step, self.per_epoch)
         if within == 0:
-            self.method.before_epoch(epoch, lambda network: self.embed(network, self.train))
+            self.method.before_epoch(epoch, embed := partial(self.embed, source=self.train))
+            if self.boxes is not None:
+                self.boxes.before_epoch(epoch, s.epochs, self.method.encoder, embed)
         order = order_of(len(self.train), s, epoch)
         served = self.feed(self._requests(epoch, order[within:]))
         look = 1 if self.here.device.type == "cpu" else LOOK_EVERY
@@ -201,13 +210,14 @@ class Run:
     def _requests(self, epoch: int, order: Tensor) -> list[Request]:
         """This process's share of every pass of the steps in ``order``."""
         passes = [self.here.part(rows) for step in order for rows in step.chunk(self.settings.accumulate)]
-        if not self.method.partners:
-            return [Request(epoch, index) for index in passes]
-        table: Tensor = self.method.positives.cpu()  # type: ignore[operator, union-attr, assignment]
-        return [
-            Request(epoch, index, draw_positives(table, index, seed=self.settings.seed, epoch=epoch))
-            for index in passes
-        ]
+        partners: list[Tensor | None] = [None] * len(passes)
+        boxes: list[Tensor | None] = [None] * len(passes)
+        if self.method.partners:
+            table: Tensor = self.method.positives.cpu()  # type: ignore[assignment]
+            partners = [draw_positives(table, index, seed=self.settings.seed, epoch=epoch) for index in passes]
+        if self.boxes is not None:
+            boxes = [self.boxes.boxes[index] for index in passes]
+        return [Request(epoch, *of_pass) for of_pass in zip(passes, partners, boxes, strict=True)]
 
     def _read(self, order: Tensor, epoch: int) -> float:
         """The mean loss of the steps that were not read yet.
@@ -284,7 +294,21 @@ def interrupts() -> Iterator[list[int]]:
             signal.signal(kind, handler)
 
 
-def _check_batch(s: Settings, images: int, processes: int) -> None:
+def _held(source: Source, s: Settings) -> Source:
+    """A source as the run takes it: in memory, shrunk before if it says so, or for its workers to decode."""
+    if s.workers:
+        return source
+    if s.stored is not None and isinstance(source, Images):
+        source = source.prepared(v2.Compose([v2.Resize(s.stored), v2.CenterCrop(s.stored)]))
+    return in_memory(source)
+
+
+def check_batch(s: Settings, images: int, processes: int) -> None:
+    """Whether batches of these settings can be made of so many images, for so many processes.
+
+    Raises:
+        ValueError: if not.
+    """
     if s.batch > images:
         raise ValueError(
             f"batch must be at most the {images} images of the data set, got {s.batch}; take --batch {images} or less"

@@ -186,8 +186,9 @@ def cosine_to_one(m: float, progress: float) -> float:
 class SplitBatchNorm(_BatchNorm):
     """Batch normalization of parts of the batch, each by its own statistics, as on several devices.
 
-    Image ``i`` is in part ``i % splits``. The running statistics move towards the mean of the parts' statistics. In
-    eval mode it is plain batch normalization, and so are its parameters and buffers.
+    The parts are consecutive images, as the processes' parts of a global batch are. The running statistics move towards
+    the mean of the parts' statistics. In eval mode it is plain batch normalization, and so are its parameters and
+    buffers.
 
     Args:
         features: number of channels.
@@ -214,12 +215,12 @@ class SplitBatchNorm(_BatchNorm):
         assert self.num_batches_tracked is not None
         self.num_batches_tracked.add_(1)
         parts = []
-        for part in range(self.splits):
+        for part, images in enumerate(input.chunk(self.splits)):
             # Rates at which all parts get the same weight, momentum / splits each, in what the statistics become.
             rate = self.momentum / (self.splits - (self.splits - 1 - part) * self.momentum)  # type: ignore[operator]
             parts.append(
                 F.batch_norm(
-                    input[part :: self.splits],
+                    images,
                     self.running_mean,
                     self.running_var,
                     self.weight,
@@ -229,7 +230,7 @@ class SplitBatchNorm(_BatchNorm):
                     self.eps,
                 )
             )
-        return torch.stack(parts, 1).flatten(0, 1)
+        return torch.cat(parts)
 
 
 def split_batch_norm(network: N, splits: int) -> N:
@@ -254,8 +255,8 @@ def encode_shuffled(network: nn.Module, images: Tensor, addresses: Addresses) ->
 
     MoCo's shuffled batch normalization (He et al. 2020, https://arxiv.org/abs/1911.05722, sec. 3.3): a query and its
     key would tell each other by the statistics of their common batch. All processes sort the global batch by a uniform
-    of each image's address; place ``p`` goes to process ``p % processes`` and, within it, to a part of `SplitBatchNorm`
-    likewise. So several processes do what one does with as many splits.
+    of each image's address, and each takes the next part of it. So several processes do what one does with as many
+    parts of `SplitBatchNorm`.
 
     Args:
         network: the momentum encoder.
@@ -268,10 +269,8 @@ def encode_shuffled(network: nn.Module, images: Tensor, addresses: Addresses) ->
     (place,) = addresses.rows(1, step=named_step("shuffle"))
     rank, size = _process()
     order = gather(place).argsort()
-    keys = gather(network(gather(images)[order[rank::size]]))
-    # gather put the processes' parts one behind the other; back to places, then to images
-    keys = torch.stack(keys.chunk(size), 1).flatten(0, 1)
-    return keys[order.argsort()].chunk(size)[rank]
+    keys = gather(network(gather(images)[order.chunk(size)[rank]]))
+    return keys[order.argsort().chunk(size)[rank]]  # back from places to images
 
 
 def _process() -> tuple[int, int]:

@@ -110,6 +110,11 @@ class Settings:
                 f"accumulate must divide the batch, got accumulate={self.accumulate} for batch={self.batch}; every "
                 "pass takes as many images"
             )
+        if self.warmup >= self.epochs:
+            raise ValueError(
+                f"warmup must be shorter than the run, got warmup={self.warmup} for epochs={self.epochs}; a short run "
+                "warms up for a tenth of it or not at all (--warmup 0)"
+            )
         if self.warmup and self.warmup_steps:
             raise ValueError(
                 f"warm-up is said in epochs or in steps, got warmup={self.warmup} and warmup_steps="

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,9 +12,11 @@ from methods.method import Method
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
+from jointaug import Addresses
 from jointaug.losses import reduce
 from training.batch import Batch
 from training.data import Served
+from training.difficulty import scores_of, weight_of
 from training.distributed import Processes, parallel
 from training.networks import Backbone
 from training.optimizers import optimizer_of, peak_rate
@@ -47,6 +50,8 @@ class Learner:
                     module.compile()
         self.optimizer = optimizer_of(settings, self.method, self.method.constant_rate)
         self.model = parallel(self.method, here)
+        self.weight = weight_of(settings, here.device)
+        self.scores = scores_of(self.weight)
         self.lr = 0.0
 
     def step(self, served: Iterator[Served], step: int) -> Tensor:
@@ -65,7 +70,7 @@ class Learner:
             with self.model.no_sync() if left and self.here.count > 1 else nullcontext():  # type: ignore[operator]
                 with self.autocast():
                     parts = self.model(batch)
-                part = reduce(parts) / s.accumulate
+                part = reduce(parts, self._difficulty(batch)) / s.accumulate
                 part.backward()  # type: ignore[no-untyped-call]
             loss += part.detach()
         self.method.before_update(batch)
@@ -96,12 +101,20 @@ class Learner:
         for group in self.optimizer.param_groups:
             group["lr"] = peak if group["constant"] else self.lr
 
+    def _difficulty(self, batch: Batch) -> Tensor | None:
+        """The weight of each image, where one pair of its views says it."""
+        pair = self.method.pair
+        if batch.weigh is None or pair is None:
+            return None
+        return batch.weigh(batch.views[pair[0]], batch.views[pair[1]])
+
     def _batch(self, served: Served, step: int) -> Batch:
         s = self.settings
         layout = torch.channels_last if s.channels_last else torch.contiguous_format
         views, partners = (
             [view.contiguous(memory_format=layout) for view in views] for views in (served.views, served.partners)
         )
+        addresses = Addresses(s.seed, step // self.per_epoch, served.index)
         return Batch(
             views=views,
             index=served.index,
@@ -110,4 +123,6 @@ class Learner:
             step=step,
             steps=s.epochs * self.per_epoch,
             partners=partners,
+            weigh=None if self.weight is None else partial(self.weight, addresses=addresses),
+            scores=self.scores,
         )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 from torchvision.transforms import v2
 
 from jointaug import (
@@ -16,13 +17,30 @@ from jointaug import (
     MultiResolution,
     MultiView,
     PerView,
+    Shared,
     UncroppedView,
+    fuse,
 )
 from jointaug.distributions import IndependentPair, JointPair
+from jointaug.fusion.rules import RULES
 from training.settings import Settings
 
 Transform = Any  # of jointaug or of torchvision, which has no types
-SMALL_IMAGES = 64  # pixels: up to this size a test view is the whole image, beyond the border of 256 around 224 is cut
+SMALL_IMAGES = 64  # pixels
+
+
+class BoxCrop(ContrastiveCrop):
+    """`ContrastiveCrop` for a batch whose images have ``boxes`` ``[B, 4]``, set before the batch is augmented."""
+
+    boxes: Tensor | None = None
+
+    def query(self, flat_inputs: list[Any]) -> tuple[Any, ...]:
+        """Height and width, then the batch's boxes."""
+        height, width, *whole = super().query(flat_inputs)
+        return (height, width, *(whole if self.boxes is None else self.boxes.double().unbind(1)))
+
+
+fuse.register(BoxCrop)(RULES[ContrastiveCrop])  # type: ignore[attr-defined]
 
 
 def pipeline(settings: Settings, views: int = 2) -> v2.Compose:
@@ -30,39 +48,53 @@ def pipeline(settings: Settings, views: int = 2) -> v2.Compose:
 
     Args:
         settings: of the run.
-        views: how many crops of the image's full range of areas the method takes; an original and local crops, where
-            there are any, come before and after them.
+        views: how many the method takes, an original among them, and local crops not.
     """
     s = settings
-    places = _places(s, views)
+    if s.sizes:
+        return _resolutions(s, views)
+    crops = views - int(s.original)
     if s.joint_choice:
         couple = [v2.RandomChoice([v2.Compose([_crop_pair(s)]), v2.Compose([_plain_pair(s), _joint_blur(s)])])]
     elif s.color_first:
-        chain = [_color(s, k) for k in range(views)]
+        chain = [_color(s, k) for k in range(crops)]
         couple = [MultiView(*[v2.Compose([*steps, _random_crop(s, s.size, s.scale)]) for steps in chain])]
     else:
-        couple = [_view_maker(s, views)]
+        couple = [_view_maker(s, crops)]
     if s.joint_color:
         couple.append(JointColor(*s.jitter, p=s.jitter_p))
     if s.joint_blur:
         couple.append(_joint_blur(s))
-    return v2.Compose([*couple, PerView(*_same_once([_rest(s, k) for k in places]))])
+    return v2.Compose([*couple, PerView(*_same_once([_rest(s, k) for k in range(views + s.locals)]))])
+
+
+def centered(size: int) -> v2.Compose:
+    """The middle of an image, without chance: of small images all, of others 7/8 of the shorter side (224 of 256)."""
+    resize = size if size <= SMALL_IMAGES else round(size * 256 / 224)
+    return v2.Compose([v2.Resize(resize), v2.CenterCrop(size)])
 
 
 def plain_view(settings: Settings) -> v2.Compose:
-    """The view of a test: resized, cropped in the center, normalized."""
-    size = settings.size
-    resize = size if size <= SMALL_IMAGES else round(size * 256 / 224)
-    return v2.Compose([v2.Resize(resize), v2.CenterCrop(size), *_to_network(settings)])
+    """The view of a test: the middle of an image, normalized."""
+    return v2.Compose([centered(settings.size), *_to_network(settings)])
 
 
-def _view_maker(s: Settings, views: int) -> Transform:
-    if s.sizes:
-        if s.share_box:
-            return MultiView(*[MultiResolution([size] * views, s.scale) for size in s.sizes])
-        return MultiView(*[MultiResolution(s.sizes, s.scale) for _ in range(views)])
+def _resolutions(s: Settings, views: int) -> v2.Compose:
+    """Every view at several resolutions: one crop, and one draw of flip and color (CLIM).
+
+    With one box for all views, only the crop is: flip and color are drawn for each resolution then.
+    """
+    if s.share_box:
+        crop = MultiResolution(s.sizes * views, s.scale)
+        return v2.Compose([crop, PerView(*[_rest(s, k) for k in range(views) for _ in s.sizes])])
+    return v2.Compose(
+        [MultiView(*[v2.Compose([MultiResolution(s.sizes, s.scale), Shared(_rest(s, k))]) for k in range(views)])]
+    )
+
+
+def _view_maker(s: Settings, crops: int) -> Transform:
     branches: list[Transform] = [UncroppedView(s.size)] if s.original else []
-    branches += [_crop_pair(s)] if s.crop != "independent" else [_random_crop(s, s.size, s.scale)] * views
+    branches += [_crop_pair(s)] if s.crop != "independent" else [_random_crop(s, s.size, s.scale)] * crops
     if s.locals and s.crop == "joint":
         branches += [JointCrop(s.local_size, s.local_scale, beta=s.beta)] * (s.locals // 2)
     else:
@@ -82,7 +114,7 @@ def _crop_pair(s: Settings) -> JointCrop:
     """Two crops whose areas or places have a law of their own."""
     how: dict[str, Any] = {"interpolation": v2.InterpolationMode(s.interpolation)}
     if s.crop == "contrastive":
-        return ContrastiveCrop(s.size, s.scale, **how, alpha=0.6 if s.alpha is None else s.alpha)
+        return BoxCrop(s.size, s.scale, **how, alpha=0.6 if s.alpha is None else s.alpha)
     if s.crop == "center_suppressed":
         return JointCrop(s.size, **how, law=IndependentPair(*s.scale), alpha=s.alpha)
     if s.crop == "decoupled":
@@ -94,12 +126,6 @@ def _crop_pair(s: Settings) -> JointCrop:
 
 def _joint_blur(s: Settings) -> JointBlur:
     return JointBlur(sigma=s.blur, p=s.blur_p)
-
-
-def _places(s: Settings, views: int) -> list[int]:
-    """Which of the settings "one for each view" each view takes: an original counts as the first."""
-    several = len(s.sizes) or 1
-    return [k // several for k in range(views * several + int(s.original) + s.locals)]
 
 
 def _rest(s: Settings, place: int) -> v2.Compose:

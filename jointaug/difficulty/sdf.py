@@ -12,15 +12,12 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias, TypedDict, get_args, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypedDict, get_args, overload
 
-import numpy as np
-import PIL.Image
 import torch
 from scipy.special import stdtrit
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
-from torchvision.transforms.v2 import functional as F
+from torch.utils.data import DataLoader
 
 from .._validate import integer
 from ..chance import Address, Addresses, child_step
@@ -28,7 +25,9 @@ from ..fusion import fuse
 from ..fusion.module import Fused, children, views_made
 from ..fusion.plan import Plan
 from ..transforms import JointTransform
-from ..views import MultiView, PerView, Shared, Views
+from ..views import MultiView, PerView, Shared
+from ._passes import bar_of, evaluating
+from ._pictures import Images, Pictures
 from .geometry import box_measures, checked_level, pair_boxes, require_two_views
 
 if TYPE_CHECKING:
@@ -38,16 +37,6 @@ Encoder: TypeAlias = "Callable[[Tensor], Tensor]"
 Target: TypeAlias = Literal["dataset", "population"]
 
 _BLOCK = 1024  # images whose statistics are added up at a time, whatever the batch
-
-
-class Images(Protocol):
-    """A map-style data set or a list: images, or tuples that begin with one."""
-
-    def __getitem__(self, index: int, /) -> Any:
-        """The sample of that index."""
-
-    def __len__(self) -> int:
-        """How many there are."""
 
 
 class Options(TypedDict, total=False):
@@ -347,7 +336,7 @@ def sdf(
             for store, c in zip(kept, columns, strict=True):
                 store.append(c)
 
-    with _evaluating(encoder), _bar(progress, len(source)) as bar, torch.no_grad():
+    with evaluating(encoder), bar_of(progress, len(source)) as bar, torch.no_grad():
         for start, batch in source.batches(place):
             at_once = max(batch_size // len(batch), 1)
             parts = [
@@ -626,7 +615,7 @@ class _Source:
                 yield start, batch.to(device, non_blocking=True)
             return
         loader = DataLoader(
-            _Pictures(self._images),
+            Pictures(self._images),
             self._batch_size,
             num_workers=self._workers,
             collate_fn=list,
@@ -640,35 +629,6 @@ class _Source:
             else:
                 yield start, [picture.to(device, non_blocking=True) for picture in pictures]
             start += len(pictures)
-
-
-class _Pictures(Dataset[Tensor]):
-    """The images of a data set's samples, as tensors ``[C, H, W]``."""
-
-    def __init__(self, samples: Images) -> None:
-        self._samples = samples
-
-    def __len__(self) -> int:
-        return len(self._samples)
-
-    def __getitem__(self, index: int) -> Tensor:
-        sample = self._samples[index]
-        if isinstance(sample, (tuple, list)) and sample and not isinstance(sample, Views):
-            sample = sample[0]
-        if isinstance(sample, PIL.Image.Image):
-            return F.pil_to_tensor(sample)  # type: ignore[no-any-return]
-        if isinstance(sample, Tensor) and sample.ndim == 3:
-            return sample.as_subclass(Tensor)
-        if isinstance(sample, Views):
-            hint = "give the data set without its pipeline, and the pipeline as a policy"
-        elif isinstance(sample, np.ndarray):
-            hint = "convert arrays with v2.ToImage()"
-        else:
-            hint = "give images, or tuples that begin with one"
-        shape = f" of shape {tuple(sample.shape)}" if hasattr(sample, "shape") else ""
-        raise TypeError(
-            f"images[{index}] must be a PIL image or a tensor [C, H, W], got {type(sample).__name__}{shape}; {hint}"
-        )
 
 
 def _sides(batch: Any) -> tuple[int | Tensor, int | Tensor]:
@@ -720,32 +680,3 @@ def _place(encoder: Any, images: Any, device: torch.device | str | None) -> torc
         if first is not None:
             return first.device
     return images.device if isinstance(images, Tensor) else torch.device("cpu")
-
-
-@contextlib.contextmanager
-def _evaluating(encoder: Any) -> Iterator[None]:
-    """A module in eval mode, and as it was afterwards, part by part."""
-    training = [part for part in encoder.modules() if part.training] if isinstance(encoder, nn.Module) else []
-    try:
-        for part in training:
-            part.training = False
-        yield
-    finally:
-        for part in training:
-            part.training = True
-
-
-@contextlib.contextmanager
-def _bar(shown: bool, total: int) -> Iterator[Callable[[int], None]]:
-    """A function that says how many images more are done."""
-    if not shown:
-        yield lambda _: None
-        return
-    try:
-        from tqdm.auto import tqdm
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "progress=True needs tqdm, which is not installed; pip install tqdm, or write progress=False", name="tqdm"
-        ) from error
-    with tqdm(total=total, unit="image") as bar:
-        yield bar.update

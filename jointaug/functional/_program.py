@@ -107,7 +107,9 @@ def run(
     step = _images_at_once(source, crop, ops, views)
     if step >= count:
         return _run(source, crop, ops, dtype, levels=levels)
-    parts = []
+    first = source[0]
+    size = first.shape[1:] if crop is None else crop.size
+    result = torch.empty((views, count, first.shape[0], *size), dtype=dtype, device=first.device)
     for start in range(0, count, step):
         images, rows = slice(start, start + step), slice(start * views, (start + step) * views)
         part = _run(
@@ -117,8 +119,8 @@ def run(
             dtype,
             levels=levels,
         )
-        parts.append(part.view(views, -1, *part.shape[1:]))
-    return torch.cat(parts, 1).flatten(0, 1)
+        result[:, images] = part.view(views, -1, *part.shape[1:])
+    return result.flatten(0, 1)
 
 
 def _images_at_once(source: Tensor | list[Tensor], crop: Crop | None, ops: Sequence[Op], views: int) -> int:

@@ -77,9 +77,16 @@ def _segments(view: View) -> list[_Segment]:
     return segments
 
 
+def one_size(images: Sequence[Tensor]) -> bool:
+    """Whether the images of a list are of one size, so that they can be a batch."""
+    return all(image.shape == images[0].shape for image in images)
+
+
 def _run(images: Any, segment: _Segment) -> Any:
     if segment.cut is not None:
         images = _one_pass(images, [segment])[:, 0]
+    elif isinstance(images, list) and one_size(images):
+        images = _finish(torch.stack(images), segment)
     elif isinstance(images, list):
         images = [_finish(image[None], _of_image(segment, i))[0] for i, image in enumerate(images)]
     else:

@@ -12,13 +12,14 @@ import torch
 from torch import Tensor, nn
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
+from torchvision.tv_tensors import TVTensor
 
 from ..chance import Addresses
 from ..transforms import JointTransform
 from ..views import MultiView, PerView, Shared
-from .execute import execute
+from .execute import execute, one_size
 from .plan import Drawn, Draws, Plan, View, chosen_view, masked, rows_of
-from .rules import RULES, Rule, by_image, image_by_image, register
+from .rules import Rule, by_image, image_by_image, register, rule_of
 
 
 class Fused(nn.Module):
@@ -32,7 +33,7 @@ class Fused(nn.Module):
         super().__init__()
         self.pipeline = pipeline
         views_made(pipeline, None)
-        slow = sorted({type(t).__name__ for t in leaves(pipeline) if type(t) not in RULES})
+        slow = sorted({type(t).__name__ for t in leaves(pipeline) if rule_of(t) is None})
         if slow:
             warnings.warn(
                 f"fuse has no rule for {', '.join(slow)} and runs it image by image; write one with @fuse.register",
@@ -185,7 +186,7 @@ def _walk(transform: Any, state: _State, draws: Draws) -> _State:
     if isinstance(transform, JointTransform):
         return _joint(transform, state, draws)
     _one_sample(transform, state)
-    rule = RULES.get(kind, image_by_image)
+    rule = rule_of(transform) or image_by_image
     return _State([rule(transform, state.views[0], draws)], made=False)
 
 
@@ -211,7 +212,7 @@ def _joint(transform: JointTransform, state: _State, draws: Draws) -> _State:
             f"{type(transform).__name__} couples every {n} consecutive views, got {len(views)} views; branch "
             "before with MultiView"
         )
-    rule: Rule = RULES.get(type(transform), by_image)
+    rule: Rule = rule_of(transform) or by_image
     outputs = []
     for group in range(len(views) // n):
         coupled = views[group * n : (group + 1) * n]
@@ -325,7 +326,7 @@ def _inputs(batch: Any) -> tuple[list[Any], bool]:
     """The batches (or lists of images) to start from, and whether they are views already."""
     if isinstance(batch, Tensor):
         _check_batch(batch, "batch")
-        return [batch.as_subclass(Tensor)], False
+        return [_plain(batch)], False
     if not isinstance(batch, (list, tuple)):
         raise TypeError(
             "batch must be a tensor [B, C, H, W], a list of images, or a list of batches of views, got "
@@ -340,8 +341,12 @@ def _inputs(batch: Any) -> tuple[list[Any], bool]:
             raise ValueError(
                 f"views must hold the same images on one device, got batches of {[len(item) for item in batch]} images"
             )
-        return [item.as_subclass(Tensor) for item in batch], True
+        return [_plain(item) for item in batch], True
     return [[_image(item, i) for i, item in enumerate(batch)]], False
+
+
+def _plain(images: Tensor) -> Tensor:
+    return images.as_subclass(Tensor) if isinstance(images, TVTensor) else images  # a plain one is not traced through
 
 
 def _check_batch(batch: Tensor, name: str) -> None:
@@ -369,7 +374,7 @@ def _image(item: Any, index: int) -> Tensor:
             f"{type(item).__name__}{shape}"
         )
     _check_dtype(item, name)
-    return item.as_subclass(Tensor)
+    return _plain(item)
 
 
 def _view(images: Any, source: int) -> View:
@@ -390,6 +395,9 @@ def _view(images: Any, source: int) -> View:
             f"images of a list must agree in channels, dtype and device, got batch[0] {_kind(first)} and batch[{odd}] "
             f"{_kind(images[odd])}; convert them first (PIL: image.convert('RGB'))"
         )
+    if one_size(images):
+        channels, height, width = first.shape
+        return View(source, height, width, channels, first.dtype, first.device, len(images))
     sides = [torch.tensor([image.shape[i] for image in images], device=first.device) for i in (-2, -1)]
     return View(source, sides[0], sides[1], first.shape[0], first.dtype, first.device, len(images))
 

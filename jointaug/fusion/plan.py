@@ -17,6 +17,7 @@ from torchvision.transforms import InterpolationMode
 
 from ..chance import Addresses, child_step
 from ..functional import Step
+from ..functional._batch import LIMIT
 from ..transforms.pixels import interpolation_mode
 
 Side: TypeAlias = "int | Tensor"
@@ -69,7 +70,12 @@ class View:
         interpolation: InterpolationMode | str | int,
         antialias: bool | None = True,
     ) -> View:
-        """The view after a crop (int64 boxes ``[B, 4]``) and a resize to ``(height, width)``."""
+        """The view after a crop (int64 boxes ``[B, 4]``) and a resize to ``(height, width)``.
+
+        Raises:
+            ValueError: for a size that overflows.
+        """
+        _check_size(self.channels, *size)
         instruction = Cut(boxes, size, interpolation_mode(interpolation), bool(antialias))
         return replace(self, height=size[0], width=size[1], program=(*self.program, instruction))
 
@@ -84,8 +90,18 @@ class View:
         *,
         size: tuple[Side, Side] | None = None,
     ) -> View:
-        """The view after any function of a batch ``[B, C, H, W]``; ``size``, if it changes."""
+        """The view after any function of a batch ``[B, C, H, W]``; ``size``, if it changes.
+
+        Raises:
+            ValueError: for a list of images of different sizes, which is no batch; for a size that overflows.
+        """
         height, width = (self.height, self.width) if size is None else size
+        if not isinstance(height, int) or not isinstance(width, int):
+            raise ValueError(
+                "a step that runs on a batch needs images of one size, got a list of different sizes; crop or resize "
+                "before it"
+            )
+        _check_size(self.channels, height, width)
         return replace(self, height=height, width=width, program=(*self.program, Call(function, where, self.dtype)))
 
     def cast(self, dtype: torch.dtype) -> View:
@@ -97,6 +113,13 @@ class View:
         """The boxes ``[B, 4]`` that hold all of each image."""
         zero = torch.zeros(self.count, dtype=torch.int64, device=self.device)
         return torch.stack([zero, zero, zero + self.height, zero + self.width], -1)
+
+
+def _check_size(channels: int, height: int, width: int) -> None:
+    if channels * height * width > LIMIT:
+        raise ValueError(
+            f"size must keep C * height * width below 2**31, got {(height, width)} and {channels} channels"
+        )
 
 
 class Rows(Protocol):
@@ -207,7 +230,10 @@ def chosen_view(before: View, branches: Sequence[View], masks: Sequence[Tensor])
                 f"{before.height} x {before.width}; crop outside of it"
             )
         if len({(c.size, c.interpolation, c.antialias) for c in cuts if c is not None}) > 1:
-            raise ValueError(f"a random choice of crops needs one size and interpolation, got {[c for c in cuts if c]}")
+            kinds = [(c.size, c.interpolation.value) for c in cuts if c is not None]
+            raise ValueError(
+                f"a random choice of crops needs one size and interpolation, got {kinds}; crop outside of it"
+            )
         boxes = whole.boxes
         for cut, mask in zip(cuts, masks, strict=True):
             boxes = boxes if cut is None else torch.where(mask[:, None], cut.boxes, boxes)
@@ -238,8 +264,15 @@ def rows_of(count: int, device: torch.device, generator: torch.Generator | None,
     """The source of a batch's uniforms.
 
     Raises:
+        TypeError: for what is no generator or no addresses.
         ValueError: for both sources, a generator on another device, or another number of addresses than images.
     """
+    if not isinstance(generator, torch.Generator | None):
+        raise TypeError(
+            f"generator must be a torch.Generator, got {generator!r}; write torch.Generator().manual_seed(0)"
+        )
+    if not isinstance(addresses, Addresses | None):
+        raise TypeError(f"addresses must be jointaug.Addresses, got {addresses!r}; write Addresses(seed, epoch, index)")
     if addresses is None:
         if generator is not None and generator.device.type != device.type:
             raise ValueError(

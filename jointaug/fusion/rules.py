@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import permutations
 from typing import Any, Final, TypeVar
 
@@ -78,6 +79,13 @@ def register(*types: type) -> Callable[[R], R]:
     return remember
 
 
+def rule_of(transform: Any) -> Rule | None:
+    """The rule of a transform, if one covers it as it is set up."""
+    if type(transform) is v2.RandomErasing and transform.value is None:
+        return None  # noise for every pixel is more than a row of uniforms
+    return RULES.get(type(transform))
+
+
 # ---- ours: the parameters of one view, already drawn ---------------------------------------------------------------
 
 
@@ -93,10 +101,8 @@ def _multi_resolution(transform: MultiResolution, view: View, params: dict[str, 
 
 @register(JointBlur)
 def _joint_blur(transform: JointBlur, view: View, params: dict[str, Any]) -> View:
-    most = float(transform.laws["sigma"].high)
-    return view.step(
-        K.gaussian_blur, params["sigma"], transform.kernel_size, most, where=_sometimes(params["applied"], transform.p)
-    )
+    where = _sometimes(params["applied"], transform.p)
+    return view.step(K.gaussian_blur, params["sigma"], transform.kernel_size, transform.max_sigma, where=where)
 
 
 @register(JointColor)
@@ -112,28 +118,6 @@ def _uncropped(transform: UncroppedView, view: View, draws: Draws) -> View:  # n
 
 def _sometimes(applied: Tensor, p: Sequence[float]) -> Tensor | None:
     return None if min(p) == 1.0 else applied
-
-
-def by_image(transform: JointTransform, view: View, params: dict[str, Any]) -> View:
-    """The rule of a joint transform without one: its ``transform_view``, image by image, with what was drawn."""
-
-    def each(images: Tensor) -> Tensor:
-        columns = {name: _column(value, len(images)) for name, value in params.items()}
-        outputs = [
-            transform.transform_view(image, {name: column[i] for name, column in columns.items()})
-            if columns.get("applied", [True] * len(images))[i]
-            else image
-            for i, image in enumerate(images)
-        ]
-        return torch.stack(outputs)
-
-    return view.call(each)
-
-
-def _column(value: Any, count: int) -> list[Any]:
-    if not isinstance(value, Tensor):
-        return [value] * count
-    return value.tolist() if value.ndim else [value.item()] * count
 
 
 # ---- v2: geometry --------------------------------------------------------------------------------------------------
@@ -206,11 +190,23 @@ def _center_crop(transform: v2.CenterCrop, view: View, draws: Draws) -> View:  #
             top, left = round((view.height - height) / 2.0), round((view.width - width) / 2.0)
             boxes = torch.tensor([top, left, height, width], device=view.device).expand(view.count, 4)
             return view.cut(boxes, (height, width), InterpolationMode.NEAREST)
-        return view.call(lambda images: F.center_crop(images, [height, width]), size=(height, width))
+        return view.call(partial(F.center_crop, output_size=[height, width]), size=(height, width))
+    _check_room(transform, view, height, width)
     sides = (torch.as_tensor(side, device=view.device) for side in (view.height, view.width))
     y, x = (((side - n) / 2.0).round().long() for side, n in zip(sides, (height, width), strict=True))
     one = torch.ones_like(y)
     return view.cut(torch.stack([y, x, one * height, one * width], -1), (height, width), InterpolationMode.NEAREST)
+
+
+def _check_room(transform: Any, view: View, height: int, width: int) -> None:
+    """Each image must hold the crop."""
+    rows, columns = ([side] if isinstance(side, int) else side.tolist() for side in (view.height, view.width))
+    for i, (row, column) in enumerate(zip(rows, columns, strict=True)):
+        if row < height or column < width:
+            raise ValueError(
+                f"{transform!r} needs images of at least {height} x {width}, got {row} x {column} (image {i}); resize "
+                "them, or pad images of one size"
+            )
 
 
 @register(v2.RandomCrop)
@@ -222,6 +218,7 @@ def _random_crop(transform: v2.RandomCrop, view: View, draws: Draws) -> View:
     if transform.pad_if_needed and isinstance(view.height, int) and isinstance(view.width, int):
         x, y = max(width - view.width, 0), max(height - view.height, 0)
         view = _padded(transform, view, (x, y, x, y))
+    _check_room(transform, view, height, width)
     free = [
         torch.as_tensor(side, device=view.device).expand(view.count) - n
         for side, n in ((view.height, height), (view.width, width))
@@ -238,7 +235,7 @@ def _padded(transform: v2.RandomCrop, view: View, padding: tuple[int, int, int, 
     left, top, right, bottom = padding
     fill = transform.fill.get(torch.Tensor, 0) if isinstance(transform.fill, dict) else transform.fill
     return view.call(
-        lambda images: F.pad(images, list(padding), fill=fill, padding_mode=transform.padding_mode),
+        partial(F.pad, padding=list(padding), fill=fill, padding_mode=transform.padding_mode),
         size=(view.height + top + bottom, view.width + left + right),
     )
 
@@ -282,13 +279,11 @@ _ORDERS: Final = tuple(permutations(range(4)))
 def _color_jitter(transform: v2.ColorJitter, view: View, draws: Draws) -> View:
     row = draws.row(5)
     order = torch.tensor(_ORDERS, device=view.device)[(row[4] * len(_ORDERS)).long()]
-    names = ("brightness", "contrast", "saturation", "hue")
-    factors = {
-        name: (range_[0] + u * (range_[1] - range_[0]))
-        if (range_ := getattr(transform, name)) is not None
-        else float(name != "hue")
-        for name, u in zip(names, row, strict=False)
-    }
+    neutral = {"brightness": 1.0, "contrast": 1.0, "saturation": 1.0, "hue": 0.0}
+    factors: dict[str, Tensor | float] = {}
+    for (name, nothing), u in zip(neutral.items(), row, strict=False):
+        between = getattr(transform, name)
+        factors[name] = nothing if between is None else between[0] + u * (between[1] - between[0])
     draws.record(transform, {**factors, "order": order})
     return view.step(K.color_jitter, *factors.values(), order)
 
@@ -301,11 +296,10 @@ def _random_grayscale(transform: v2.RandomGrayscale, view: View, draws: Draws) -
 
 @register(v2.Grayscale)
 def _grayscale(transform: v2.Grayscale, view: View, draws: Draws) -> View:  # noqa: ARG001
-    if transform.num_output_channels != view.channels:
-        raise ValueError(
-            f"{transform!r} would change the number of channels from {view.channels}; write Grayscale({view.channels})"
-        )
-    return view if view.channels == 1 else view.step(K.rgb_to_grayscale)
+    channels = transform.num_output_channels
+    if channels != view.channels:
+        return replace(view.call(partial(K.rgb_to_grayscale, num_output_channels=channels)), channels=channels)
+    return view if channels == 1 else view.step(K.rgb_to_grayscale)
 
 
 @register(v2.GaussianBlur)
@@ -345,7 +339,8 @@ def _normalize(transform: v2.Normalize, view: View, draws: Draws) -> View:  # no
             f"{transform!r} needs floating point images, got {view.dtype}; put ToDtype(torch.float32, scale=True) "
             "before"
         )
-    return view.step(K.normalize, list(transform.mean), list(transform.std))
+    mean, std = (list(v) * view.channels if len(v) == 1 else list(v) for v in (transform.mean, transform.std))
+    return view.step(K.normalize, mean, std)
 
 
 @register(v2.ToDtype, v2.ConvertImageDtype)
@@ -357,7 +352,7 @@ def _to_dtype(transform: Any, view: View, draws: Draws) -> View:  # noqa: ARG001
         return view
     if getattr(transform, "scale", True):
         return view.cast(dtype)
-    raise ValueError(f"{transform!r} keeps values while it changes the dtype, which does not fuse; write scale=True")
+    return view.call(partial(Tensor.to, dtype=dtype)).cast(dtype)
 
 
 @register(v2.ToImage, v2.ToPureTensor, v2.PILToTensor, v2.Identity)
@@ -372,8 +367,11 @@ def _as_is(transform: Any, view: View, draws: Draws) -> View:  # noqa: ARG001
 def _erase(transform: v2.RandomErasing, view: View, draws: Draws) -> View:
     """Ten tries for a box that leaves a rim, else nothing."""
     row = draws.row(23)
-    if transform.value is None:
-        raise ValueError(f"{transform!r} fills with normal noise, which does not fuse; give a value")
+    if len(transform.value) not in (1, view.channels):
+        raise ValueError(
+            f"{transform!r} needs a value of one number or one for each of {view.channels} channels, got "
+            f"{transform.value!r}"
+        )
     # torchvision's aspect ratio here is height over width
     w, h, _ = _tries(transform.scale, transform.ratio, row[:20], view)
     fits = (h < view.height) & (w < view.width)
@@ -383,13 +381,13 @@ def _erase(transform: v2.RandomErasing, view: View, draws: Draws) -> View:
     where = (row[22] < transform.p) & fits.any(0)
     draws.record(transform, {"box": torch.stack([top, left, h, w], -1), "applied": where})
     value = torch.tensor(transform.value, device=view.device)[:, None, None]
+    return view.call(partial(_erased, value=value, where=where, top=top, left=left, h=h, w=w))
 
-    def erase(images: Tensor) -> Tensor:
-        y, x = (torch.arange(side, device=images.device) for side in images.shape[-2:])
-        inside = _within(y, top, h)[:, None, :, None] & _within(x, left, w)[:, None, None, :]
-        return torch.where(inside, value.to(images.dtype), images)
 
-    return view.call(erase, where)
+def _erased(images: Tensor, *, value: Tensor, where: Tensor, top: Tensor, left: Tensor, h: Tensor, w: Tensor) -> Tensor:
+    y, x = (torch.arange(side, device=images.device) for side in images.shape[-2:])
+    inside = (where[:, None] & _within(y, top, h))[:, None, :, None] & _within(x, left, w)[:, None, None, :]
+    return torch.where(inside, value.to(images.dtype), images)
 
 
 def _within(position: Tensor, start: Tensor, length: Tensor) -> Tensor:
@@ -407,67 +405,94 @@ def _rand_augment(transform: v2.RandAugment, view: View, draws: Draws) -> View:
         transform,
         {"operation": torch.stack(operations, -1), "negative": torch.stack(negatives, -1)} if operations else {},
     )
+    return view.call(partial(_augmented, transform=transform, operations=operations, negatives=negatives))
 
-    def augment(images: Tensor) -> Tensor:
-        images = images.clone()
-        for operation, negative in zip(operations, negatives, strict=True):
-            for code in set((operation * 2 + negative).tolist()):
-                name, sign = names[code // 2], code % 2
-                magnitudes, signed = transform._AUGMENTATION_SPACE[name]  # noqa: SLF001
-                values = magnitudes(transform.num_magnitude_bins, *images.shape[-2:])
-                magnitude = 0.0 if values is None else float(values[transform.magnitude])
-                group = operation * 2 + negative == code
-                images[group] = transform._apply_image_or_video_transform(  # noqa: SLF001
-                    images[group],
-                    name,
-                    -magnitude if sign and signed else magnitude,
-                    interpolation=transform.interpolation,
-                    fill=transform._fill,  # noqa: SLF001
-                )
-        return images
 
-    return view.call(augment)
+def _augmented(
+    images: Tensor, *, transform: v2.RandAugment, operations: list[Tensor], negatives: list[Tensor]
+) -> Tensor:
+    names = list(transform._AUGMENTATION_SPACE)  # noqa: SLF001
+    images = images.clone()
+    for operation, negative in zip(operations, negatives, strict=True):
+        for code in set((operation * 2 + negative).tolist()):
+            name, sign = names[code // 2], code % 2
+            magnitudes, signed = transform._AUGMENTATION_SPACE[name]  # noqa: SLF001
+            values = magnitudes(transform.num_magnitude_bins, *images.shape[-2:])
+            magnitude = 0.0 if values is None else float(values[transform.magnitude])
+            group = operation * 2 + negative == code
+            images[group] = transform._apply_image_or_video_transform(  # noqa: SLF001
+                images[group],
+                name,
+                -magnitude if sign and signed else magnitude,
+                interpolation=transform.interpolation,
+                fill=transform._fill,  # noqa: SLF001
+            )
+    return images
 
 
 # ---- whatever has no rule ------------------------------------------------------------------------------------------
 
 
-def image_by_image(transform: Callable[[Tensor], Tensor], view: View, draws: Draws) -> View:
-    """Seed torch's CPU generator for each image as `jointaug.Address.run` does, and call the transform on it.
+def by_image(transform: JointTransform, view: View, params: dict[str, Any]) -> View:
+    """The rule of a joint transform without one: its ``transform_view``, image by image, with what was drawn."""
+    return _one_by_one(transform, view, partial(_with_params, transform, params))
 
-    The size of its result is learnt from a black image.
-    """
+
+def image_by_image(transform: Callable[[Tensor], Tensor], view: View, draws: Draws) -> View:
+    """Seed torch's CPU generator for each image as `jointaug.Address.run` does, and call the transform on it."""
     (u,) = draws.row(1)
     seeds = (u * 2**32).long()
     draws.record(transform, {"seed": seeds})
-
-    def each(images: Tensor, seeds: Tensor = seeds) -> Tensor:
-        state = torch.get_rng_state()
-        try:
-            outputs = []
-            for image, seed in zip(images, seeds.tolist(), strict=True):
-                torch.default_generator.manual_seed(seed)
-                outputs.append(transform(image))
-        finally:
-            torch.set_rng_state(state)
-        shapes = {tuple(output.shape) for output in outputs}
-        if len(shapes) > 1:
-            raise ValueError(
-                f"{transform!r} gives images of different sizes {sorted(shapes)}, where a batch is wanted; resize after"
-            )
-        return torch.stack(outputs)
-
-    black = torch.zeros(1, view.channels, *_known(transform, view), dtype=view.dtype, device=view.device)
-    probe = each(black, seeds[:1])
-    after = view.call(each, size=(probe.shape[-2], probe.shape[-1]))
-    return replace(after, channels=probe.shape[1], dtype=probe.dtype)
+    return _one_by_one(transform, view, partial(_with_seeds, transform, seeds))
 
 
-def _known(transform: Any, view: View) -> tuple[int, int]:
-    if isinstance(view.height, int) and isinstance(view.width, int):
-        return view.height, view.width
-    raise ValueError(
-        f"{transform!r} has no rule and runs image by image, which needs a batch, got a list of images of "
-        "different sizes; "
-        "crop or resize before it, or register a rule"
-    )
+Each = Callable[["Tensor | list[Tensor]"], "list[Tensor]"]
+
+
+def _with_params(transform: JointTransform, params: dict[str, Any], images: Tensor | list[Tensor]) -> list[Tensor]:
+    columns = {name: _column(value, len(images)) for name, value in params.items()}
+    applied = columns.get("applied", [True] * len(images))
+    return [
+        transform.transform_view(image, {name: column[i] for name, column in columns.items()}) if applied[i] else image
+        for i, image in enumerate(images)
+    ]
+
+
+def _column(value: Any, count: int) -> list[Any]:
+    if not isinstance(value, Tensor):
+        return [value] * count
+    return value.tolist() if value.ndim else [value.item()] * count
+
+
+def _with_seeds(transform: Callable[[Tensor], Tensor], seeds: Tensor, images: Tensor | list[Tensor]) -> list[Tensor]:
+    state = torch.get_rng_state()
+    try:
+        outputs = []
+        for image, seed in zip(images, seeds.tolist(), strict=False):  # a probe is one image
+            torch.default_generator.manual_seed(seed)
+            outputs.append(transform(image))
+    finally:
+        torch.set_rng_state(state)
+    return outputs
+
+
+def _one_by_one(transform: Any, view: View, each: Each) -> View:
+    """The size, channels and dtype of the results are learnt from a black image of the first one's size."""
+    height, width = (side if isinstance(side, int) else int(side[0]) for side in (view.height, view.width))
+    black = torch.zeros(1, view.channels, height, width, dtype=view.dtype, device=view.device)
+    (probe,) = each(black)
+    same = probe.shape[-2:] == black.shape[-2:]
+    size = (view.height, view.width) if same else (probe.shape[-2], probe.shape[-1])
+    after = view.call(partial(_stacked, transform, each), size=size)
+    return replace(after, channels=probe.shape[0], dtype=probe.dtype)
+
+
+def _stacked(transform: Any, each: Each, images: Tensor | list[Tensor]) -> Tensor:
+    outputs = each(images)
+    shapes = {tuple(output.shape) for output in outputs}
+    if len(shapes) > 1:
+        raise ValueError(
+            f"{transform!r} gives images of different sizes {sorted(shapes)}, where a batch is wanted; crop or resize "
+            "before it, or resize in it"
+        )
+    return torch.stack(outputs)

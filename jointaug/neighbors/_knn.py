@@ -12,7 +12,8 @@ from jointaug._validate import integer
 from jointaug.neighbors._checks import choice, chunk_rows, feature_matrix
 from jointaug.neighbors._select import foldable, largest
 
-_TILE: Final = 2**16  # columns scored at a time
+_CPU_TILE: Final = 2**16  # columns scored at a time
+_TILE: Final = 2**18  # elsewhere: selecting from four times as many columns costs a GPU hardly more
 _CPU_SCORES: Final = 2**24  # scores held at a time: 64 MB
 _SCORES: Final = 2**28  # elsewhere 1 GB
 _SPARE: Final = 8  # candidates beyond k, since float32 scores can swap near-ties
@@ -73,13 +74,17 @@ def knn(
         of = f"the number of other points, {most}" if queries is None else f"the number of features, {n}"
         raise ValueError(f"k must be at most {of}, got {k}; ask for fewer neighbors or pass more features")
     cosine = choice("metric", metric, ("euclidean", "cosine")) == "cosine"
-    if cosine:
-        x, q = F.normalize(x, dim=1), F.normalize(q, dim=1)
-    else:  # distances do not feel a shift, but the rounding of products does
-        shift = x.mean(0)
-        x, q = x - shift, q - shift
-    step = min(len(q), chunk_rows(chunk, min(n, _TILE), _CPU_SCORES if x.device.type == "cpu" else _SCORES, least=64))
-    search = _Search(x, k, step, bias=not cosine)
+    shift = x.mean(0)
+
+    def placed(rows: Tensor) -> Tensor:
+        # distances do not feel a shift, but the rounding of products does
+        return F.normalize(rows, dim=1) if cosine else rows - shift
+
+    x = placed(x)
+    q = x if queries is None else placed(q)
+    tile, scores = (_CPU_TILE, _CPU_SCORES) if x.device.type == "cpu" else (_TILE, _SCORES)
+    step = min(len(q), chunk_rows(chunk, min(n, tile), scores, least=64))
+    search = _Search(x, k, step, tile, bias=not cosine)
     distances, indices = x.new_empty(len(q), k), torch.empty(len(q), k, dtype=torch.int64, device=x.device)
     for start in range(0, len(q), step):
         rows = q[start : start + step]
@@ -97,11 +102,11 @@ class _Search:
     as one more column (the width is a multiple of four, which a GPU wants). Padding scores minus infinity.
     """
 
-    def __init__(self, x: Tensor, k: int, step: int, *, bias: bool) -> None:
+    def __init__(self, x: Tensor, k: int, step: int, tile: int, *, bias: bool) -> None:
         n, d = x.shape
         self.x, self.k = x, k
         self.wanted = min(k + _SPARE, n)
-        tiles = -(-n // _TILE)
+        tiles = -(-n // tile)
         tile = foldable(-(-n // tiles))
         self.columns = x.new_zeros(tiles * tile, d + 4 - d % 4)
         self.columns[:n, :d] = x

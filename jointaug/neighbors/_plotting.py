@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ def plot_neighbors(
     classes: Tensor | Sequence[int] | None = None,
     columns: int = 8,
 ) -> Figure:
-    """A gallery: an image, its positives, and its negatives by sampler.
+    """A gallery: an image at the left; at its right, row by row, its positives and its negatives by sampler.
 
     The first images of each list are shown. Where ``classes`` are known, images of the query's class have a green frame
     among the positives (found) and a red one among the negatives (false negatives), as in Fig. 11 of InterCLR
@@ -53,29 +54,35 @@ def plot_neighbors(
     """
     figure_type = _figure()
     columns = integer("columns", columns, low=1, rule="an integer >= 1")
-    lists = {"query": [query], "positives": _numbers(positives)}
+    lists = {"positives": _numbers(positives)}
     lists |= {name: _numbers(numbers) for name, numbers in (negatives or {}).items()}
-    for name, numbers in lists.items():
+    for name, numbers in {"query": [query], **lists}.items():
         for number in numbers:
             if not 0 <= number < len(dataset):
                 raise IndexError(f"{name} must hold numbers in [0, {len(dataset)}), got {number}; count from 0")
-    figure = figure_type(figsize=(1.2 * columns + 1.2, 1.3 * len(lists)), layout="constrained")
-    axes = figure.subplots(len(lists), columns, squeeze=False)
-    for line, (name, numbers) in zip(axes, lists.items(), strict=True):
-        line[0].set_ylabel(name, rotation=0, ha="right", va="center")
-        for column, ax in enumerate(line):
-            ax.set(xticks=[], yticks=[])
-            ax.spines[:].set_visible(False)
-            if column >= len(numbers):
-                continue
-            ax.imshow(_picture(dataset[numbers[column]]))
-            if classes is not None and name != "query" and int(classes[numbers[column]]) == int(classes[query]):
-                ax.spines[:].set(visible=True, color="tab:green" if name == "positives" else "tab:red", linewidth=3)
+    figure = figure_type(figsize=(1.2 * columns + 3.2, max(1.25 * len(lists), 2.5)), layout="constrained")
+    grid = figure.add_gridspec(len(lists), columns + 1, width_ratios=[2] + [1] * columns)
+    anchor = figure.add_subplot(grid[:, 0])
+    anchor.set_title("query", size="medium")
+    anchor.imshow(_picture(dataset[query]))
+    for line, (name, numbers) in enumerate(lists.items()):
+        for column in range(columns):
+            ax = figure.add_subplot(grid[line, column + 1])
+            if not column:
+                ax.set_ylabel(name, rotation=0, ha="right", va="center")
+            if column < len(numbers):
+                ax.imshow(_picture(dataset[numbers[column]]))
+            if column < len(numbers) and classes is not None and int(classes[numbers[column]]) == int(classes[query]):
+                ax.spines[:].set(color="tab:green" if name == "positives" else "tab:red", linewidth=3)
+            else:
+                ax.spines[:].set_visible(False)
+    for ax in figure.axes:
+        ax.set(xticks=[], yticks=[])
     return figure
 
 
 def plot_cluster_sizes(labels: Tensor, clusters: int | None = None) -> Figure:
-    """The histogram of cluster sizes: how even a clustering is.
+    """The histogram of cluster sizes: how even a clustering is. Each bar stands for as many sizes as the others.
 
     Args:
         labels: int64 ``[n]``.
@@ -94,9 +101,13 @@ def plot_cluster_sizes(labels: Tensor, clusters: int | None = None) -> Figure:
     sizes = y.bincount(minlength=clusters or 0).cpu().numpy()
     figure = figure_type(figsize=(6, 3.5), layout="constrained")
     ax = figure.subplots()
-    ax.hist(sizes, bins=np.linspace(0, sizes.max() + 1, min(60, int(sizes.max()) + 2)).tolist(), color="tab:blue")
+    bars = min(60, max(10, 2 * math.isqrt(len(sizes))))
+    width = -(-(int(sizes.max()) + 1) // bars)  # whole, or bars of 2 and of 3 sizes would take turns
+    edges = np.arange(0, sizes.max() + 1 + width, width) - 0.5
+    ax.hist(sizes, bins=edges.tolist(), color="tab:blue", edgecolor="white", linewidth=0.5)
     ax.axvline(sizes.mean(), color="black", linestyle="--", label="mean")
-    ax.set(xlabel="size of a cluster", ylabel="clusters")
+    ax.set(xlabel="size of a cluster", ylabel="clusters", xlim=(edges[0], edges[-1]))
+    ax.yaxis.get_major_locator().set_params(integer=True)
     ax.set_title(f"{len(sizes)} clusters: mean {sizes.mean():.4g}, least {sizes.min()}, greatest {sizes.max()}")
     ax.legend()
     return figure

@@ -71,6 +71,7 @@ class JointBlur(JointTransform):
                 f"kernel_size must be a positive odd integer or None, got {kernel_size}; write {kernel_size + 1}"
             )
         self.kernel_size = kernel_size
+        self.max_sigma = float(self.laws["sigma"].high)
 
     def transform_view(self, inpt: Any, params: dict[str, Any]) -> Any:
         """``inpt`` blurred with ``params["sigma"]``."""

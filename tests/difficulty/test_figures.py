@@ -1,4 +1,4 @@
-"""examples/figures/jointcrop.py: one command draws every figure on any folder, and saves the numbers beside it."""
+"""examples/figures/*.py: one command draws every figure of a paper on any folder, and saves the numbers beside it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
+from torchvision.transforms import v2
 
+from jointaug.difficulty import ScoreNetwork, ScoreWeight
 from jointaug.distributions import JointLogRatio
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("tqdm")
 
-SCRIPT = Path(__file__).parents[2] / "examples" / "figures" / "jointcrop.py"
+FIGURES = Path(__file__).parents[2] / "examples" / "figures"
+SCRIPT = FIGURES / "jointcrop.py"
 
 
-@pytest.fixture(scope="module")
-def jointcrop():
-    spec = importlib.util.spec_from_file_location("jointcrop_figures", SCRIPT)
+def script(name):
+    """A script as a module, while it is needed."""
+    spec = importlib.util.spec_from_file_location(f"{name}_figures", FIGURES / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     before = list(sys.path)
     sys.modules[spec.name] = module  # dataclasses look their module up
@@ -31,6 +34,16 @@ def jointcrop():
     finally:
         sys.path[:] = before
         del sys.modules[spec.name]
+
+
+@pytest.fixture(scope="module")
+def jointcrop():
+    yield from script("jointcrop")
+
+
+@pytest.fixture(scope="module")
+def scorecl():
+    yield from script("scorecl")
 
 
 @pytest.fixture
@@ -109,3 +122,131 @@ def test_bad_commands_are_named(jointcrop, command, message, tmp_path, monkeypat
         jointcrop.main(command)
     assert exit_.value.code == 2
     assert message in capsys.readouterr().err
+
+
+# ScoreCL. -------------------------------------------------------------------------------------------------------------
+IMAGES = torch.randint(0, 256, (3, 3, 20, 20), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+MAGNITUDES = 6  # from 0 to the strongest
+
+
+@pytest.mark.parametrize("magnitude", range(MAGNITUDES))
+def test_operations_are_those_of_rand_augment(scorecl, magnitude, monkeypatch):
+    """Each alone, at each magnitude and with either sign, against torchvision's own class."""
+    space = v2.RandAugment._AUGMENTATION_SPACE
+    assert {*scorecl.OPERATIONS, *scorecl.WITHOUT_MAGNITUDE} == set(space)
+    for name, operation in scorecl.OPERATIONS.items():
+        assert operation.signed == space[name][1]
+        values = operation.values(20, 2 * MAGNITUDES - 1 if operation.signed else MAGNITUDES)
+        chosen = (
+            {values[MAGNITUDES - 1 + k] for k in (-magnitude, magnitude)} if operation.signed else {values[magnitude]}
+        )
+        monkeypatch.setattr(v2.RandAugment, "_AUGMENTATION_SPACE", {name: space[name]})
+        theirs = v2.RandAugment(1, magnitude, MAGNITUDES)
+        found = {tuple(theirs(IMAGES).flatten().tolist()) for _ in range(40)}  # 2e-12 to miss a sign
+        assert found == {tuple(operation.apply(IMAGES, value).flatten().tolist()) for value in chosen}, name
+    for name, change in scorecl.WITHOUT_MAGNITUDE.items():
+        monkeypatch.setattr(v2.RandAugment, "_AUGMENTATION_SPACE", {name: space[name]})
+        assert torch.equal(v2.RandAugment(1, magnitude, MAGNITUDES)(IMAGES), change(IMAGES))
+
+
+def test_intervals_are_student_s(scorecl):
+    """Of 1, 2, 3: 2 plus or minus 4.3027 / sqrt(3)."""
+    assert scorecl.Mean.over(torch.tensor([1.0, 2.0, 3.0])).row() == pytest.approx([2, -0.48414, 4.48414], abs=1e-4)
+
+
+def test_bounds_of_shares_are_wilson_s(scorecl):
+    """Roots p of (share - p)^2 = z^2 p (1 - p) / n."""
+    shares = torch.tensor([0.0, 0.1, 1.0], dtype=torch.float64)
+    for bound in scorecl.wilson(shares, 50):
+        torch.testing.assert_close((shares - bound) ** 2, 1.96**2 * bound * (1 - bound) / 50)
+    low, high = scorecl.wilson(shares, 50)
+    assert (low <= shares + 1e-12).all()
+    assert (shares <= high + 1e-12).all()
+
+
+@pytest.fixture
+def net():
+    """Not trained, but no longer zero."""
+    torch.manual_seed(0)
+    network = ScoreNetwork(20).eval()
+    torch.nn.init.normal_(network.leave[-1].weight)
+    return network
+
+
+@pytest.mark.parametrize("kind", ["vector", "norm_gap"])
+def test_a_heat_map_shows_the_weights_of_its_pairs(scorecl, net, kind, monkeypatch):
+    """Against ScoreWeight, pair by pair."""
+    monkeypatch.setattr(scorecl, "COMPARED", ("Rotate", "Solarize"))
+    monkeypatch.setattr(scorecl, "LEVELS", 3)
+    heading, *body = scorecl.figure3(kind, net, IMAGES, scorecl.Figure())
+    weigh = ScoreWeight(net, kind=kind, normalize=None)
+    assert len(body) == 36
+    for row in (dict(zip(heading, row, strict=True)) for row in body):
+        v1 = scorecl.OPERATIONS[row["first"]].apply(IMAGES, row["parameter1"])
+        v2_ = scorecl.OPERATIONS[row["second"]].apply(IMAGES, row["parameter2"])
+        assert row["distance"] == pytest.approx(weigh(v1, v2_).mean().item(), rel=1e-3, abs=1e-5)
+        assert row["low"] <= row["distance"] <= row["high"]
+
+
+def test_norms_are_mean_absolute_scores(scorecl, net, monkeypatch):
+    """Of single operations (Fig. 1) and of two in their order (Fig. 4), one image at a time."""
+    monkeypatch.setattr(scorecl, "COMPARED", ("Brightness", "Solarize"))
+    monkeypatch.setattr(scorecl, "LEVELS", 5)
+    monkeypatch.setattr(scorecl, "COMBINED_LEVELS", 3)
+
+    def norm(images):
+        return sum(net(image[None] / 255).abs().mean().item() for image in images) / len(images)
+
+    with torch.no_grad():
+        heading, *body = scorecl.figure1(net, IMAGES, scorecl.Figure())
+        assert body[0][:3] == ["Identity", "", ""]
+        assert body[0][3] == pytest.approx(norm(IMAGES), rel=1e-4)
+        for row in (dict(zip(heading, row, strict=True)) for row in body[3::4]):
+            changed = scorecl.OPERATIONS[row["operation"]].apply(IMAGES, row["parameter"])
+            assert row["score_norm"] == pytest.approx(norm(changed), rel=1e-4)
+            assert row["less_identity"] == pytest.approx(norm(changed) - norm(IMAGES), abs=1e-4 * body[0][3])
+        heading, *body = scorecl.figure4(net, IMAGES, scorecl.Figure())
+        for row in (dict(zip(heading, row, strict=True)) for row in body):
+            brighter = v2.functional.adjust_brightness(IMAGES, 1.0 + row["parameter1"])
+            solarized = v2.functional.solarize(brighter, 255.0 * row["parameter2"])
+            assert row["score_norm"] == pytest.approx(norm(solarized), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["5"], "figures must be some of 1, 2, 3, 3-norm-gap, 4, got '5'"),
+        (["--measured", "1"], "--measured must be at least 2, got 1"),
+        (["--network", "nowhere"], "'nowhere', which is not there"),
+        (["--network", str(SCRIPT)], "must be a whole checkpoint"),
+        (["--size", "30"], "size must be a multiple of 4 pixels, got 30"),
+    ],
+)
+def test_bad_commands_of_scorecl_are_named(scorecl, folder, command, message, tmp_path, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        scorecl.main([*command, "--data", str(folder), "--out", str(tmp_path / "out")])
+    assert exit_.value.code == 2
+    assert message in " ".join(capsys.readouterr().err.split())
+
+
+def test_one_command_draws_all_figures_of_scorecl(scorecl, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(scorecl, "COMPARED", ("Rotate", "Brightness", "Solarize"))
+    monkeypatch.setattr(scorecl, "LEVELS", 5)
+    monkeypatch.setattr(scorecl, "COMBINED_LEVELS", 3)
+    out = tmp_path / "out"
+    command = ["--data", str(folder), "--out", str(out), "--size", "16", "--steps", "2"]
+    assert scorecl.main([*command, "--measured", "5", "--compared", "3"]) == 0
+    rows = {}
+    for name in ("figure1", "figure2", "figure3", "figure3-norm-gap", "figure4"):
+        with Image.open(out / f"{name}.png") as picture:
+            assert picture.size[0] > 500
+        rows[name] = [{k: value(v) for k, v in row.items()} for row in numbers(out / f"{name}.csv")]
+    for name in ("images", "RandAugment(2, 9)"):
+        assert sum(row["share"] for row in rows["figure2"] if row["views"] == name) == pytest.approx(1.0)
+    assert len(rows["figure1"]) == 3 + 11 * 5
+    assert len(rows["figure3"]) == (3 * 5) ** 2
+    assert len(rows["figure4"]) == 3 * 3 * 3
+    again = ["1", *command, "--out", str(tmp_path / "again"), "--network", str(out / "score.pt"), "--measured", "5"]
+    assert scorecl.main(again) == 0
+    assert (tmp_path / "again" / "figure1.csv").read_text() == (out / "figure1.csv").read_text()
+    assert sorted(path.name for path in (tmp_path / "again").iterdir()) == ["figure1.csv", "figure1.png"]

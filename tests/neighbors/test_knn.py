@@ -30,7 +30,7 @@ def brute(x, k, queries=None, metric="euclidean"):
 )
 @pytest.mark.parametrize("tile", [2**16, 512])
 def test_it_is_the_brute_force(n, k, queries, metric, tile, monkeypatch):
-    monkeypatch.setattr(_knn, "_TILE", tile)  # 512: several tiles, whose best are merged
+    monkeypatch.setattr(_knn, "_CPU_TILE", tile)  # 512: several tiles, whose best are merged
     x, q = points(n), None if queries is None else points(queries, seed=1)
     found = knn(x, k, queries=q, metric=metric)
     distances, indices = brute(x, k, q, metric)
@@ -50,7 +50,7 @@ def test_long_rows_are_folded(by_numpy, monkeypatch):
 
 @pytest.mark.parametrize("tile", [2**16, 256])
 def test_no_row_is_its_own_neighbor_but_its_double_is(tile, monkeypatch):
-    monkeypatch.setattr(_knn, "_TILE", tile)
+    monkeypatch.setattr(_knn, "_CPU_TILE", tile)
     x = points(300).repeat(2, 1)  # row i and row i + 300 are the same
     found = knn(x, 3, chunk=77)
     assert torch.equal(found.indices[:, 0], (torch.arange(600) + 300) % 600)

@@ -80,8 +80,9 @@ def parsed(words: Sequence[str]) -> tuple[argparse.Namespace, dict[str, Setting]
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; an interrupted one goes on")
     parser.add_argument("--device", help="cpu, cuda, ...; by default a GPU where there is one")
     parser.add_argument("--minutes", type=float, help="stop at the first epoch's end after so long; go on later")
-    if not words or words[0].startswith("-"):
-        parser.parse_args(words or ["--help"])
+    if not words or words[0] in ("-h", "--help"):
+        parser.parse_args(["--help"])
+    if words[0].startswith("-"):
         parser.error("the recipe comes first: pretrain.py RECIPE --data ...")
     if words[0] not in RECIPES:
         parser.error(f"there is no recipe {words[0]!r}{nearest(words[0], RECIPES)}; all: {', '.join(sorted(RECIPES))}")

@@ -156,6 +156,8 @@ def check(settings: Settings, method_settings: Mapping[str, Any]) -> None:
             raise ValueError(f"{option} does not go on {row}: {reason}; leave it out")
     if "weight" in options and "multi-crop" in options:
         raise ValueError("weight does not go with multi-crop: it is the difficulty of two views of one size; use one")
+    if settings.original and settings.method != "leoclr":
+        raise ValueError(f"original does not go on {row}: an uncropped view is LeOCLR's query; leave it out")
     if settings.sizes and settings.method != "clim":
         raise ValueError(f"sizes does not go on {row}: views at several resolutions are CLIM's; leave it out")
 

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 from rendered import RenderedToys, write_folders
+from training import loop
+
+from .plain import Plain
 
 SMALL = [
     *("--batch", "8", "--epochs", "2", "--K", "16", "--bn_splits", "2", "--dim", "16", "--hidden", "32"),
@@ -20,3 +23,9 @@ def toys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_folders(root / "train", RenderedToys(27, size=32, processes=1))
     write_folders(root / "test", RenderedToys(9, size=32, start=27, processes=1))
     return root
+
+
+@pytest.fixture
+def plain(monkeypatch: pytest.MonkeyPatch, one_thread: None) -> None:
+    """Runs have a backbone of two convolutions, whatever their recipe says, and one thread."""
+    monkeypatch.setattr(loop, "Backbone", Plain)

@@ -9,37 +9,27 @@ from pathlib import Path
 import pretrain
 import pytest
 import torch
-from torch import Tensor, nn
 from training import loop
 from training.distributed import Processes
 from training.logs import rows_of
 
 EXAMPLES, HERE = Path(pretrain.__file__).parent, Path(__file__).parent
 RUNS = {
-    "simclr": ["simclr-rendered", "--head_bn", "false", "--accumulate", "2", "--optimizer", "lars"],
+    "simclr": ["simclr-rendered", "--head_bn", "false", "--accumulate", "2"],
     "moco": ["moco2-rendered", "--K", "16", "--bn_splits", "1"],
 }
-COMMON = ["--batch", "8", "--epochs", "2", "--dim", "16", "--hidden", "32", "--threads", "1", "--device", "cpu"]
-
-
-class Plain(nn.Module):
-    """A backbone without batch normalization: SyncBN has no CPU path."""
-
-    width = 32
-
-    def __init__(self, *_: str) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(nn.Conv2d(3, 16, 3, 2), nn.ReLU(), nn.Conv2d(16, 32, 3, 2), nn.ReLU())
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.layers(images).mean((2, 3))
+COMMON = [
+    *("--lr", "0.2", "--lr_batch", "none", "--batch", "8", "--epochs", "2", "--dim", "16", "--hidden", "32"),
+    *("--threads", "1", "--device", "cpu"),
+]
 
 
 TORCHRUN = """
 import sys
 sys.path[:0] = [{examples!r}, {here!r}]
 import pretrain
-from test_distributed import RUNS, COMMON, Plain
+from plain import Plain
+from test_distributed import COMMON, RUNS
 from training import loop
 from training.distributed import processes
 loop.Backbone = Plain
@@ -63,16 +53,15 @@ def two(toys, tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_two_processes_train_as_one(name, two, toys, tmp_path, monkeypatch, one_thread):
+def test_two_processes_train_as_one(name, two, toys, tmp_path, plain):
     """Same images, views, negatives and queue; the sums of the gradients are rounded in another order."""
-    monkeypatch.setattr(loop, "Backbone", Plain)
     assert pretrain.main([*RUNS[name], *COMMON, "--data", str(toys), "--out", str(tmp_path)]) == 0
     one, other = (torch.load(folder / "checkpoint.pt", weights_only=True) for folder in (tmp_path, two / name))
     for key, value in one["learner"]["method"].items():
         torch.testing.assert_close(other["learner"]["method"][key], value, rtol=1e-4, atol=1e-5, msg=key)
-    for row, other_row in zip(rows_of(tmp_path), rows_of(two / name), strict=True):
-        assert row.knn == other_row.knn
-        assert row.loss == pytest.approx(other_row.loss, rel=1e-4)
+    rows, others = rows_of(tmp_path), rows_of(two / name)
+    assert [row.knn for row in rows] == [row.knn for row in others]
+    assert [row.loss for row in rows[1:]] == pytest.approx([row.loss for row in others[1:]], rel=1e-4)
 
 
 def test_a_batch_that_processes_cannot_share_is_refused(toys, tmp_path):

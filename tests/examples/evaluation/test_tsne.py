@@ -43,6 +43,14 @@ def test_few_images_have_fewer_neighbors():
         embed(blobs(3)[0])
 
 
+def test_a_collapsed_encoder_has_no_picture():
+    with pytest.raises(ValueError, match="features must differ, got 20 of one direction: the encoder has collapsed"):
+        embed(torch.arange(1.0, 21.0)[:, None] * torch.rand(6, generator=torch.Generator().manual_seed(0)))
+    few = torch.ones(20, 6)
+    few[3, 0] = 1.001
+    assert embed(few).isfinite().all()  # nineteen equal ones and another
+
+
 def test_agreement_is_that_of_the_nearest_other_point():
     """On a line: 0 and 1 are a pair, 5 and 6 are one, and 9 is nearest to 6."""
     points = torch.tensor([[0.0, 0], [1, 0], [5, 0], [6, 0], [9, 0]])

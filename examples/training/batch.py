@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -33,6 +34,12 @@ class Batch:
 
     partners: list[Tensor] = field(default_factory=list)
     """The views of each image's positive, where the method asked for positives (CLIM)."""
+
+    weigh: Callable[[Tensor, Tensor], Tensor] | None = None
+    """``weigh(v1, v2) -> [B]``, the weight of pairs of views, for a method that weights its pairs itself."""
+
+    scores: Callable[[Tensor], Tensor] | None = None
+    """``scores(v) -> [B, 3, h, w]`` of a score network, for SimCLR with the weights inside (ScoreCL, eq. 6)."""
 
     @property
     def progress(self) -> float:

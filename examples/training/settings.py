@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import ast
+import difflib
+import inspect
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+FILLED_IN = "images"  # a method's keyword that the trainer fills in: the data set's size
 
 
 @dataclass(frozen=True)
@@ -10,26 +18,30 @@ class Settings:
     """One run of `pretrain.py`, without the method's own settings.
 
     A setting that may differ between views is one value, or one for each view: ``blur_p=(1.0, 0.1)``.
+
+    Raises:
+        TypeError: for a value of another type than the field's.
+        ValueError: for a value outside its range, or two that exclude each other.
     """
 
     # What is trained
     method: str = "simclr"
     backbone: str = "resnet18"  # torchvision's name, or timm:NAME
-    stem: str = "imagenet"  # of a ResNet: "imagenet", or "small" (3x3, stride 1, no pooling) for images of 32 px
+    stem: Literal["imagenet", "small"] = "imagenet"  # of a ResNet; "small" (3x3, stride 1, no pooling) for 32 px
 
     # How long, and with what
     epochs: int = 200
     batch: int = 256  # images of an optimizer step, over all processes and accumulated passes
     accumulate: int = 1  # passes that make one optimizer step
-    optimizer: str = "sgd"  # sgd, adam, adamw, lars
+    optimizer: Literal["sgd", "adam", "adamw", "lars"] = "sgd"
     lr: float = 0.03
     lr_batch: int | None = 256  # lr is for this batch and scales linearly with it; None: lr as it stands
     momentum: float = 0.9
     nesterov: bool = False
     weight_decay: float = 1e-4
     decay_all: bool = True  # False: no decay (and in LARS no trust ratio) for biases and normalization
-    schedule: str = "cosine"  # cosine, step, constant
-    schedule_by: str = "step"  # the rate changes every "step" or every "epoch"
+    schedule: Literal["cosine", "step", "constant"] = "cosine"
+    schedule_by: Literal["step", "epoch"] = "step"  # when the rate changes
     warmup: float = 0.0  # epochs of linear warm-up
     warmup_steps: int = 0  # the same in optimizer steps (W-MSE); one of the two
     milestones: tuple[float, ...] = ()  # epochs (schedule "step"); below 0: before the end
@@ -39,11 +51,11 @@ class Settings:
 
     # Views, in the order of SPEC 0.4; jointaug's words
     size: int = 224
-    crop: str = "independent"  # independent, joint, decoupled, reference, contrastive, center_suppressed
+    crop: Literal["independent", "joint", "decoupled", "reference", "contrastive", "center_suppressed"] = "independent"
     beta: float = 0.0  # of crop="joint", "decoupled"
     scale: tuple[float, float] = (0.2, 1.0)
     alpha: float | None = None  # Beta(alpha, alpha) of a crop's place (contrastive, center_suppressed, joint)
-    interpolation: str = "bilinear"
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
     original: bool = False  # an uncropped view first (LeOCLR)
     locals: int = 0  # further, smaller crops (multi-crop)
     local_size: int = 96
@@ -67,19 +79,164 @@ class Settings:
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
     # Difficulty weights (ScoreCL)
-    weight: str | None = None  # score, random, pixel, saliency, lpips
+    weight: Literal["score", "random", "pixel", "saliency", "lpips"] | None = None
     score: str | None = None  # the score network's checkpoint
-    weight_kind: str = "vector"  # vector, norm_gap
+    weight_kind: Literal["vector", "norm_gap"] = "vector"
     weight_p: int = 1
 
     # The run
     seed: int = 0
-    precision: str = "float32"  # or "bfloat16": autocast
+    precision: Literal["float32", "bfloat16"] = "float32"  # bfloat16: autocast
     channels_last: bool = True
     compile: bool = False
     workers: int = 0  # of the DataLoader, for folders; 0: the data set in the device's memory
-    threads: int | None = None  # of torch, on a CPU
+    stored: int | None = None  # side to which images are resized and cropped in memory; None: all of one size as it is
+    threads: int | None = None  # of torch, on a CPU; None: as torch chooses
     checkpoint_every: float = 1.0  # epochs
     knn_every: int = 1  # epochs; 0: no monitor
-    knn_k: int = 200
+    knn_k: int = 200  # at most half the smallest class is taken
     knn_tau: float = 0.1
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(Settings)
+        for field in fields(self):
+            object.__setattr__(self, field.name, checked(field.name, getattr(self, field.name), hints[field.name]))
+        for name, low in LEAST.items():
+            value = getattr(self, name)
+            if value is not None and value < low:
+                raise ValueError(f"{name} must be at least {low}, got {value}")
+        if self.batch % self.accumulate:
+            raise ValueError(
+                f"accumulate must divide the batch, got accumulate={self.accumulate} for batch={self.batch}; every "
+                "pass takes as many images"
+            )
+        if self.warmup >= self.epochs:
+            raise ValueError(
+                f"warmup must be shorter than the run, got warmup={self.warmup} for epochs={self.epochs}; a short run "
+                "warms up for a tenth of it or not at all (--warmup 0)"
+            )
+        if self.warmup and self.warmup_steps:
+            raise ValueError(
+                f"warm-up is said in epochs or in steps, got warmup={self.warmup} and warmup_steps="
+                f"{self.warmup_steps}; leave one of them 0"
+            )
+        if bool(self.milestones) != (self.schedule == "step"):
+            raise ValueError(
+                f'milestones belong to schedule "step", and it needs some, got schedule={self.schedule!r} with '
+                f"milestones={self.milestones}"
+            )
+
+
+LEAST = {
+    "epochs": 1, "batch": 1, "accumulate": 1, "lr": 0, "lr_batch": 1, "momentum": 0, "weight_decay": 0, "warmup": 0,
+    "warmup_steps": 0, "gamma": 0, "floor": 0, "clip": 0, "size": 1, "locals": 0, "local_size": 1, "seed": 0,
+    "workers": 0, "stored": 1, "threads": 1, "checkpoint_every": 0, "knn_every": 0, "knn_k": 1, "knn_tau": 1e-6,
+}  # fmt: skip
+
+
+def settings_of(method: type) -> dict[str, Any]:
+    """The types of a method's own settings, by name: its constructor's keywords.
+
+    A keyword that is called as one of the run's settings (``seed``, ``weight_kind``) is that setting, not the method's.
+    """
+    hints, common = get_type_hints(method.__init__), {field.name for field in fields(Settings)}  # type: ignore[misc]
+    return {name: hints[name] for name in _keywords(method) if name not in common and name != FILLED_IN}
+
+
+def keywords_of(method: type, settings: Settings, own: Mapping[str, Any], images: int) -> dict[str, Any]:
+    """All keywords of a method's constructor: its own settings, and those of the run that it also takes."""
+    common = {field.name: getattr(settings, field.name) for field in fields(settings)} | {FILLED_IN: images}
+    return {name: common[name] for name in _keywords(method) if name in common} | dict(own)
+
+
+def _keywords(method: type) -> list[str]:
+    return [p.name for p in inspect.signature(method).parameters.values() if p.kind is p.KEYWORD_ONLY]
+
+
+def hints_of(method: type) -> dict[str, Any]:
+    """The type of every setting of a run with this method, by name."""
+    return get_type_hints(Settings) | settings_of(method)
+
+
+def divided(values: Mapping[str, Any]) -> tuple[Settings, dict[str, Any]]:
+    """The trainer's settings and the method's, from one dictionary of both."""
+    common = {field.name for field in fields(Settings)}
+    own = {name: value for name, value in values.items() if name not in common}
+    return Settings(**{name: value for name, value in values.items() if name in common}), own
+
+
+def read(name: str, text: str, hint: Any) -> Any:
+    """A setting's value from the command line: ``0.5``, ``none``, ``true``, ``cosine``, ``0.2,1.0``.
+
+    Raises:
+        TypeError, ValueError: as `checked`.
+    """
+    word = text.strip()
+    named = {"none": None, "true": True, "false": False}
+    value: Any = word
+    if word.lower() in named and any(_fitted(named[word.lower()], member)[0] for member in _members(hint)):
+        value = named[word.lower()]  # where "none" is a word of the setting's own, it stays one
+    elif str not in _members(hint):
+        try:
+            value = ast.literal_eval(word)
+        except (ValueError, SyntaxError):
+            value = word
+    return checked(name, value, hint)
+
+
+def checked(name: str, value: Any, hint: Any) -> Any:
+    """``value`` if it is of the type, with whole numbers for floats made floats and sequences made tuples.
+
+    Raises:
+        TypeError: if not; the message names the setting, the type, the value, and, for a choice, what there is.
+    """
+    for member in _members(hint):
+        fits, result = _fitted(value, member)
+        if fits:
+            return result
+    choices = [choice for member in _members(hint) if get_origin(member) is Literal for choice in get_args(member)]
+    if choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}{nearest(str(value), choices)}")
+    raise TypeError(f"{name} must be {_told(hint)}, got {value!r}")
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """``; did you mean a, b?``, or nothing where no name is near."""
+    near = difflib.get_close_matches(name, list(names), n=3, cutoff=0.5)
+    return f"; did you mean {', '.join(near)}?" if near else ""
+
+
+def _members(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+
+
+def _fitted(value: Any, hint: Any) -> tuple[bool, Any]:
+    """Whether a value is of a type that is no union, and the value as that type."""
+    if hint is type(None):
+        return value is None, None
+    if get_origin(hint) is Literal:
+        return value in get_args(hint), value
+    if get_origin(hint) is tuple:
+        members = get_args(hint)
+        items = tuple(value) if isinstance(value, (tuple, list)) else (value,)
+        if members[-1] is ...:
+            members = (members[0],) * len(items)
+        pairs = [_fitted(item, member) for item, member in zip(items, members, strict=False)]
+        return len(items) == len(members) and all(fits for fits, _ in pairs), tuple(item for _, item in pairs)
+    if hint is float:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return number, float(value) if number else value
+    return isinstance(value, hint) and (hint is bool or not isinstance(value, bool)), value
+
+
+def _told(hint: Any) -> str:
+    words = {bool: "true or false", int: "a whole number", float: "a number", str: "a word", type(None): "none"}
+    told = []
+    for member in _members(hint):
+        if get_origin(member) is tuple:
+            members = get_args(member)
+            count = "" if members[-1] is ... else f"{len(members)} "
+            told.append(f"{count}numbers with commas between")
+        else:
+            told.append(words.get(member, str(member)))
+    return " or ".join(told)

@@ -1,0 +1,311 @@
+"""What is a pre-trained encoder worth? Frozen features, by the protocols of the field.
+
+    python examples/evaluate.py RUN --data DIR                          # what needs no training
+    python examples/evaluate.py RUN --data DIR knn linear:moco crops    # by name
+    python examples/evaluate.py backbone.pt --backbone resnet50 --data DIR
+    python examples/evaluate.py resnet18 --data DIR --size 32           # as initialized: what a run must beat
+
+RUN is a folder that pretrain.py wrote. DIR has train/<class>/ and val/<class>/ (or test/), or <class>/ alone, of which
+one image in five is held out; or it is cifar10:DIR, rendered, ... as pretrain.py takes it. Nothing is ever downloaded.
+Protocols:
+
+* knn: weighted cosine k-NN (k = 200 or half the smallest class, tau = 0.1) and majority Euclidean k-NN (k = 5);
+* similarity: mean cosine within a class, of the test images;
+* retrieval: the ten nearest training images of each test image, with a picture;
+* tsne: a picture of the test images in two dimensions;
+* linear:NAME: a linear probe by the protocol of a method; ``linear`` alone is ``linear:moco``;
+* crops:NAME: that probe's classifier on center and on random crops.
+
+Written into the run's folder, or ``--out``: evaluation.json, .csv and .md, retrieval.png, tsne.png.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from functools import cached_property, partial
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from evaluation import crops, knn, retrieval, similarity, tsne
+from evaluation.encoder import Encoder, open_encoder
+from evaluation.images import Images, held_out_rows, open_images, rank_in_class
+from evaluation.probe import Batches, accuracy, steps, train
+from evaluation.protocols import PROTOCOLS
+from evaluation.results import Result, write
+from torch import Tensor, nn
+from torchvision.transforms import v2
+
+from jointaug import Addresses
+from jointaug.chance import named_step
+
+WEIGHTED_K, MAJORITY_K = 200, 5
+POINTS, POINT_CLASSES = 1000, 10  # of the t-SNE picture
+VALIDATION = 10  # one training image in ten chooses among several learning rates
+FREE = ("knn", "similarity", "retrieval", "tsne")  # protocols that train nothing
+
+
+class Evaluation:
+    """An encoder on labelled images. Features are computed once, when they are asked for, and shared.
+
+    Every protocol is a method that yields its results; ``options`` are those of the command line.
+    """
+
+    def __init__(self, encoder: Encoder, train: Images, test: Images, options: argparse.Namespace) -> None:
+        self.encoder, self.train, self.test, self.options = encoder, train, test, options
+        self.train_labels, self.labels = train.labels.to(encoder.device), test.labels.to(encoder.device)
+        self.heads: dict[str, nn.Module] = {}
+
+    def run(self, protocol: str) -> Iterator[Result]:
+        """The results of ``"knn"``, ``"linear:moco"``, ..."""
+        kind, _, name = protocol.partition(":")
+        kinds: dict[str, Callable[..., Iterator[Result]]] = {
+            "knn": self.knn,
+            "similarity": self.similarity,
+            "retrieval": self.retrieval,
+            "tsne": self.tsne,
+            "linear": self.linear,
+            "crops": self.crops,
+        }
+        return kinds[kind](name) if name else kinds[kind]()
+
+    @cached_property
+    def train_features(self) -> Tensor:
+        """Of center crops."""
+        return self.encoder.features(self.train, self.encoder.center(), told="training images")
+
+    @cached_property
+    def features(self) -> Tensor:
+        """Of center crops of the test images."""
+        return self.encoder.features(self.test, self.encoder.center(), told="test images")
+
+    def knn(self) -> Iterator[Result]:
+        """Both rules, at every ``k`` asked for."""
+        bank, tau = (self.train_features, self.train_labels, self.features), self.options.tau
+        for k in self.options.k or [knn.fair_k(self.train.labels, WEIGHTED_K)]:
+            right = knn.weighted(*bank, k, tau) == self.labels
+            yield Result("knn", "weighted top-1, %", percent(right), f"cosine, k {k}, tau {tau:g}")
+        for k in self.options.k or [knn.fair_k(self.train.labels, MAJORITY_K)]:
+            right = knn.majority(*bank, k) == self.labels
+            yield Result("knn", "majority top-1, %", percent(right), f"Euclidean, k {k}")
+
+    def similarity(self) -> Iterator[Result]:
+        """Within classes, and of all images whatever their class: a collapsed encoder has 1 in both."""
+        how = f"{len(self.test)} test images"
+        value = similarity.intra_class_similarity(self.features, self.labels)
+        yield Result("similarity", "cosine within a class", value, how)
+        value = similarity.intra_class_similarity(self.features, torch.zeros_like(self.labels))
+        yield Result("similarity", "cosine of all pairs", value, how)
+
+    def retrieval(self) -> Iterator[Result]:
+        """With ``retrieval.png``."""
+        found = retrieval.retrieve(self.train_features, self.train_labels, self.features, self.labels)
+        figure = retrieval.picture(found, self.train, self.test, seed=self.options.seed)
+        figure.savefig(self.options.out / "retrieval.png", dpi=110)
+        for metric, value in found.measures().items():
+            yield Result("retrieval", metric, value, f"cosine, among {len(self.train)} training images")
+
+    def tsne(self) -> Iterator[Result]:
+        """With ``tsne.png`` of at most `POINTS` images of `POINT_CLASSES` classes, both chosen by address."""
+        seed, labels = self.options.seed, self.test.labels
+        (uniform,) = Addresses(seed, 0, torch.arange(len(self.test.classes))).rows(1, step=named_step("tsne classes"))
+        chosen = uniform.argsort()[:POINT_CLASSES]
+        few = rank_in_class(labels, seed, "tsne images") < POINTS // len(chosen)
+        rows = (torch.isin(labels, chosen) & few).nonzero()[:, 0]
+        points = tsne.embed(self.features[rows.to(self.encoder.device)])
+        tsne.picture(points, labels[rows], self.test.classes).savefig(self.options.out / "tsne.png", dpi=110)
+        value = tsne.agreement(points, labels[rows])
+        yield Result("tsne", "nearest point of the same class, %", value, f"{len(rows)} test images")
+
+    def linear(self, name: str = "moco") -> Iterator[Result]:
+        """A probe; its classifier is kept for `crops`."""
+        protocol = PROTOCOLS[name]
+        if self.options.lr:
+            protocol = replace(protocol, rates=tuple(self.options.lr), rate_batch=None)
+        if self.options.precomputed:
+            protocol = replace(protocol, crop=None)
+        epochs, batch = self.options.epochs or protocol.epochs, self.options.batch or protocol.batch
+        rows, validation = torch.arange(len(self.train)), None
+        if len(protocol.rates) > 1:
+            held_out = held_out_rows(self.train.labels, VALIDATION, self.options.seed)
+            rows, validation = rows[~held_out], rows[held_out]
+        probe = train(
+            self._batches(rows, batch, protocol.crop), self.encoder.network.width, len(self.train.classes), protocol,
+            epochs=epochs, batch=batch, seed=self.options.seed, device=self.encoder.device,
+        )  # fmt: skip
+        best = 0
+        if validation is not None:
+            x, y = self.train_features[validation], self.train_labels[validation]
+            scores = [accuracy(head(x), y) for head in probe.heads]
+            best = scores.index(max(scores))
+        self.heads[name] = probe.heads[best]
+        how = f"{protocol.source}; rate {protocol.rates[best]:g}, {epochs} epochs, batch {batch}"
+        if self.options.precomputed:
+            how += ", on features of center crops"
+        with torch.no_grad():
+            logits = self.heads[name](self.features)
+        yield Result(f"linear:{name}", "top-1, %", accuracy(logits, self.labels), how)
+        if len(self.train.classes) > 5:
+            yield Result(f"linear:{name}", "top-5, %", accuracy(logits, self.labels, 5), how)
+        yield Result(f"linear:{name}", "training loss", probe.losses[best], how)
+
+    def crops(self, name: str = "moco") -> Iterator[Result]:
+        """The probe of that name, trained if it was not, on center and on random crops."""
+        if name not in self.heads:
+            yield from self.linear(name)
+        found = crops.crop_accuracies(self.encoder, self.heads[name], self.test, seed=self.options.seed)
+        for crop, values in found.items():
+            how = f"classifier of linear:{name}"
+            if len(values) > 1:
+                how += f"; mean of {len(values)} draws, standard deviation {statistics.stdev(values):.2f}"
+            yield Result(f"crops:{name}", f"{crop}, top-1, %", statistics.fmean(values), how)
+
+    def _batches(self, rows: Tensor, batch: int, crop: tuple[float, float] | None) -> Batches:
+        """Features of these training images: of center crops, computed once, or of random crops, by address."""
+        if crop is None:
+            return partial(self._remembered, rows, batch)
+        views = self.encoder.views(v2.RandomResizedCrop(self.encoder.size, scale=crop), v2.RandomHorizontalFlip())
+        return partial(self._augmented, rows, batch, views)
+
+    def _remembered(self, rows: Tensor, batch: int, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        for step in steps(len(rows), batch, self.options.seed, epoch):
+            yield self.train_features[rows[step]], self.train_labels[rows[step]]
+
+    def _augmented(self, rows: Tensor, batch: int, views: nn.Module, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        seed, encoder = self.options.seed, self.encoder
+        parts = (rows[step] for step in steps(len(rows), batch, seed, epoch))
+        for part, pixels in self.train.batches(parts, encoder.threads):
+            yield encoder.embed(pixels, views, Addresses(seed, epoch, part)), self.train_labels[part]
+
+
+def percent(right: Tensor) -> float:
+    """Of the entries that are true."""
+    return 100 * right.double().mean().item()
+
+
+def protocol_name(text: str) -> str:
+    """A protocol as `Evaluation.run` takes it.
+
+    Raises:
+        argparse.ArgumentTypeError: with the nearest names, if there is none.
+    """
+    text = {"linear": "linear:moco", "crops": "crops:moco"}.get(text, text)
+    names = [*FREE, *(f"{kind}:{name}" for kind in ("linear", "crops") for name in PROTOCOLS)]
+    if text not in names:
+        raise argparse.ArgumentTypeError(
+            f"there is no protocol {text!r}; nearest: {', '.join(get_close_matches(text, names, 3, 0.0))}; all: "
+            f"{', '.join(FREE)}, and linear:NAME and crops:NAME with {', '.join(PROTOCOLS)}"
+        )
+    return text
+
+
+def positive(text: str) -> int:
+    """An integer above zero."""
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"must be an integer of at least 1, got {text!r}")
+    return int(text)
+
+
+def arguments_of(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, argparse.ArgumentParser]:
+    """The options, and the parser that complains about them."""
+    parser = argparse.ArgumentParser(
+        description=(__doc__ or "").partition("\n\n")[0],
+        epilog="Linear protocols: "
+        + "; ".join(f"{name} ({protocol.source})" for name, protocol in PROTOCOLS.items())
+        + ".",
+    )
+    parser.add_argument("encoder", help="a run's folder, a file with a state dict, or an architecture as initialized")
+    parser.add_argument("protocols", nargs="*", type=protocol_name, help=f"default: {' '.join(FREE)}")
+    parser.add_argument("--data", required=True, help="as pretrain.py takes it; labelled")
+    parser.add_argument("--out", type=Path, help="default: the run's folder, or evaluation")
+    parser.add_argument("--backbone", help="architecture of a state dict, if no settings.json beside it says it")
+    parser.add_argument("--stem", choices=("imagenet", "small"), help="of a ResNet")
+    parser.add_argument("--prefix", help="of the backbone's keys in a state dict, such as module.encoder_q.")
+    parser.add_argument("--size", type=positive, help="side of a view in pixels (default: the run's, or 224)")
+    parser.add_argument("--images", type=positive, help="at most so many of each class, to train on and to test on")
+    parser.add_argument("--k", type=positive, nargs="+", help="neighbors, of both k-NN rules (default: 200 and 5)")
+    parser.add_argument("--tau", type=float, default=0.1, help="temperature of the weighted rule (%(default)s)")
+    parser.add_argument("--epochs", type=positive, help="of linear probes, instead of the protocol's")
+    parser.add_argument("--batch", type=positive, help="of linear probes, instead of the protocol's")
+    parser.add_argument(
+        "--lr", type=float, nargs="+", help="of linear probes, as it stands; the best of several counts"
+    )
+    parser.add_argument("--precomputed", action="store_true", help="linear probes on features of center crops: faster")
+    parser.add_argument("--seed", type=int, default=0, help="of all chance (%(default)s)")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="(%(default)s)")
+    parser.add_argument("--threads", type=positive, default=2, help="that decode images (%(default)s)")
+    options = parser.parse_intermixed_args(arguments)
+    options.protocols = list(dict.fromkeys(options.protocols or FREE))
+    if "tsne" in options.protocols and find_spec("sklearn") is None:
+        parser.error("tsne needs scikit-learn: pip install scikit-learn, or name the other protocols")
+    if options.out is None:
+        given = Path(options.encoder)
+        options.out = given if given.is_dir() else given.parent if given.is_file() else Path("evaluation")
+    return options, parser
+
+
+def opened(options: argparse.Namespace) -> Evaluation:
+    """Encoder and images.
+
+    Raises:
+        ValueError: with the remedy, if either cannot be had, or ``--k`` is more than a class can fill.
+    """
+    how = {"size": options.size} if options.size else {}
+    encoder = open_encoder(
+        options.encoder, backbone=options.backbone, stem=options.stem, prefix=options.prefix, seed=options.seed,
+        device=options.device, threads=options.threads, **how,
+    )  # fmt: skip
+    train_images, test_images = open_images(options.data, encoder.size)
+    if options.images:
+        train_images, test_images = (
+            images.subset(rank_in_class(images.labels, options.seed, "images") < options.images)
+            for images in (train_images, test_images)
+        )
+    smallest = int(train_images.labels.bincount().min())
+    if options.k and max(options.k) > smallest:
+        raise ValueError(
+            f"--k must be at most {smallest}, the images of the smallest class to train on, got {max(options.k)}: a "
+            "class with fewer images than neighbors vote is outvoted; lower it"
+        )
+    return Evaluation(encoder, train_images, test_images, options)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Evaluate; the exit status."""
+    options, parser = arguments_of(arguments)
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+        evaluation = opened(options)
+        subject = {
+            "encoder": evaluation.encoder.told,
+            "weights": evaluation.encoder.digest,
+            "view": f"{evaluation.encoder.size} pixels",
+            "data": f"{options.data}: {len(evaluation.train)} images to train on, {len(evaluation.test)} to test on, "
+            f"{len(evaluation.train.classes)} classes",
+            "seed": options.seed,
+        }
+        print("\n".join(f"{name:8} {value}" for name, value in subject.items()))
+        for protocol in options.protocols:
+            start = time.perf_counter()
+            results = list(evaluation.run(protocol))
+            write(options.out, subject, results)
+            for result in results:
+                print(f"{result.protocol:20} {result.metric:36} {result.value:8.4g}  {result.how}")
+            print(f"{'':20} {time.perf_counter() - start:.0f} seconds")
+    except (ValueError, ImportError, OSError, FloatingPointError) as error:
+        parser.error(str(error))
+    except KeyboardInterrupt:
+        print(f"\ninterrupted; what was finished is in {options.out}", file=sys.stderr)
+        return 130
+    print(f"\n{options.out / 'evaluation.md'}, .csv and .json hold these results")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""What was measured, as JSON, CSV and Markdown; and on what."""
+
+from __future__ import annotations
+
+import csv
+import json
+import platform
+import subprocess
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torchvision
+
+
+@dataclass(frozen=True)
+class Result:
+    """One number: which protocol's, what it measures, and how it was set."""
+
+    protocol: str
+    metric: str
+    value: float
+    how: str = ""
+
+
+def write(folder: Path, subject: dict[str, Any], results: Sequence[Result]) -> list[Result]:
+    """Write ``evaluation.json``, ``.csv`` and ``.md`` into a folder.
+
+    What other protocols measured before on the same subject stays, what the same protocols measured is replaced; of
+    another subject nothing stays.
+
+    Args:
+        folder: to write into; it is there.
+        subject: encoder, data and seed.
+        results: new ones.
+
+    Returns:
+        All results that the files now hold.
+    """
+    path = folder / "evaluation.json"
+    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    now = {result.protocol for result in results}
+    if before.get("subject") == json.loads(json.dumps(subject)):
+        results = [*(Result(**row) for row in before["results"] if row["protocol"] not in now), *results]
+    document = {"subject": subject, "setting": setting(), "results": [asdict(result) for result in results]}
+    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    with (folder / "evaluation.csv").open("w", newline="", encoding="utf-8") as file:
+        rows = csv.DictWriter(file, list(Result.__dataclass_fields__), lineterminator="\n")
+        rows.writeheader()
+        rows.writerows(asdict(result) for result in results)
+    (folder / "evaluation.md").write_text(markdown(subject, results), encoding="utf-8")
+    return list(results)
+
+
+def markdown(subject: dict[str, Any], results: Sequence[Result]) -> str:
+    """The results as a table, under what they are of."""
+    lines = [f"{name}: {value}  " for name, value in subject.items()]
+    lines += ["", "| protocol | metric | value | how |", "| --- | --- | --- | --- |"]
+    lines += [f"| {r.protocol} | {r.metric} | {r.value:.4g} | {r.how} |" for r in results]
+    return "\n".join(lines) + "\n"
+
+
+def setting() -> dict[str, str]:
+    """Machine, versions, and the commit of this checkout."""
+    here = Path(__file__).parent
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=False)
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    python = platform.python_version()
+    return {
+        "machine": f"{platform.machine()}, {platform.system()}, {torch.get_num_threads()} threads, {device}",
+        "versions": f"Python {python}, torch {torch.__version__}, torchvision {torchvision.__version__}",
+        "commit": commit.stdout.strip() or "no repository",
+    }

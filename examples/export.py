@@ -1,0 +1,101 @@
+"""Write the backbone of a run as the state dict of torchvision's or timm's model of that name.
+
+    python examples/export.py runs/first resnet18.pt
+    >>> model = torchvision.models.resnet18()
+    >>> model.load_state_dict(torch.load("resnet18.pt", weights_only=True))
+
+That model has a classifier and a run has none: the file's is the model's own, freshly initialized, to be trained. With
+``--no-classifier`` the file holds the backbone alone, for a model whose classifier was taken off (``model.fc =
+nn.Identity()``, or ``num_classes=0`` in timm).
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchvision import models
+from training.checkpoint import replace
+from training.loop import BACKBONE
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Export as the command line says; the exit code."""
+    parser = argparse.ArgumentParser(
+        description="Write a run's backbone as the state dict of torchvision's or timm's model of that name.",
+        epilog="The classifier in the file is the model's own, freshly initialized: it has to be trained.",
+    )
+    parser.add_argument("run", type=Path, help="folder of a finished run")
+    parser.add_argument("file", type=Path, help="to write")
+    parser.add_argument("--no-classifier", action="store_true", help="the backbone alone")
+    parser.add_argument(
+        "--small-stem",
+        action="store_true",
+        help="also a ResNet with the stem for small images, which no model there has",
+    )
+    options = parser.parse_args(arguments)
+    try:
+        told = export(options.run, options.file, classifier=not options.no_classifier, small_stem=options.small_stem)
+    except (ValueError, OSError, ImportError) as error:
+        print(f"export.py: {error}", file=sys.stderr)
+        return 1
+    print(told)
+    return 0
+
+
+def export(run: Path, file: Path, *, classifier: bool = True, small_stem: bool = False) -> str:
+    """Write the state dict; what was written, in a sentence.
+
+    Args:
+        run: folder of a finished run.
+        file: to write.
+        classifier: the model's own, freshly initialized, is in the file too.
+        small_stem: allow a stem that torchvision's model of that name has not.
+
+    Raises:
+        FileNotFoundError: for a run that is not finished.
+        ValueError: for a small stem that was not asked for.
+        ImportError: for a model of timm's where timm is not installed.
+    """
+    if not (run / BACKBONE).exists():
+        raise FileNotFoundError(f"{run} has no {BACKBONE}; name the folder of a finished run")
+    settings = json.loads((run / "settings.json").read_text(encoding="utf-8"))
+    name, stem = settings["backbone"]["value"], settings["stem"]["value"]
+    if stem == "small" and not small_stem:
+        raise ValueError(
+            f"{run} has a {name} with the stem for small images (3x3, stride 1, no pooling), which torchvision's "
+            f"{name} does not load; write it all the same with --small-stem, for a model with such a stem"
+        )
+    state: dict[str, Tensor] = torch.load(run / BACKBONE, map_location="cpu", weights_only=True)
+    fresh = _model(name).state_dict()
+    added = {key: value for key, value in fresh.items() if key not in state}
+    buffer = io.BytesIO()
+    torch.save({key: state.get(key, fresh[key]) for key in fresh} if classifier else state, buffer)
+    replace(file, buffer.getbuffer())
+    if not classifier:
+        return f"{file}: {name} without its classifier ({', '.join(added)})"
+    return f"{file}: {name}; its classifier ({', '.join(added)}) is freshly initialized and has to be trained"
+
+
+def _model(name: str) -> nn.Module:
+    """The model of that name, as torchvision or timm makes it."""
+    if not name.startswith("timm:"):
+        model: nn.Module = models.get_model(name)
+        return model
+    try:
+        import timm
+    except ImportError as error:
+        raise ImportError(f"{name} needs timm, which is not installed; pip install timm") from error
+    made: Any = timm.create_model(name.removeprefix("timm:"))
+    return made  # type: ignore[no-any-return]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,190 @@
+"""Pre-train an encoder by a recipe; an interrupted run goes on with the same command.
+
+    python examples/pretrain.py simclr-rendered --data rendered --out runs/first
+    python examples/pretrain.py simclr-cifar10 --data FOLDER --out runs/cifar --epochs 20 --minutes 30
+    python examples/pretrain.py simclr-cifar10 --help     # every setting, its value in the recipe, and whose it is
+    torchrun --nproc-per-node 8 examples/pretrain.py moco2-imagenet --data imagenet:FOLDER --out runs/moco
+
+Data: a folder of class folders, or of images without classes, or with ``train`` and ``test`` (or ``val``) in it;
+``cifar10:FOLDER``, ``cifar100:``, ``stl10:``, ``imagenet:`` for torchvision's data sets; ``rendered`` for toys.
+
+It writes into the folder of the run: ``settings.json`` (all settings, each with its source), ``checkpoint.pt``,
+``log.csv``, TensorBoard's events, and at the end ``backbone.pt``, ``curves.png`` and ``result.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+import torchvision
+from methods import METHODS
+from papers import RECIPES, reported
+from papers.recipe import Recipe
+from training.checkpoint import replace
+from training.data import open_data
+from training.distributed import Processes, processes
+from training.loop import NotFiniteError, Run
+from training.settings import Settings, checked, divided, hints_of, nearest, read, settings_of
+
+INTERRUPTED = 130  # exit code of what Ctrl-C ended, as shells have it
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting as it runs, and whose it is: the paper's, the cited code's, ours, a default, or the command line's."""
+
+    value: Any
+    source: str
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train as the command line says; the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    options, settings = parsed(words)
+    try:
+        with processes(options.device) as here:
+            return run(options, settings, here)
+    except KeyboardInterrupt:
+        print("interrupted before there was anything to save", file=sys.stderr)
+        return INTERRUPTED
+    except (ValueError, OSError, ImportError, NotFiniteError) as error:
+        print(f"pretrain.py: {error}", file=sys.stderr)
+        return 1
+
+
+def parsed(words: Sequence[str]) -> tuple[argparse.Namespace, dict[str, Setting]]:
+    """The options of the command line, and every setting of the run.
+
+    Exits with a message for an unknown recipe or setting (the nearest names are shown), or a value of another type.
+    """
+    parser = argparse.ArgumentParser(
+        description="Pre-train an encoder by a recipe. RECIPE --help lists its settings.",
+        epilog=f"recipes: {', '.join(sorted(RECIPES))}",
+        allow_abbrev=False,
+    )
+    parser.add_argument("recipe", metavar="RECIPE", help="a name from the list below")
+    parser.add_argument("--data", required=True, help="folder of images, cifar10:FOLDER, ..., or rendered")
+    parser.add_argument("--test", metavar="FOLDER", help="held-out images for the k-NN monitor")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run; an interrupted one goes on")
+    parser.add_argument("--device", help="cpu, cuda, ...; by default a GPU where there is one")
+    parser.add_argument("--minutes", type=float, help="stop at the first epoch's end after so long; go on later")
+    if not words or words[0] in ("-h", "--help"):
+        parser.parse_args(["--help"])
+    if words[0].startswith("-"):
+        parser.error("the recipe comes first: pretrain.py RECIPE --data ...")
+    if words[0] not in RECIPES:
+        parser.error(f"there is no recipe {words[0]!r}{nearest(words[0], RECIPES)}; all: {', '.join(sorted(RECIPES))}")
+    known = settings_of_recipe(RECIPES[words[0]])
+    group = parser.add_argument_group(f"settings, as {words[0]} has them")
+    for name, setting in known.items():
+        group.add_argument(
+            *sorted({f"--{name}", f"--{name.replace('_', '-')}"}),
+            dest=f"setting {name}",
+            metavar="VALUE",
+            help=f"{setting.value} ({setting.source})".replace("%", "%%"),
+        )
+    options, unknown = parser.parse_known_args(words)
+    for word in unknown:
+        name = word.removeprefix("--").partition("=")[0].replace("-", "_")
+        parser.error(f"there is no setting {word!r} in {words[0]}{nearest(name, known)}")
+    hints = hints_of(METHODS[known["method"].value])
+    for name in known:
+        if (text := vars(options).pop(f"setting {name}")) is not None:
+            try:
+                known[name] = Setting(read(name, text, hints[name]), "command line")
+            except (TypeError, ValueError) as error:
+                parser.error(f"--{error}")
+    return options, known
+
+
+def settings_of_recipe(recipe: Recipe) -> dict[str, Setting]:
+    """Every setting of a run by a recipe: its own, and the defaults of what it leaves open."""
+    method = METHODS[recipe.values.get("method", Settings.method)]
+    common = {field.name: field.default for field in fields(Settings)}
+    own = {name: inspect.signature(method).parameters[name].default for name in settings_of(method)}
+    hints = hints_of(method)
+    if strange := sorted(recipe.settings.keys() - hints.keys()):
+        raise ValueError(f"recipe {recipe.name} has settings that {method.__name__} has not: {', '.join(strange)}")
+    defaults = {name: Setting(value, "default") for name, value in {**common, **own}.items()}
+    given = {
+        name: Setting(checked(name, marked.value, hints[name]), marked.source)
+        for name, marked in recipe.settings.items()
+    }
+    return {**defaults, **given}
+
+
+def run(options: argparse.Namespace, settings: Mapping[str, Setting], here: Processes) -> int:
+    """Train by parsed options, as one of the processes; the exit code."""
+    common, own = divided({name: setting.value for name, setting in settings.items()})
+    out: Path = options.out
+    training = Run(
+        common, own, open_data(options.data, options.test, size=common.size), out, here=here, recipe=options.recipe
+    )
+    told = {name: asdict(setting) for name, setting in settings.items()}
+    if here.first:
+        replace(out / "settings.json", json.dumps(told, indent=1).encode())
+    result = training.go(options.minutes)
+    if not here.first:
+        return 0
+    if not result.finished:
+        print(f"stopped at step {training.step} of {training.steps}; a whole checkpoint is in {out}.")
+        print(f"Go on with the same command: {shlex.join([sys.executable, *sys.argv])}")
+        return INTERRUPTED
+    last = asdict(result.rows[-1])
+    machine = {"machine": machine_of(here), "commit": commit()}
+    replace(
+        out / "result.json",
+        json.dumps(
+            {"recipe": options.recipe, **last, "reported": reported(options.recipe), **machine, "settings": told},
+            indent=1,
+        ).encode(),
+    )
+    print(
+        f"done: {', '.join(f'{name} {value:.4g}' for name, value in last.items() if value is not None)}; all in {out}"
+    )
+    return 0
+
+
+def machine_of(here: Processes) -> dict[str, Any]:
+    """What a result was made on."""
+    gpu = torch.cuda.get_device_name(here.device) if here.device.type == "cuda" else None
+    return {
+        "system": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "gpu": gpu,
+        "processes": here.count,
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "jointaug": version("jointaug"),
+    }
+
+
+def commit() -> str | None:
+    """The commit of this checkout, with a plus for what is not committed; None outside one."""
+    git = ["git", "-C", str(Path(__file__).parent)]
+    try:
+        head, changed = (
+            subprocess.run([*git, *words], capture_output=True, text=True, check=True).stdout.strip()
+            for words in (["rev-parse", "--short", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return f"{head}+" if changed else head
+
+
+if __name__ == "__main__":
+    sys.exit(main())

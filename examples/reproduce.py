@@ -1,0 +1,279 @@
+"""Run the rows of a paper's table at the scale at hand, and hold what is measured beside what the paper reports.
+
+    python examples/reproduce.py                                                            # which tables there are
+    python examples/reproduce.py leoclr 8 --scale rendered --data rendered --seeds 3        # minutes, on a CPU
+    python examples/reproduce.py jointcrop 5 --scale cifar10 --data FOLDER --seeds 8 --epochs 20 --warmup 1
+    python examples/reproduce.py leoclr 6 --scale cifar10-paper --data cifar10:FOLDER --measure paper
+
+A scale is the end of recipes' names: cifar10, imagenette, rendered, or the paper's own. Whatever else the command line
+has is a setting of pretrain.py, for all rows. Every run is a process of its own (pretrain.py, then evaluate.py with
+``--measure paper``); the same command goes on where it was stopped, and seeds can be added later.
+
+It writes table.md, table.csv and runs.csv into ``--out``, anew after every run. A row that cannot run says why.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import math
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from papers import RECIPES, TABLES, Row, Table
+from papers.intervals import PILOT, Interval, difference, mean
+from papers.runs import PRETRAIN, Cell, Outcome, Runs, last_line, wait
+
+EVALUATE = PRETRAIN.with_name("evaluate.py")
+MONITOR = "k-NN top-1 of the test set at the last epoch, %"
+
+
+@dataclass
+class Measured:
+    """What is known of a row: a value for each seed, in percent, or why there is none."""
+
+    row: Row
+    values: dict[int, float] = field(default_factory=dict)
+    reason: str = ""
+
+
+def main(arguments: Sequence[str] | None = None, *, pretrain: Path = PRETRAIN, evaluate: Path = EVALUATE) -> int:
+    """Reproduce as the command line says; the exit code.
+
+    Args:
+        arguments: the command line's.
+        pretrain: the script that trains; a test has one that only pretends to.
+        evaluate: the script that evaluates, likewise.
+    """
+    parser = argparse.ArgumentParser(
+        description=(__doc__ or "").partition("\n\n")[0],
+        epilog="tables: " + "; ".join(f"{paper} {number} ({table.title})" for (paper, number), table in TABLES.items()),
+        allow_abbrev=False,
+    )
+    parser.add_argument("paper", help=", ".join(dict.fromkeys(paper for paper, _ in TABLES)))
+    parser.add_argument("table", help="its number, such as 6 or 'Fig. 8'")
+    parser.add_argument("--scale", default="rendered", help="end of the recipes' names (default: %(default)s)")
+    parser.add_argument("--data", default="rendered", help="as pretrain.py takes it (default: %(default)s)")
+    parser.add_argument(
+        "--seeds", type=int, default=3, help=f"runs of a row (default: %(default)s; under {PILOT}: a pilot)"
+    )
+    parser.add_argument("--measure", choices=("knn", "paper"), default="knn", help="k-NN, or what the paper measures")
+    parser.add_argument("--score", help="checkpoint of a score network for this data, which rows of ScoreCL need")
+    parser.add_argument("--out", type=Path, help="default: runs/PAPER-TABLE-SCALE")
+    parser.add_argument("--dry-run", action="store_true", help="say what would run, and run nothing")
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words:
+        parser.print_help()
+        return 0
+    options, others = parser.parse_known_args(words)
+    try:
+        table = find(options.paper, options.table)
+        changed = settings_of(others)
+        if options.seeds < 1:
+            raise ValueError(f"--seeds must be at least 1, got {options.seeds}")
+        if options.measure == "paper" and not table.protocol[0]:
+            raise ValueError(
+                f"--measure paper must be of a table whose metric evaluate.py has, got {table.metric}; use knn"
+            )
+        out = options.out or Path("runs") / f"{table.paper}-{table.number}-{options.scale}".replace(" ", "")
+        rows = [Measured(row, reason=why_not(row, options.scale, options.score)) for row in table.rows]
+        if options.dry_run:
+            for one in rows:
+                print(f"{one.row.name}: {one.reason or cell_of(one.row, options, changed, 0).folder}")
+            return 0
+        runs = Runs(options.data, out, pretrain)
+        for one, seed, outcome in measured(rows, options, changed, runs):
+            value, reason = read(outcome, table, options, evaluate)
+            if value is None:
+                one.reason = reason
+            else:
+                one.values[seed] = value
+            write(out, table, rows, options, changed)
+            print(f"{one.row.name}, seed {seed}: {f'{value:.2f}' if value is not None else reason}", flush=True)
+        write(out, table, rows, options, changed)
+    except (ValueError, OSError) as error:
+        print(f"reproduce.py: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command goes on", file=sys.stderr)
+        return 130
+    print((out / "table.md").read_text(encoding="utf-8"))
+    return 0
+
+
+def find(paper: str, number: str) -> Table:
+    """The table of a paper.
+
+    Raises:
+        ValueError: with the nearest names, if there is none.
+    """
+    names = {f"{paper} {number}".lower(): table for (paper, number), table in TABLES.items()}
+    wanted = f"{paper} {number}".lower()
+    if wanted not in names:
+        near = get_close_matches(wanted, names, 3, 0.0)
+        raise ValueError(f"there is no table {paper} {number}; nearest: {', '.join(near)}; all: {', '.join(names)}")
+    return names[wanted]
+
+
+def settings_of(words: Sequence[str]) -> dict[str, str]:
+    """``--epochs 20 --lr=0.1`` as settings.
+
+    Raises:
+        ValueError: for words that are no settings.
+    """
+    pairs: dict[str, str] = {}
+    rest = list(words)
+    while rest:
+        name, equals, value = rest.pop(0).partition("=")
+        if not name.startswith("--") or not (equals or rest):
+            raise ValueError(f"settings must be given as --NAME VALUE, got {' '.join(words)}")
+        pairs[name[2:].replace("-", "_")] = value if equals else rest.pop(0)
+    return pairs
+
+
+def why_not(row: Row, scale: str, score: str | None) -> str:
+    """Why a row cannot run at a scale; empty if it can."""
+    if row.missing or not row.recipe:
+        return row.missing
+    if f"{row.recipe}-{scale}" not in RECIPES:
+        has = sorted(name.removeprefix(f"{row.recipe}-") for name in RECIPES if name.startswith(f"{row.recipe}-"))
+        return f"there is no recipe {row.recipe}-{scale}; scales: {', '.join(has)}"
+    weight = row.changed.get("weight", RECIPES[f"{row.recipe}-{scale}"].values.get("weight"))
+    if weight == "score" and score is None:
+        return "needs a score network that was trained on this data: --score FILE"
+    return ""
+
+
+def cell_of(row: Row, options: argparse.Namespace, changed: Mapping[str, str], seed: int) -> Cell:
+    """The run of a row with a seed."""
+    recipe = f"{row.recipe}-{options.scale}"
+    own = dict(row.changed)
+    if own.get("weight", RECIPES[recipe].values.get("weight")) == "score":
+        own["score"] = options.score
+    return Cell(recipe, seed, {**own, **changed})
+
+
+def measured(
+    rows: Sequence[Measured], options: argparse.Namespace, changed: Mapping[str, str], runs: Runs
+) -> Iterator[tuple[Measured, int, Outcome]]:
+    """Run after run, seed by seed: what is there after an interruption compares rows with as many seeds each."""
+    for seed in range(options.seeds):
+        for one in rows:
+            if not one.reason:
+                yield one, seed, runs.of(cell_of(one.row, options, changed, seed))
+
+
+def read(outcome: Outcome, table: Table, options: argparse.Namespace, evaluate: Path) -> tuple[float | None, str]:
+    """What a run is worth, in percent, or why that is unknown."""
+    if outcome.result is None:
+        return None, outcome.reason
+    if options.measure == "knn":
+        value = outcome.result.get("knn")
+        return (None, "the data have no labels or no test images") if value is None else (100 * value, "")
+    protocol, metric = table.protocol
+    found = evaluation(outcome.folder, protocol, metric)
+    if found is None:
+        with (outcome.folder / "evaluation.txt").open("w", encoding="utf-8") as output:
+            command = [sys.executable, str(evaluate), str(outcome.folder), protocol, "--data", options.data]
+            wait([*command, "--seed", str(outcome.cell.seed)], output)
+        found = evaluation(outcome.folder, protocol, metric)
+    return (found, "") if found is not None else (None, last_line(outcome.folder / "evaluation.txt"))
+
+
+def evaluation(folder: Path, protocol: str, metric: str) -> float | None:
+    """A result that evaluate.py left in a run's folder."""
+    path = folder / "evaluation.json"
+    if not path.exists():
+        return None
+    results = json.loads(path.read_text(encoding="utf-8"))["results"]
+    values = [float(row["value"]) for row in results if (row["protocol"], row["metric"]) == (protocol, metric)]
+    return values[0] if values else None
+
+
+def write(
+    out: Path, table: Table, rows: Sequence[Measured], options: argparse.Namespace, changed: Mapping[str, str]
+) -> None:
+    """table.md, table.csv and runs.csv."""
+    (out / "table.md").write_text(markdown(table, rows, options, changed), encoding="utf-8")
+    with (out / "table.csv").open("w", newline="", encoding="utf-8") as file:
+        lines = csv.writer(file, lineterminator="\n")
+        columns = [*(f"reported {name}" for name in table.columns), "measured", "low", "high", "seeds"]
+        lines.writerow(["row", *columns, "against", "difference", "difference low", "difference high", "not run"])
+        for one in rows:
+            reported = [one.row.reported.get(name, "") for name in table.columns]
+            level, gap = estimate(one), gap_of(one, rows)
+            found = [*ends(level), len(one.values), one.row.against, *ends(gap), one.reason]
+            lines.writerow([one.row.name, *reported, *found])
+    with (out / "runs.csv").open("w", newline="", encoding="utf-8") as file:
+        lines = csv.writer(file, lineterminator="\n")
+        lines.writerow(["row", "recipe", "changed", "seed", "measured"])
+        for one in rows:
+            for seed, value in sorted(one.values.items()):
+                cell = cell_of(one.row, options, changed, seed)
+                lines.writerow([one.row.name, cell.recipe, " ".join(cell.words[:-2]), seed, value])
+
+
+def markdown(table: Table, rows: Sequence[Measured], options: argparse.Namespace, changed: Mapping[str, str]) -> str:
+    """The table as a page: what was run, what is reported, what is measured."""
+    paper_scale = [column for column, scale in table.columns.items() if scale == options.scale]
+    what = MONITOR if options.measure == "knn" else f"{table.protocol[0]} {table.protocol[1]}"
+    ran = f"Here: {what}; recipes `*-{options.scale}`, data `{options.data}`"
+    ran += "".join(f", {name} {value}" for name, value in changed.items()) + "."
+    lines = [
+        f"# {table.paper}, {table.number}: {table.title}",
+        "",
+        f"Reported: {table.metric}. {table.note}".strip(),
+        ran,
+    ]
+    if not paper_scale:
+        lines.append("Another scale than the paper's: the order of rows can be held against it, the values cannot.")
+    seeds = max((len(one.values) for one in rows), default=0)
+    if seeds < PILOT:
+        lines.append(f"**A pilot**: {seeds} seeds, and {PILOT} are the least that is called a result.")
+    lines.append("Intervals cover with 95 % each; differences are unpaired (Welch), as no correlation was measured.")
+    head = ["row", *(f"reported, {name}" for name in table.columns), "measured", "difference", "seeds"]
+    lines += ["", f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
+    for one in rows:
+        reported = [told(one.row.reported.get(name)) for name in table.columns]
+        level, gap = estimate(one), gap_of(one, rows)
+        found = level.told() if level else f"not run: {one.reason or 'not yet'}"
+        if one.values and one.reason:
+            found += f"; stopped: {one.reason}"
+        apart = f"{gap.told('+.2f')} to {one.row.against}" if gap else ""
+        cells = [one.row.name, *reported, found, apart, str(len(one.values))]
+        lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def estimate(one: Measured) -> Interval | None:
+    """The mean over seeds."""
+    return mean(list(one.values.values())) if one.values else None
+
+
+def gap_of(one: Measured, rows: Sequence[Measured]) -> Interval | None:
+    """The difference to the row that this one is told against."""
+    other = next((other for other in rows if other.row.name == one.row.against), None)
+    if other is None or not one.values or not other.values:
+        return None
+    return difference(list(one.values.values()), list(other.values.values()))
+
+
+def ends(found: Interval | None) -> list[Any]:
+    """Value, low and high for a table; empty where there is none."""
+    if found is None:
+        return ["", "", ""]
+    return ["" if math.isnan(number) else round(number, 4) for number in (found.value, found.low, found.high)]
+
+
+def told(value: float | None) -> str:
+    """A reported value with the paper's digits, as near as floats tell them."""
+    return "" if value is None else f"{value:g}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,425 @@
+"""Images: where they come from, and how a step gets its views of them.
+
+A source is indexed and has labels; it is either `Pixels`, in memory, or `Images`, decoded when asked for. `feed` makes
+views of it: on the device that holds the pixels, or in DataLoader workers. Both augment by `fuse` at the images'
+addresses, so both give the same views.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from PIL import Image
+from rendered import RenderedToys
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from torchvision import datasets
+from torchvision.transforms.v2 import functional as F
+from tqdm.auto import tqdm
+
+from jointaug import Addresses, fuse
+from jointaug.chance import named_step
+from jointaug.fusion.module import leaves
+from training.views import BoxCrop
+
+SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+HELD_OUT = ("test", "val")  # folders beside "train" that the k-NN monitor asks
+RENDERED = 1800  # pictures of the rendered set to train on; a quarter as many are held out
+PARTNER = named_step("views of a positive") & 0xFFFFFFFF  # the draw at which `jointaug.neighbors` serves them
+
+
+class Images(Dataset[Tensor]):
+    """Images that are decoded when they are asked for.
+
+    Args:
+        names: what each is called in messages.
+        decode: the image of an index, as PIL has it.
+        labels: int64 ``[N]``, or None.
+        prepare: what every image goes through, such as a resize; without chance.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        decode: Callable[[int], Image.Image],
+        labels: Tensor | None,
+        prepare: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        self.names, self._decode, self.labels, self._prepare = names, decode, labels, prepare
+
+    def prepared(self, prepare: Callable[[Tensor], Tensor]) -> Images:
+        """The same images, each through ``prepare``."""
+        return Images(self.names, self._decode, self.labels, prepare)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Tensor:
+        """Uint8 ``[3, H, W]``.
+
+        Raises:
+            ValueError: if the file cannot be read as an image.
+        """
+        try:
+            image: Tensor = F.pil_to_tensor(self._decode(index).convert("RGB"))
+        except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+            raise ValueError(
+                f"{self.names[index]} cannot be read as an image: {error}; repair it, or take it out of the folder"
+            ) from error
+        return image if self._prepare is None else self._prepare(image)
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Images in memory, of one size: uint8 ``[N, 3, H, W]``, and int64 labels ``[N]`` or None."""
+
+    images: Tensor
+    labels: Tensor | None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return self.images[index]
+
+
+Source = Images | Pixels
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a run learns from, what its k-NN monitor asks (None: no monitor), and the names of the classes."""
+
+    train: Source
+    test: Source | None
+    classes: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> str:
+        """One word that changes with the data set: what a checkpoint holds on to."""
+        names = self.train.names if isinstance(self.train, Images) else [str(tuple(self.train.images.shape))]
+        return f"{len(self.train)} images ({blake2b(chr(10).join(names).encode(), digest_size=4).hexdigest()})"
+
+
+# Where images come from. ----------------------------------------------------------------------------------------------
+def open_data(where: str, test: str | None = None, *, size: int = 32) -> Data:
+    """The data set that a command line names.
+
+    Args:
+        where: a folder of class folders, or of images without classes, or with ``train`` and ``test`` (or ``val``) in
+            it; ``cifar10:FOLDER``, ``cifar100:``, ``stl10:``, ``imagenet:`` for torchvision's data sets as they lie
+            there; ``rendered`` or ``rendered:COUNT`` for the toys of `rendered`.
+        test: a folder to hold out, where ``where`` has none; its class folders are those of ``where``.
+        size: side of rendered pictures, in pixels.
+
+    Raises:
+        FileNotFoundError: if there is no such folder.
+        ValueError: for a folder without images, or a test folder with other classes.
+    """
+    kind, _, rest = where.partition(":")
+    if kind == "rendered":
+        return _rendered(int(rest) if rest else RENDERED, size)
+    if kind in _TORCHVISION and rest:
+        return _TORCHVISION[kind](rest)
+    root = Path(where)
+    if not root.is_dir():
+        raise FileNotFoundError(f"--data must name a folder of images, got {where!r}, which is none; see --help")
+    train_root = root / "train" if (root / "train").is_dir() else root
+    beside = [root / name for name in HELD_OUT if train_root != root and (root / name).is_dir()]
+    test_root = Path(test) if test else next(iter(beside), None)
+    train, classes = _folder(train_root)
+    if test_root is None:
+        return Data(train, None, classes)
+    held_out, others = _folder(test_root)
+    if others != classes:
+        raise ValueError(
+            f"--test must have the class folders of --data, got {sorted(set(others) ^ set(classes))[:5]} in one "
+            "alone; name this data set's own"
+        )
+    return Data(train, held_out, classes)
+
+
+def _folder(root: Path) -> tuple[Images, tuple[str, ...]]:
+    """The images under a folder, by name; labelled if they lie in class folders."""
+    files = sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    if not files:
+        raise ValueError(
+            f"{root} holds no image; wanted files in it or in its class folders, called *{', *'.join(sorted(SUFFIXES))}"
+        )
+    flat = [path for path in files if path.parent == root]
+    if flat and len(flat) < len(files):
+        raise ValueError(
+            f"{root} holds images both in class folders and beside them, such as {flat[0].name}; sort them in"
+        )
+    names = [str(path) for path in files]
+    if flat:
+        return Images(names, _Opened(names), None), ()
+    of_files = [path.relative_to(root).parts[0] for path in files]
+    classes = tuple(sorted(set(of_files)))
+    number = {name: label for label, name in enumerate(classes)}
+    labels = torch.tensor([number[name] for name in of_files])
+    return Images(names, _Opened(names), labels), classes
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """The file of an index; picklable, for workers that are spawned."""
+
+    names: Sequence[str]
+
+    def __call__(self, index: int) -> Image.Image:
+        with Image.open(self.names[index]) as image:
+            converted: Image.Image = image.convert("RGB")
+        return converted
+
+
+@dataclass(frozen=True)
+class _Of:
+    """The image of an index in one of torchvision's data sets."""
+
+    dataset: Any
+
+    def __call__(self, index: int) -> Image.Image:
+        image: Image.Image = self.dataset[index][0]
+        return image
+
+
+def _torchvision(dataset: Any, labels: Sequence[int]) -> Images:
+    names = [f"image {index} of {type(dataset).__name__} in {dataset.root}" for index in range(len(dataset))]
+    return Images(names, _Of(dataset), torch.as_tensor(labels, dtype=torch.int64))
+
+
+def _cifar(root: str, kind: type[datasets.CIFAR10] = datasets.CIFAR10) -> Data:
+    train, test = kind(root, train=True), kind(root, train=False)
+    return Data(_torchvision(train, train.targets), _torchvision(test, test.targets), tuple(train.classes))
+
+
+def _stl10(root: str) -> Data:
+    """The labelled parts: the monitor's bank has to know the classes."""
+    train, test = datasets.STL10(root, "train"), datasets.STL10(root, "test")
+    return Data(_torchvision(train, train.labels), _torchvision(test, test.labels), tuple(train.classes))
+
+
+def _imagenet(root: str) -> Data:
+    train, val = datasets.ImageNet(root, "train"), datasets.ImageNet(root, "val")
+    classes = tuple(names[0] for names in train.classes)
+    return Data(_torchvision(train, train.targets), _torchvision(val, val.targets), classes)
+
+
+_TORCHVISION: dict[str, Callable[[str], Data]] = {
+    "cifar10": _cifar,
+    "cifar100": partial(_cifar, kind=datasets.CIFAR100),
+    "stl10": _stl10,
+    "imagenet": _imagenet,
+}
+
+
+def _rendered(count: int, size: int) -> Data:
+    """Toys to train on and a quarter as many held out, rendered once and kept in the user's cache."""
+    import rendered
+
+    source = blake2b(Path(rendered.__file__).read_bytes(), digest_size=6).hexdigest()
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jointaug"
+    file = cache / f"rendered-{count}-{size}-{source}.pt"
+    if file.exists():
+        images, labels = torch.load(file, weights_only=True)
+    else:
+        toys = RenderedToys(count + count // 4, size=size)
+        images = torch.from_numpy(toys.images).permute(0, 3, 1, 2).contiguous()
+        labels = torch.tensor(toys.labels)
+        cache.mkdir(parents=True, exist_ok=True)
+        unfinished = file.with_suffix(f".{os.getpid()}")
+        torch.save([images, labels], unfinished)
+        unfinished.replace(file)
+    return Data(Pixels(images[:count], labels[:count]), Pixels(images[count:], labels[count:]), RenderedToys.classes)
+
+
+def in_memory(source: Source, threads: int = 4) -> Pixels:
+    """All images of a source, decoded once.
+
+    Args:
+        source: of images.
+
+        threads: that decode.
+
+    Raises:
+        ValueError: if files cannot be read, or images differ in size.
+    """
+    if isinstance(source, Pixels):
+        return source
+
+    def one(index: int) -> Tensor | str:
+        try:
+            return source[index]
+        except ValueError as error:
+            return str(error)
+
+    pixels: Tensor | None = None
+    unreadable = []
+    with ThreadPoolExecutor(threads) as pool:
+        decoded = tqdm(
+            pool.map(one, range(len(source))), "decoding", len(source), leave=False, mininterval=1, disable=None
+        )
+        for index, image in enumerate(decoded):
+            if isinstance(image, str):
+                unreadable.append(image)
+                continue
+            if pixels is None:
+                pixels = torch.empty(len(source), *image.shape, dtype=torch.uint8)
+            if image.shape != pixels.shape[1:]:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise ValueError(
+                    f"images in memory must have one size, got {tuple(image.shape[1:])} in {source.names[index]} and "
+                    f"{tuple(pixels.shape[2:])}; store them at one (--stored 160), or let workers decode (--workers 8)"
+                )
+            pixels[index] = image
+    if unreadable or pixels is None:
+        raise ValueError("\n".join([f"{len(unreadable)} of {len(source)} files cannot be read:", *unreadable[:5]]))
+    return Pixels(pixels, source.labels)
+
+
+# How a step gets its views. -------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Request:
+    """The images of one pass."""
+
+    epoch: int
+    index: Tensor
+    """Their rows, int64 ``[B]``."""
+
+    partners: Tensor | None = None
+    """The rows of their positives, where a method asks for views of them."""
+
+    boxes: Tensor | None = None
+    """``[B, 4]``, where their crops are put (`training.views.BoxCrop`)."""
+
+    def to(self, device: torch.device) -> Request:
+        """The same, on a device."""
+        partners, boxes = (None if x is None else x.to(device) for x in (self.partners, self.boxes))
+        return Request(self.epoch, self.index.to(device), partners, boxes)
+
+
+@dataclass(frozen=True)
+class Served:
+    """The views of a request, on the device."""
+
+    index: Tensor
+    views: list[Tensor]
+    partners: list[Tensor]
+
+    def to(self, device: torch.device) -> Served:
+        """The same, on a device; pinned memory is copied while both work on."""
+        moved = [[view.to(device, non_blocking=True) for view in views] for views in (self.views, self.partners)]
+        return Served(self.index.to(device, non_blocking=True), *moved)
+
+    def pin_memory(self) -> Served:
+        """In memory that a GPU copies from while it works."""
+        pinned = [[view.pin_memory() for view in views] for views in (self.views, self.partners)]
+        return Served(self.index.pin_memory(), *pinned)
+
+
+class Feed(Protocol):
+    """Makes the views of requests, in their order."""
+
+    def __call__(self, requests: Sequence[Request]) -> Iterator[Served]:
+        """The views of each request."""
+
+
+class Augment(Dataset[Served]):
+    """Requests to views, by `fuse`, at the images' addresses."""
+
+    def __init__(self, source: Source, pipeline: Callable[..., Any], seed: int) -> None:
+        self.source, self.fused, self.seed = source, fuse(pipeline), seed
+        self.crops = [step for step in leaves(pipeline) if isinstance(step, BoxCrop)]
+
+    def __getitem__(self, request: Request) -> Served:
+        for crop in self.crops:
+            crop.boxes = request.boxes
+        views = self.fused(self._images(request.index), addresses=Addresses(self.seed, request.epoch, request.index))
+        if request.partners is None:
+            return Served(request.index, views, [])
+        beside = Addresses(self.seed, request.epoch, request.index, PARTNER)
+        return Served(request.index, views, self.fused(self._images(request.partners), addresses=beside))
+
+    def _images(self, index: Tensor) -> Tensor | list[Tensor]:
+        if isinstance(self.source, Pixels):
+            return self.source.images[index]
+        images = [self.source[i] for i in index.tolist()]
+        return torch.stack(images) if len({image.shape for image in images}) == 1 else images
+
+
+class DeviceFeed:
+    """Views of images in the device's memory, made there."""
+
+    def __init__(self, pixels: Pixels, pipeline: Callable[..., Any], seed: int, device: torch.device) -> None:
+        self.augment = Augment(Pixels(pixels.images.to(device), pixels.labels), pipeline, seed)
+        self.device = device
+
+    def __call__(self, requests: Sequence[Request]) -> Iterator[Served]:
+        """The views of each request."""
+        for request in requests:
+            yield self.augment[request.to(self.device)]
+
+
+class LoaderFeed:
+    """Views of images that DataLoader workers decode and augment; the workers live on from epoch to epoch."""
+
+    def __init__(
+        self, source: Source, pipeline: Callable[..., Any], seed: int, device: torch.device, workers: int
+    ) -> None:
+        self.device, self._requests = device, _Requests()
+        self.loader: DataLoader[Served] = DataLoader(
+            Augment(source, pipeline, seed),
+            batch_size=None,  # a request is a batch
+            sampler=self._requests,
+            num_workers=workers,
+            persistent_workers=True,
+            pin_memory=device.type == "cuda",
+            worker_init_fn=_leave_signals_to_the_parent,
+            generator=torch.Generator(),  # of its own: torch's global one stays as it is
+        )
+
+    def __call__(self, requests: Sequence[Request]) -> Iterator[Served]:
+        """The views of each request."""
+        self._requests.now = requests
+        for served in self.loader:
+            yield served.to(self.device)
+
+
+class _Requests:
+    """A sampler of whatever is asked for next."""
+
+    now: Sequence[Request] = ()
+
+    def __iter__(self) -> Iterator[Request]:
+        return iter(self.now)
+
+    def __len__(self) -> int:
+        return len(self.now)
+
+
+def feed(source: Source, pipeline: Callable[..., Any], seed: int, device: torch.device, *, workers: int) -> Feed:
+    """Views of a source: with workers from their DataLoader, without from the device's memory.
+
+    Raises:
+        TypeError: for images that are not in memory and no workers.
+    """
+    if workers:
+        return LoaderFeed(source, pipeline, seed, device, workers)
+    if isinstance(source, Images):
+        raise TypeError("workers must be at least 1 for images that are not in memory; call in_memory(source) first")
+    return DeviceFeed(source, pipeline, seed, device)
+
+
+def _leave_signals_to_the_parent(_: int) -> None:
+    """Ctrl-C reaches every process of a terminal; only the first shall answer."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,84 @@
+"""The processes of a run: those that torchrun started, or one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process among those of the run."""
+
+    rank: int = 0
+    count: int = 1
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes files and shows progress."""
+        return self.rank == 0
+
+    def part(self, rows: Tensor) -> Tensor:
+        """This process's share of some rows: consecutive ones, so that gathered rows are again in order."""
+        return rows.chunk(self.count)[self.rank]
+
+    def gathered(self, rows: Tensor) -> Tensor:
+        """The rows of all processes, in order; without gradient."""
+        if self.count == 1:
+            return rows
+        all_rows = [torch.empty_like(rows) for _ in range(self.count)]
+        distributed.all_gather(all_rows, rows.contiguous())
+        return torch.cat(all_rows)
+
+    def mean(self, values: Tensor) -> Tensor:
+        """The mean over the processes, element by element."""
+        if self.count > 1:
+            distributed.all_reduce(values)
+            values /= self.count
+        return values
+
+    def any(self, flag: bool) -> bool:
+        """Whether it holds in any process."""
+        return flag if self.count == 1 else bool(self.mean(torch.tensor(float(flag), device=self.device)) > 0)
+
+
+@contextmanager
+def processes(device: str | None = None) -> Iterator[Processes]:
+    """Join the processes that torchrun started, for as long as the context lasts.
+
+    Args:
+        device: ``"cpu"``, ``"cuda"``, ...; by default a GPU of each process's own where there are any.
+    """
+    rank, count, local = (int(os.environ.get(name, default)) for name, default in _TORCHRUN.items())
+    kind = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    mine = torch.device(f"cuda:{local}" if kind == "cuda" else kind)
+    if mine.type == "cuda":
+        torch.cuda.set_device(mine)
+    if count == 1:
+        yield Processes(0, 1, mine)
+        return
+    distributed.init_process_group("nccl" if mine.type == "cuda" else "gloo")
+    try:
+        yield Processes(rank, count, mine)
+    finally:
+        distributed.destroy_process_group()
+
+
+_TORCHRUN = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}  # what torchrun says, and what holds without it
+
+
+def parallel(method: nn.Module, here: Processes) -> nn.Module:
+    """The method with its gradients averaged over the processes; itself for one process.
+
+    Queues and banks are the same everywhere because every process fills in the global batch: no buffer is sent around.
+    """
+    if here.count == 1:
+        return method
+    return DistributedDataParallel(method, broadcast_buffers=False, gradient_as_bucket_view=True)

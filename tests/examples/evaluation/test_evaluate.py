@@ -1,0 +1,183 @@
+"""The command: every protocol on a small data set, against the functions behind them; and its complaints."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import evaluate
+import numpy as np
+import pytest
+import torch
+from evaluation import knn
+from evaluation.encoder import open_encoder
+from evaluation.images import open_images
+from evaluation.protocols import PROTOCOLS
+from PIL import Image
+from sklearn.linear_model import LogisticRegression
+from torch.nn import functional as F
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Noise around three colors, hard to tell apart, of two sizes: 20 of each to learn from and 10 to test on."""
+    root, chance = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
+    for part, count in (("train", 20), ("test", 10)):
+        for name, color in (("red", (126, 120, 120)), ("green", (120, 126, 120)), ("blue", (120, 120, 126))):
+            (root / part / name).mkdir(parents=True)
+            for i in range(count):
+                pixels = chance.normal(color, 45, (16, 16 + 2 * (i % 2), 3)).clip(0, 255).astype(np.uint8)
+                Image.fromarray(pixels).save(root / part / name / f"{i:02}.png")
+    return str(root)
+
+
+def run(data, out, *arguments, encoder="resnet18"):
+    assert evaluate.main([encoder, "--data", data, "--size", "32", "--out", str(out), *arguments]) == 0
+    with (out / "evaluation.csv").open(newline="") as file:
+        return {(row["protocol"], row["metric"]): float(row["value"]) for row in csv.DictReader(file)}
+
+
+@pytest.fixture(scope="module")
+def all_protocols(data, tmp_path_factory):
+    """The folder and the numbers of two calls that together run every kind of protocol."""
+    out = tmp_path_factory.mktemp("out")
+    torch.set_num_threads(1)
+    run(data, out)
+    return out, run(data, out, "linear:small", "linear:byol", "crops:small", "--epochs", "4", "--batch", "16")
+
+
+def test_every_protocol_has_its_numbers(all_protocols):
+    """Percentages and cosines in range; pictures that can be read; a table of all of it."""
+    out, numbers = all_protocols
+    kinds = {protocol for protocol, _ in numbers}
+    assert kinds == {"knn", "similarity", "retrieval", "tsne", "linear:small", "linear:byol", "crops:small"}
+    for (_, metric), value in numbers.items():
+        assert 0 <= value <= 100 if metric.endswith("%") else -1 <= value <= 20, (metric, value)
+    for picture in ("retrieval.png", "tsne.png"):
+        with Image.open(out / picture) as image:
+            assert min(image.size) > 300
+    assert len((out / "evaluation.md").read_text().splitlines()) == len(numbers) + 8
+    assert json.loads((out / "evaluation.json").read_text())["subject"]["data"].endswith(
+        "60 images to train on, 30 to test on, 3 classes"
+    )
+
+
+def test_numbers_are_those_of_the_functions(data, all_protocols):
+    """k-NN at half the smallest class and at 5; the similarity as a mean over pairs."""
+    encoder = open_encoder("resnet18", size=32)
+    (x, y), (q, wanted) = ((encoder.features(of, encoder.center()), of.labels) for of in open_images(data, 32))
+    numbers = all_protocols[1]
+    right = (knn.weighted(x, y, q, 10, 0.1) == wanted).double().mean() * 100
+    assert numbers["knn", "weighted top-1, %"] == pytest.approx(right.item())
+    right = (knn.majority(x, y, q, 5) == wanted).double().mean() * 100
+    assert numbers["knn", "majority top-1, %"] == pytest.approx(right.item())
+    unit = F.normalize(q.double())
+    pairs = (unit @ unit.T)[~torch.eye(30, dtype=torch.bool)]
+    assert numbers["similarity", "cosine of all pairs"] == pytest.approx(pairs.mean().item(), abs=1e-6)
+    same = (wanted[:, None] == wanted)[~torch.eye(30, dtype=torch.bool)]
+    assert numbers["similarity", "cosine within a class"] == pytest.approx(pairs[same].mean().item(), abs=1e-6)
+
+
+def test_a_probe_on_precomputed_features_is_scikit_learns_regression(data, tmp_path):
+    """Many steps reach the optimum of softmax regression on standardized features: the same predictions."""
+    numbers = run(data, tmp_path, "linear:small", "--epochs", "300", "--batch", "60", "--lr", "0.003")
+    encoder = open_encoder("resnet18", size=32)
+    (x, y), (q, wanted) = ((encoder.features(of, encoder.center()), of.labels) for of in open_images(data, 32))
+    mean, std = x.mean(0), (x.var(0, unbiased=False) + 1e-5).sqrt()
+    model = LogisticRegression(C=1 / (1e-4 * 60), max_iter=1000).fit((x - mean) / std, y)
+    theirs = 100 * model.score((q - mean) / std, wanted)
+    assert numbers["linear:small", "top-1, %"] == pytest.approx(theirs, abs=100 / 30 + 0.01)  # one image of thirty
+    assert numbers["linear:small", "training loss"] < 0.05
+
+
+def test_a_run_is_repeatable_and_its_seed_counts(data, tmp_path):
+    small = ("linear:moco", "--epochs", "1", "--batch", "16", "--lr", "0.1", "--images", "8")
+    first, again = (run(data, tmp_path / name, *small) for name in "ab")
+    other = run(data, tmp_path / "c", *small, "--seed", "1")
+    assert first == again != other
+
+
+def test_of_several_rates_the_best_on_held_out_images_counts(data, tmp_path):
+    """At a rate of 1e-12 nothing is learned; it comes first and must lose."""
+    arguments = ("linear:small", "--epochs", "30", "--batch", "16", "--seed", "1")
+    both = run(data, tmp_path, *arguments, "--lr", "1e-12", "0.01")
+    how = json.loads((tmp_path / "evaluation.json").read_text())["results"][0]["how"]
+    assert "rate 0.01, 30 epochs, batch 16" in how
+    alone = run(data, tmp_path / "alone", *arguments, "--lr", "1e-12")
+    assert both["linear:small", "training loss"] < 0.5 < alone["linear:small", "training loss"]
+
+
+def test_the_pictures_need_no_training_and_pretraining_settings_are_the_runs(data, tmp_path):
+    """A run's folder is its own output folder, and says its architecture and size."""
+    torch.save(open_encoder("resnet18", stem="small", seed=3).network.state_dict(), tmp_path / "backbone.pt")
+    (tmp_path / "settings.json").write_text(json.dumps({"backbone": "resnet18", "stem": "small", "size": 16}))
+    assert evaluate.main([str(tmp_path), "knn", "--data", data, "--images", "4", "--k", "1", "4"]) == 0
+    document = json.loads((tmp_path / "evaluation.json").read_text())
+    assert document["subject"]["view"] == "16 pixels"
+    assert [row["how"] for row in document["results"]] == [
+        "cosine, k 1, tau 0.1",
+        "cosine, k 4, tau 0.1",
+        "Euclidean, k 1",
+        "Euclidean, k 4",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["resnet18", "linaer:moco"], "there is no protocol 'linaer:moco'; nearest: linear:moco"),
+        (["resnet18", "knn", "--k", "21"], "--k must be at most 20, the images of the smallest class"),
+        (["resnet18", "knn", "--k", "0"], "must be an integer of at least 1, got '0'"),
+        (["resnet18", "knn", "--tau", "0"], "tau must be above 0, got 0.0"),
+        (["resnet18", "linear:moco", "--epochs", "x"], "must be an integer of at least 1, got 'x'"),
+        (
+            ["resnet18", "linear:moco", "--precomputed", "--lr", "1e38", "--epochs", "2"],
+            "the loss at rate 1e+38 is not finite",
+        ),
+        (["resnet81", "knn"], "no run and no file 'resnet81'"),
+        (["resnet18", "knn", "--data", "nowhere"], "nowhere"),
+        (["timm:nothing_that_is", "knn"], "timm"),
+    ],
+)
+def test_complaints(data, tmp_path, capsys, arguments, words):
+    given = arguments if "--data" in arguments else [*arguments, "--data", data]
+    with pytest.raises(SystemExit) as stop:
+        evaluate.main([*given, "--size", "32", "--out", str(tmp_path)])
+    assert stop.value.code == 2
+    assert words in " ".join(capsys.readouterr().err.split())
+
+
+def test_without_scikit_learn_only_tsne_is_missing(data, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(evaluate, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit):
+        run(data, tmp_path)
+    assert "tsne needs scikit-learn: pip install scikit-learn" in capsys.readouterr().err
+    assert run(data, tmp_path, "similarity", "--images", "4")
+
+
+def test_an_interrupt_keeps_what_was_finished(data, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(evaluate.Evaluation, "similarity", lambda self: (_ for _ in ()).throw(KeyboardInterrupt))
+    arguments = [
+        "resnet18",
+        "knn",
+        "similarity",
+        "--data",
+        data,
+        "--size",
+        "32",
+        "--images",
+        "4",
+        "--out",
+        str(tmp_path),
+    ]
+    assert evaluate.main(arguments) == 130
+    assert "interrupted; what was finished is in" in capsys.readouterr().err
+    assert {row["protocol"] for row in json.loads((tmp_path / "evaluation.json").read_text())["results"]} == {"knn"}
+
+
+def test_every_protocol_can_be_named():
+    names = [f"{kind}:{name}" for kind in ("linear", "crops") for name in PROTOCOLS]
+    assert [evaluate.protocol_name(name) for name in names] == names
+    assert (evaluate.protocol_name("linear"), evaluate.protocol_name("crops")) == ("linear:moco", "crops:moco")

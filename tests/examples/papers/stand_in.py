@@ -1,0 +1,32 @@
+"""Stands in for pretrain.py: takes its command line and writes what it writes, without training.
+
+The accuracy is a function of recipe, settings and seed; ``DATA/slow`` makes a run take half a second; a run with
+``--attract all`` fails with a reason, as a setting that does not go on a method would.
+"""
+
+import csv
+import json
+import sys
+import time
+import zlib
+from pathlib import Path
+
+recipe, *words = sys.argv[1:]
+given = dict(zip(words[::2], words[1::2], strict=True))
+out, data = Path(given.pop("--out")), Path(given.pop("--data"))
+with (out / "starts.txt").open("a") as file:
+    file.write("started\n")
+if (data / "slow").exists():
+    time.sleep(0.5)
+if given.get("--attract") == "all":
+    sys.exit("something else\npretrain.py: attract=all does not go on this")
+seed = int(given.pop("--seed"))
+chance = zlib.crc32(repr((sorted(given.items()), seed)).encode()) / 2**32
+with (out / "log.csv").open("w", newline="") as file:
+    csv.writer(file).writerows([["epoch", "knn"], [0, 0.1], [1, 0.5]])
+result = {"recipe": recipe, "knn": 0.5 + 0.01 * chance, "loss": 1.0, "seconds": 2.0, "commit": "abc"}
+result["machine"] = {"system": "none", "processor": "none", "torch": "none"}
+result["settings"] = {"seed": {"value": seed}}
+unfinished = out / "unfinished"
+unfinished.write_text(json.dumps(result))
+unfinished.replace(out / "result.json")

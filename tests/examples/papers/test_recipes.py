@@ -1,0 +1,282 @@
+"""Recipes against numbers typed a second time, from the papers' tables, and against the trainer's own checks."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from methods import METHODS
+from papers import PAPERS, RECIPES, TABLES, reported
+from papers.recipe import SOURCES, Recipe, by_name, ours, paper
+from papers.scales import SCALES
+from torch import nn
+from training.settings import checked, divided, hints_of, keywords_of
+
+#: Baselines as their papers and codes have them: batch, epochs, peak rate at that batch, weight decay, temperature.
+BASELINES = {
+    "moco1-imagenet": (256, 200, 0.03, 1e-4, 0.07),
+    "moco2-imagenet": (256, 200, 0.03, 1e-4, 0.2),
+    "mocov3-imagenet": (4096, 100, 9.6, 1e-6, 1.0),
+    "simclr-imagenet": (4096, 100, 4.8, 1e-6, 0.1),
+    "simclr-cifar10-paper": (512, 1000, 2.0, 1e-4, 0.5),
+    "byol-imagenet": (4096, 1000, 3.2, 1.5e-6, None),
+    "byol-imagenet-300": (4096, 300, 4.8, 1e-6, None),
+    "simsiam-imagenet": (512, 100, 0.1, 1e-4, None),
+    "simsiam-cifar10-paper": (512, 800, 0.06, 5e-4, None),
+    "dino-imagenet": (512, 100, 0.06, 1e-4, None),
+    "vicreg-imagenet": (512, 100, 0.6, 1e-6, None),
+    "wmse-cifar10-paper": (512, 1000, 0.003, 1e-6, None),
+    "npid-imagenet": (256, 200, 0.03, 1e-4, 0.07),
+    "leoclr-imagenet": (256, 800, 0.03, 1e-4, 0.2),
+    "leoclr-imagenet-200": (256, 200, 0.03, 1e-4, 0.2),
+    "leoclr-cifar10-paper": (256, 800, 0.03, 1e-4, 0.2),
+    "leoclr-e2e-imagenet": (256, 200, 0.3, 1e-6, 0.1),
+    "npid2-imagenet": (256, 200, 0.03, 1e-4, 0.1),
+    "interclr-npid2-imagenet": (256, 200, 0.03, 1e-4, 0.1),
+    "interclr-moco2-imagenet": (256, 200, 0.03, 1e-4, 0.2),
+    "interclr-byol-imagenet": (4096, 200, 4.8, 1e-6, None),
+    "interclr-study-imagenet": (256, 100, 0.03, 1e-4, 0.1),
+    "clim-imagenet": (512, 1200, 0.06, 1e-4, 0.2),
+    "clim-ablation-imagenet": (512, 200, 0.06, 1e-4, 0.2),
+    "scorecl-simclr-cifar10-paper": (512, 1000, 0.5, 1e-4, 0.5),
+    "scorecl-simsiam-cifar10-paper": (512, 1000, 0.06, 5e-4, None),
+    "scorecl-wmse-cifar100-paper": (512, 1000, 0.001, 1e-6, None),
+    "scorecl-simclr-imagenet100-paper": (512, 200, 0.5, 1e-4, 0.5),
+    "scorecl-simsiam-imagenet100-paper": (512, 200, 0.1, 1e-4, None),
+    "jointcrop-simclr-tiny": (512, 500, 0.5, 1e-4, 0.5),
+    "jointcrop-byol-stl10": (512, 500, 0.5, 1e-4, None),
+    "jointcrop-mocov3-imagenet": (4096, 100, 9.6, 1e-6, 1.0),
+    # our scales
+    "simclr-cifar10": (512, 200, 0.24, 5e-4, 0.5),
+    "simsiam-cifar10": (512, 200, 0.06, 5e-4, None),
+    "moco2-cifar10": (512, 200, 0.24, 5e-4, 0.1),
+    "moco2-imagenette": (256, 200, 0.12, 5e-4, 0.1),
+    "vicreg-cifar10": (512, 200, 0.6, 1e-6, None),
+    "dino-cifar10": (512, 200, 0.06, 1e-4, None),
+}
+#: (scale, jitter, its probability, gray, probability of blur, of solarize), SPEC 0.4; the crop is the baseline's.
+VIEWS = {
+    "moco1-imagenet": ((0.2, 1.0), (0.4, 0.4, 0.4, 0.4), 1.0, 0.2, 0.0, 0.0),
+    "moco2-imagenet": ((0.2, 1.0), (0.4, 0.4, 0.4, 0.1), 0.8, 0.2, 0.5, 0.0),
+    "simsiam-imagenet": ((0.2, 1.0), (0.4, 0.4, 0.4, 0.1), 0.8, 0.2, 0.5, 0.0),
+    "mocov3-imagenet": ((0.2, 1.0), (0.4, 0.4, 0.2, 0.1), 0.8, 0.2, (1.0, 0.1), (0.0, 0.2)),
+    "simclr-imagenet": ((0.08, 1.0), (0.8, 0.8, 0.8, 0.2), 0.8, 0.2, 0.5, 0.0),
+    "byol-imagenet": ((0.08, 1.0), (0.4, 0.4, 0.2, 0.1), 0.8, 0.2, (1.0, 0.1), (0.0, 0.2)),
+    "vicreg-imagenet": ((0.08, 1.0), (0.4, 0.4, 0.2, 0.1), 0.8, 0.2, (1.0, 0.1), (0.0, 0.2)),
+    "wmse-cifar10-paper": ((0.2, 1.0), (0.4, 0.4, 0.4, 0.1), 0.8, 0.1, 0.0, 0.0),
+    "wmse-imagenet100": ((0.08, 1.0), (0.8, 0.8, 0.8, 0.2), 0.8, 0.2, 0.0, 0.0),
+    "clim-imagenet": ((0.2, 1.0), (0.4, 0.4, 0.4, 0.1), 0.8, 0.2, 0.5, 0.0),
+    "scorecl-vicreg-cifar10-paper": ((0.2, 1.0), (0.4, 0.4, 0.4, 0.1), 0.8, 0.2, 0.0, 0.0),
+    "jointcrop-byol-tiny": ((0.2, 1.0), (0.4, 0.4, 0.4, 0.1), 0.8, 0.2, 0.0, 0.0),
+    "simclr-cifar10": ((0.08, 1.0), (0.4, 0.4, 0.4, 0.1), 0.8, 0.2, 0.0, 0.0),
+}
+#: What else the papers' tables state.
+STATED = {
+    "moco2-imagenet": {"K": 65536, "m": 0.999, "dim": 128, "optimizer": "sgd", "schedule": "cosine"},
+    "moco1-imagenet": {"head": "linear", "schedule": "step", "milestones": (120, 160), "gamma": 0.1},
+    "byol-imagenet": {"dim": 256, "hidden": 4096, "m": 0.996, "optimizer": "lars", "warmup": 10},
+    "simsiam-imagenet": {"dim": 2048, "bottleneck": 512, "layers": 3},
+    "dino-imagenet": {"outputs": 65536, "scale": (0.14, 1.0), "local_scale": (0.05, 0.14), "clip": 3.0, "m": 0.996},
+    "vicreg-imagenet": {"dim": 8192, "lam": 25, "mu": 25, "nu": 1, "floor": 0.001},
+    "wmse-cifar10-paper": {"dim": 64, "w_size": 128, "w_iter": 1, "warmup_steps": 500, "milestones": (-50, -25)},
+    "npid-imagenet": {"K": 4096, "omega": 0.5, "milestones": (120, 160)},
+    "leoclr-imagenet": {"original": True, "attract": "original", "reduction": "sum", "enqueue": "first", "m": 0.999},
+    "interclr-moco2-imagenet": {
+        "K": 65536,
+        "K_inter": 16384,
+        "lam": 0.75,
+        "m_inter": -0.5,
+        "omega": 1,
+        "clusters": 10000,
+    },
+    "interclr-npid2-imagenet": {"K": 16384, "K_inter": 16384, "omega": 0.5, "negatives": "semi-hard", "pool": 0.1},
+    "interclr-byol-imagenet": {"accumulate": 16, "m": 0.99, "lam": 0.75},
+    "interclr-study-imagenet": {"K": 4096, "K_inter": 4096, "m_inter": 0, "negatives": "random"},
+    "clim-imagenet": {"clusters": 10000, "k": 40, "n_pos": 10, "every": 5, "mix_alpha": 2, "sizes": (224, 160)},
+    "clim-ablation-imagenet": {"sizes": ()},
+    "scorecl-simsiam-cifar10-paper": {"weight": "score", "weight_kind": "vector", "weight_p": 1, "warmup": 10},
+    "jointcrop-simclr-tiny": {"crop": "joint", "beta": 0, "floor": 0.1, "size": 64, "warmup": 0, "stem": "small"},
+    "jointcrop-byol-tiny": {"hidden": 512, "dim": 128, "m": 0.996, "m_schedule": "constant"},
+    "jointcrop-simsiam-tiny": {"dim": 512, "bottleneck": 128},
+    "simclr-cifar10": {"size": 32, "stem": "imagenet", "warmup": 10, "backbone": "resnet18", "schedule": "cosine"},
+    "moco2-cifar10": {"K": 8192, "m": 0.99, "bn_splits": 8},
+    "dino-imagenette": {"outputs": 2048, "local_size": 48},
+    "vicreg-cifar10": {"dim": 2048, "hidden": 2048, "optimizer": "lars"},
+}
+HINTS = {name: hints_of(kind) for name, kind in METHODS.items()}
+IMAGES = {"cifar10": 50_000, "imagenette": 9_469, "rendered": 1_800}
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_training_settings_are_the_papers(name: str):
+    values = RECIPES[name].values
+    batch, epochs, peak, decay, tau = BASELINES[name]
+    assert (values["batch"], values["epochs"], values["weight_decay"]) == (batch, epochs, decay)
+    scaling = 1 if values["lr_batch"] is None else batch / values["lr_batch"]
+    assert math.isclose(values["lr"] * scaling, peak)
+    assert values.get("tau") == tau
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_views_are_the_papers(name: str):
+    values = RECIPES[name].values
+    assert VIEWS[name] == tuple(values[key] for key in ("scale", "jitter", "jitter_p", "gray", "blur_p", "solarize"))
+
+
+@pytest.mark.parametrize("name", STATED)
+def test_what_else_the_tables_state(name: str):
+    assert {key: RECIPES[name].values[key] for key in STATED[name]} == STATED[name]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_setting_exists_and_has_its_type(name: str):
+    recipe = RECIPES[name]
+    hints = HINTS[recipe.values["method"]]
+    assert not recipe.settings.keys() - hints.keys()
+    for key, marked in recipe.settings.items():
+        checked(key, marked.value, hints[key])
+        assert marked.source in SOURCES
+    divided(recipe.values)  # no two that exclude each other
+
+
+class Tiny(nn.Module):
+    """Stands where a backbone does."""
+
+    width = 8
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(8, 8)
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if name.rpartition("-")[2] in SCALES])
+def test_scaled_down_recipes_suit_their_data(name: str):
+    """The method's own check of queue, bank, clusters and batch, on a backbone too small to cost anything."""
+    images = IMAGES[name.rpartition("-")[2]]
+    settings, own = divided(RECIPES[name].values)
+    kind = METHODS[settings.method]
+    method = kind(Tiny, **keywords_of(kind, settings, own, images))
+    method.check(images, settings.batch // settings.accumulate)
+    assert settings.batch <= images
+
+
+def test_a_scaled_down_recipe_keeps_the_papers_value_beside_ours():
+    scaled = RECIPES["moco2-cifar10"].settings
+    assert (scaled["K"].value, scaled["K"].source) == (8192, "ours")
+    assert (scaled["K"].instead.value, scaled["K"].instead.source) == (65536, "paper")
+    for name, recipe in RECIPES.items():
+        stem, _, scale = name.rpartition("-")
+        base = RECIPES.get(f"{stem}-imagenet")
+        if scale in SCALES and base is not None:
+            for key, marked in recipe.settings.items():
+                was = base.settings.get(key)
+                assert marked == was or marked.instead == was, (name, key)
+
+
+def test_every_method_of_the_trainer_has_recipes_at_all_scales():
+    for method in METHODS:
+        for scale in SCALES:
+            assert any(r.values["method"] == method for n, r in RECIPES.items() if n.endswith(f"-{scale}")), (
+                method,
+                scale,
+            )
+
+
+def test_names_are_unique():
+    assert sum(len(module.RECIPES) for module in PAPERS) == len(RECIPES)
+    twice = Recipe("same", {})
+    with pytest.raises(ValueError, match="twice"):
+        by_name([twice, twice])
+
+
+def test_but_replaces_and_remembers():
+    base = Recipe("base", {"lr": paper(0.3), "batch": paper(4096)})
+    derived = base.but("derived", {"lr": ours(0.1)}, {"lr": ours(0.2)}, epochs=ours(3))
+    assert derived.values == {"lr": 0.2, "batch": 4096, "epochs": 3}
+    assert derived.settings["lr"].instead == paper(0.3)
+    assert derived.settings["batch"].instead is None
+    assert base.values == {"lr": 0.3, "batch": 4096}
+    assert derived.without("lr").values == {"batch": 4096, "epochs": 3}
+
+
+# Tables. --------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("paper_name", "number", "row", "reported"),
+    [
+        ("leoclr", "6", "MoCo-v2", {"STL-10": 80.08, "CIFAR-10": 73.88}),
+        ("leoclr", "6", "LeOCLR", {"STL-10": 85.2, "CIFAR-10": 79.59}),
+        ("leoclr", "6", "CLSA", {"STL-10": 82.62, "CIFAR-10": 77.2}),
+        ("leoclr", "8", "random original", {"ImageNet": 69.3}),
+        ("leoclr", "8", "attract all", {"ImageNet": 67.7}),
+        ("leoclr", "8", "LeOCLR", {"ImageNet": 71.7}),
+        ("interclr", "Fig. 6b", "semi-hard", {}),
+        ("interclr", "Fig. 8", "lambda 0.75", {}),
+        ("clim", "6", "MoCo v2, no mixing", {"ImageNet": 67.5}),
+        ("clim", "6", "Random, CutMix", {"ImageNet": 67.1}),
+        ("clim", "6", "KNN, no mixing", {"ImageNet": 68.3}),
+        ("clim", "6", "Center-wise, CutMix", {"ImageNet": 70.1}),
+        ("clim", "9", "alpha 1.5", {"ImageNet": 69.9}),
+        ("scorecl", "2", "SimCLR", {"ImageNet-100": 69.24, "CIFAR-10": 90.28, "CIFAR-100": 60.11}),
+        ("scorecl", "2", "VICReg + ScoreCL", {"ImageNet-100": 71.44, "CIFAR-10": 89.49, "CIFAR-100": 61.53}),
+        ("scorecl", "2", "W-MSE", {"CIFAR-10": 90.06, "CIFAR-100": 56.69}),
+        ("scorecl", "6", "SimSiam, random", {"CIFAR-100": 56.37}),
+        ("scorecl", "6", "SimCLR, saliency", {"CIFAR-100": 60.59}),
+        ("jointcrop", "5", "BYOL, J-Crop(-2)", {"Tiny-ImageNet": 51.02}),
+        ("jointcrop", "5", "MoCo v2, baseline", {"Tiny-ImageNet": 46.07}),
+        ("jointcrop", "5", "SimSiam, J-Crop(1)", {"Tiny-ImageNet": 45.1}),
+        ("jointcrop", "F", "J-Crop(0) or J-Blur(0)", {"ImageNet": 61.24}),
+        ("jointcrop", "F", "baseline", {"ImageNet": 57.25}),
+    ],
+)  # fmt: skip
+def test_reported_numbers(paper_name: str, number: str, row: str, reported: dict[str, float]):
+    (found,) = [one for one in TABLES[paper_name, number].rows if one.name == row]
+    assert found.reported == reported
+
+
+def test_sum_of_each_table():
+    """A typing error anywhere in a table moves its sum."""
+    sums = {key: sum(sum(row.reported.values()) for row in table.rows) for key, table in TABLES.items()}
+    expected = {
+        ("leoclr", "6"): 80.08 + 73.88 + 84.30 + 78.50 + 82.62 + 77.20 + 79.90 + 73.00 + 85.20 + 79.59,
+        ("leoclr", "8"): 69.3 + 67.7 + 71.7,
+        ("interclr", "Fig. 6b"): 0,
+        ("interclr", "Fig. 8"): 0,
+        ("clim", "6"): 67.5 + 62.3 + 67.1 + 68.3 + 69.5 + 68.0 + 69.2 + 69.3 + 70.1,
+        ("clim", "9"): 69.7 + 69.9 + 70.1 + 69.8,
+        ("scorecl", "2"): 69.24 + 72.26 + 90.28 + 91.01 + 60.11 + 62.34 + 73.24 + 74.18 + 90.27 + 90.80 + 63.15 + 64.55
+        + 90.06 + 91.35 + 56.69 + 56.94 + 70.24 + 71.44 + 88.94 + 89.49 + 59.95 + 61.53,
+        ("scorecl", "6"): 60.11 + 60.08 + 59.39 + 60.59 + 60.11 + 62.34 + 63.15 + 56.37 + 63.02 + 63.76 + 61.99 + 64.55,
+        ("jointcrop", "5"): 45.25 + 48.91 + 46.07 + 44.17 + 46.69 + 50.19 + 46.65 + 45.45 + 47.77 + 49.98 + 47.81
+        + 45.10 + 47.53 + 49.91 + 48.45 + 45.73 + 47.29 + 49.54 + 48.66 + 45.91 + 47.95 + 51.02 + 48.78 + 45.62,
+        ("jointcrop", "F"): 57.25 + 60.87 + 60.58 + 61.24,
+    }  # fmt: skip
+    assert sums.keys() == expected.keys()
+    for key, total in sums.items():
+        assert math.isclose(total, expected[key], abs_tol=1e-6), key
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: f"{table.paper} {table.number}")
+def test_rows_run_at_every_scale_or_say_why_not(table):
+    names = {row.name for row in table.rows}
+    assert len(names) == len(table.rows)
+    for row in table.rows:
+        assert row.reported.keys() <= table.columns.keys()
+        assert not row.against or row.against in names
+        assert bool(row.recipe) or row.missing
+        for scale in (*SCALES, *table.columns.values()) if row.recipe else ():
+            if (row.name, scale) == ("W-MSE", "imagenet100-paper"):
+                continue
+            recipe = RECIPES[f"{row.recipe}-{scale}"]
+            hints = HINTS[recipe.values["method"]]
+            for key, value in row.changed.items():
+                checked(key, value, hints[key])
+            divided({**recipe.values, **row.changed})
+
+
+def test_what_is_reported_for_a_recipe():
+    """A row with changed settings is not the recipe's, and a scaled-down recipe has no reported number."""
+    (one,) = reported("leoclr-imagenet-200")
+    assert one == {"paper": "leoclr", "table": "8", "row": "LeOCLR", "column": "ImageNet", "value": 71.7}
+    assert [row["value"] for row in reported("scorecl-simclr-cifar10-paper")] == [91.01]
+    assert [row["value"] for row in reported("jointcrop-moco1-imagenet")] == [60.87]
+    assert reported("leoclr-cifar10") == []

@@ -1,0 +1,223 @@
+"""reproduce.py with a trainer that only pretends to train: what it runs, resumes, and writes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import reproduce
+from papers import RECIPES
+from papers.intervals import difference, mean
+from papers.runs import Cell, Runs, spelled
+
+HERE = Path(__file__).parent
+STAND_IN = HERE / "stand_in.py"
+
+
+def run(*words: str, evaluate: Path = STAND_IN) -> int:
+    return reproduce.main(list(words), pretrain=STAND_IN, evaluate=evaluate)
+
+
+def lines(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    return folder
+
+
+def test_a_table_from_end_to_end(tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]):
+    out = tmp_path / "out"
+    assert run("leoclr", "8", "--data", str(data), "--out", str(out), "--seeds", "2", "--epochs", "3") == 0
+    table = {row["row"]: row for row in lines(out / "table.csv")}
+    single = lines(out / "runs.csv")
+    assert list(table) == ["random original", "attract all", "LeOCLR"]
+    assert table["attract all"]["not run"] == "pretrain.py: attract=all does not go on this"
+    assert len(single) == 4  # of two rows and two seeds
+    values = {
+        name: [float(one["measured"]) for one in single if one["row"] == name] for name in ("LeOCLR", "random original")
+    }
+    found = table["random original"]
+    assert float(found["reported ImageNet"]) == 69.3
+    level, gap = mean(values["random original"]), difference(values["random original"], values["LeOCLR"])
+    for column, value in zip(("measured", "low", "high"), (level.value, level.low, level.high), strict=True):
+        assert math.isclose(float(found[column]), value, abs_tol=1e-4)
+    assert math.isclose(float(found["difference"]), gap.value, abs_tol=1e-4)
+    assert found["against"] == "LeOCLR"
+
+    page = (out / "table.md").read_text(encoding="utf-8")
+    assert page in capsys.readouterr().out
+    assert "**A pilot**: 2 seeds" in page
+    assert "Another scale than the paper's" in page
+    assert "unpaired" in page
+    assert f"| random original | 69.3 | {level.told()} | {gap.told('+.2f')} to LeOCLR | 2 |" in page
+    assert "| attract all | 67.7 | not run: pretrain.py: attract=all does not go on this |  | 0 |" in page
+    rows = [line for line in page.split("\n") if line.startswith("|")]
+    assert {line.count("|") for line in rows} == {6}  # a table in Markdown has as many cells in every line
+
+
+def test_enough_seeds_are_no_pilot(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch):
+    assert reproduce.PILOT == 8
+    monkeypatch.setattr(reproduce, "PILOT", 3)
+    out = tmp_path / "out"
+    words = ("clim", "9", "--scale", "imagenette", "--data", str(data), "--out", str(out))
+    assert run(*words, "--seeds", "2") == 0
+    assert "A pilot" in (out / "table.md").read_text()
+    assert run(*words, "--seeds", "3") == 0
+    assert "A pilot" not in (out / "table.md").read_text()
+    assert starts(out) == [1] * 12  # the first two seeds of each row were not run again
+
+
+def test_rows_that_cannot_run_say_why(tmp_path: Path, data: Path):
+    out = tmp_path / "out"
+    assert run("scorecl", "6", "--data", str(data), "--out", str(out), "--seeds", "1") == 0
+    reasons = {row["row"]: row["not run"] for row in lines(out / "table.csv")}
+    assert "--score FILE" in reasons["SimCLR, score"]
+    assert "LPIPS" in reasons["SimSiam, lpips"]
+    assert reasons["SimCLR, random"] == ""
+    assert run("scorecl", "6", "--data", str(data), "--out", str(out), "--seeds", "1", "--score", "net.pt") == 0
+    single = {row["row"]: row["changed"] for row in lines(out / "runs.csv")}
+    assert "--score net.pt" in single["SimCLR, score"]
+    assert "--weight none" in single["SimCLR, none"]
+
+
+def test_a_scale_without_recipes(tmp_path: Path, data: Path):
+    out = tmp_path / "out"
+    assert run("leoclr", "6", "--scale", "places", "--data", str(data), "--out", str(out)) == 0
+    page = (out / "table.md").read_text()
+    assert "there is no recipe leoclr-places; scales: cifar10, cifar10-paper" in page
+    assert "CLSA is another paper's method" in page
+
+
+def test_killed_it_goes_on(tmp_path: Path, data: Path):
+    """``kill -9`` while a run goes on: what is finished is kept, and the run that lives on is waited for."""
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    words = ["jointcrop", "F", "--data", str(data), "--seeds", "2", "--out"]
+    assert run(*words, str(whole)) == 0
+    (data / "slow").touch()
+    program = f"import reproduce; reproduce.main({[*words, str(out)]!r}, pretrain=reproduce.Path({str(STAND_IN)!r}))"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen([sys.executable, "-c", program], env=environment, stdout=subprocess.DEVNULL)
+    began = time.monotonic()
+    while len(list(out.glob("*/starts.txt"))) < 3 and time.monotonic() - began < 60:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    finished = len(list(out.glob("*/result.json")))
+    assert 2 <= finished < 12
+    (data / "slow").unlink()
+    assert run(*words, str(out)) == 0
+    assert starts(out) == [1] * 12
+    for name in ("table.csv", "runs.csv"):
+        assert (out / name).read_text() == (whole / name).read_text()
+
+
+def starts(out: Path) -> list[int]:
+    """How often each run was started."""
+    return [len(path.read_text().splitlines()) for path in sorted(out.glob("*/starts.txt"))]
+
+
+def test_measured_as_the_paper_does(tmp_path: Path, data: Path):
+    """evaluate.py is asked once for a run, and its result is taken by protocol and name."""
+    evaluate = tmp_path / "evaluate.py"
+    evaluate.write_text(
+        "import json, sys, pathlib\n"
+        "run = pathlib.Path(sys.argv[1])\n"
+        "assert sys.argv[2:4] == ['linear:moco', '--data'], sys.argv\n"
+        "rows = [('linear:moco', 'top-5, %', 90), ('knn', 'top-1, %', 1), ('linear:moco', 'top-1, %', 61.5)]\n"
+        "assert not (run / 'evaluation.json').exists()\n"
+        "results = [dict(zip(('protocol', 'metric', 'value'), row)) for row in rows]\n"
+        "(run / 'evaluation.json').write_text(json.dumps({'results': results}))\n"
+    )
+    out = tmp_path / "out"
+    words = ("jointcrop", "F", "--data", str(data), "--out", str(out), "--seeds", "1", "--measure", "paper")
+    for _ in range(2):
+        assert run(*words, evaluate=evaluate) == 0
+    assert {row["measured"] for row in lines(out / "runs.csv")} == {"61.5"}
+    assert "linear:moco top-1, %" in (out / "table.md").read_text()
+
+
+def test_an_older_recipe_does_not_count(tmp_path: Path, data: Path):
+    runs = Runs(str(data), tmp_path / "out", STAND_IN)
+    cell = Cell("simclr-rendered", 0, {"epochs": 3})
+    outcome = runs.of(cell)
+    assert outcome.reason == ""
+    path = outcome.folder / "result.json"
+    result = json.loads(path.read_text())
+    for name, value in {"scale": [0.08, 1.0], "epochs": 3, "lr": 0.06}.items():  # as JSON has the recipe's
+        result["settings"][name] = {"value": value}
+    path.write_text(json.dumps(result))
+    assert runs.of(cell).reason == ""
+    result["settings"]["lr"] = {"value": 0.5}
+    path.write_text(json.dumps(result))
+    assert "lr 0.5 there, 0.06 now" in runs.of(cell).reason
+
+
+def test_several_side_by_side_keep_the_order(tmp_path: Path, data: Path):
+    cells = [Cell("simclr-rendered", seed) for seed in range(4)]
+    outcomes = Runs(str(data), tmp_path / "out", STAND_IN).all(cells, processes=2)
+    assert [outcome.cell.seed for outcome in outcomes] == [0, 1, 2, 3]
+
+
+def test_settings_are_spelled_as_the_command_line_reads_them():
+    from methods import METHODS
+    from training.settings import checked, hints_of, read
+
+    hints_by_name = {name: hints_of(kind) for name, kind in METHODS.items()}
+    settings = [(recipe, recipe.values) for recipe in RECIPES.values()]
+    settings += [
+        (RECIPES[f"{row.recipe}-rendered"], row.changed)
+        for table in reproduce.TABLES.values()
+        for row in table.rows
+        if row.recipe
+    ]
+    for recipe, values in settings:
+        hints = hints_by_name[recipe.values["method"]]
+        for name, value in values.items():
+            if value != ():  # left out: a command line has no empty tuple, and no row changes to one
+                assert read(name, spelled(value), hints[name]) == checked(name, value, hints[name])
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("leoclr", "9"), "nearest: leoclr 8"),
+        (("leocl", "8"), "nearest: leoclr 8"),
+        (("leoclr", "8", "epochs", "3"), "--NAME VALUE"),
+        (("leoclr", "8", "--epochs"), "--NAME VALUE"),
+        (("leoclr", "8", "--seeds", "0"), "at least 1"),
+        (("interclr", "Fig. 8", "--measure", "paper"), "VOC07"),
+    ],
+)
+def test_bad_command_lines(words: tuple[str, ...], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert run(*words, "--out", str(tmp_path / "out")) == 1
+    assert told in capsys.readouterr().err
+
+
+def test_a_folder_of_other_data_is_refused(tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]):
+    assert run("leoclr", "8", "--out", str(tmp_path), "--data", str(data), "--seeds", "1") == 0
+    assert run("leoclr", "8", "--out", str(tmp_path), "--data", "elsewhere", "--seeds", "1") == 1
+    assert "runs on" in capsys.readouterr().err
+
+
+def test_every_table_is_listed_and_a_dry_run_runs_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert run() == 0
+    listed = re.sub(r"\s+", " ", capsys.readouterr().out)
+    for paper, number in reproduce.TABLES:
+        assert f"{paper} {number} (" in listed
+        assert run(paper, number, "--dry-run", "--out", str(tmp_path / "out")) == 0
+    assert not (tmp_path / "out").exists()
+    assert "leoclr-rendered,original=false,seed=0" in capsys.readouterr().out

@@ -1,0 +1,191 @@
+"""Where images come from, what is wrong with them, and that both ways of augmenting give the same views."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision.transforms.v2 import functional as F
+from training.data import Images, Pixels, Request, feed, in_memory, open_data
+from training.order import order_of
+from training.settings import Settings
+from training.views import pipeline
+
+CPU = torch.device("cpu")
+
+
+def test_a_folder_with_train_and_test(toys):
+    data = open_data(str(toys))
+    assert (len(data.train), len(data.test)) == (27, 9)
+    assert len(data.classes) == 9
+    assert list(data.classes) == sorted(data.classes)
+    for source in (data.train, data.test):
+        for k, name in enumerate(source.names):
+            assert data.classes[source.labels[k]] == name.split("/")[-2]
+
+
+def test_a_folder_without_a_test_set_is_given_one(toys):
+    assert open_data(str(toys / "train")).test is None
+    assert len(open_data(str(toys / "train"), str(toys / "test")).test) == 9
+
+
+def test_a_flat_folder_has_no_labels(toys, tmp_path):
+    for k, file in enumerate(sorted(toys.rglob("*.png"))[:3]):
+        (tmp_path / f"{k}.png").write_bytes(file.read_bytes())
+    data = open_data(str(tmp_path))
+    assert (len(data.train), data.train.labels, data.test, data.classes) == (3, None, None, ())
+
+
+def test_rendered_pictures_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    first = open_data("rendered:18", size=32)
+    monkeypatch.setattr("rendered._render_all", None)  # not rendered again
+    second = open_data("rendered:18", size=32)
+    assert (len(first.train), len(first.test)) == (18, 4)
+    assert torch.equal(first.train.images, second.train.images)
+    assert first.train.labels.tolist() == [k % 9 for k in range(18)]
+
+
+def cifar10(root) -> np.ndarray:
+    """Two images in each of torchvision's files of CIFAR-10, as they lie on a disk."""
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 3072), dtype=np.uint8)
+    folder = root / "cifar-10-batches-py"
+    folder.mkdir()
+    for k, name in enumerate([*(f"data_batch_{k}" for k in range(1, 6)), "test_batch"]):
+        with (folder / name).open("wb") as file:
+            pickle.dump({"data": pixels[2 * k : 2 * k + 2], "labels": [k, k + 1]}, file)
+    with (folder / "batches.meta").open("wb") as file:
+        pickle.dump({"label_names": list("abcdefghij")}, file)
+    return pixels
+
+
+def test_torchvisions_cifar10(tmp_path, monkeypatch):
+    pixels = cifar10(tmp_path)
+    monkeypatch.setattr("torchvision.datasets.CIFAR10._check_integrity", lambda self: True)
+    monkeypatch.setattr("torchvision.datasets.cifar.check_integrity", lambda *arguments: True)
+    data = open_data(f"cifar10:{tmp_path}")
+    assert (len(data.train), len(data.test)) == (10, 2)
+    assert data.classes == tuple("abcdefghij")
+    assert data.train.labels.tolist() == [0, 1, 1, 2, 2, 3, 3, 4, 4, 5]
+    assert torch.equal(in_memory(data.train).images, torch.from_numpy(pixels[:10].reshape(10, 3, 32, 32)))
+
+
+def test_torchvisions_data_sets_are_not_downloaded(tmp_path):
+    with pytest.raises(RuntimeError, match="not found"):
+        open_data(f"cifar10:{tmp_path}")
+
+
+@pytest.mark.parametrize(
+    ("files", "error", "told"),
+    [
+        (None, FileNotFoundError, "--data must name a folder of images, got"),
+        ([], ValueError, "holds no image; wanted files in it or in its class folders, called *.bmp"),
+        (["notes.txt"], ValueError, "holds no image"),
+        (["a.png", "cats/b.png"], ValueError, "holds images both in class folders and beside them, such as a.png"),
+    ],
+)
+def test_a_folder_that_is_no_data_set(files, error, told, tmp_path):
+    root = tmp_path / "images"
+    for name in files or []:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    if files == []:
+        root.mkdir()
+    with pytest.raises(error) as caught:
+        open_data(str(root))
+    assert told in str(caught.value)
+
+
+def test_a_test_folder_of_other_classes_is_refused(toys, tmp_path):
+    (tmp_path / "cats").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "cats" / "a.png")
+    with pytest.raises(ValueError, match="--test must have the class folders of --data, got"):
+        open_data(str(toys), str(tmp_path))
+
+
+def folder_of(root, sizes) -> Images:
+    for k, size in enumerate(sizes):
+        noise = np.random.default_rng(k).integers(0, 256, (*size, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(root / f"{k}.png")
+    source = open_data(str(root)).train
+    assert isinstance(source, Images)
+    return source
+
+
+def test_unreadable_files_are_named(tmp_path):
+    folder_of(tmp_path, [(8, 8)] * 3)
+    (tmp_path / "0.png").write_bytes((tmp_path / "0.png").read_bytes()[:100])
+    (tmp_path / "1.png").write_text("no image")
+    source = open_data(str(tmp_path)).train
+    with pytest.raises(ValueError, match="2 of 3 files cannot be read") as caught:
+        in_memory(source)
+    for name in ("0.png", "1.png"):
+        assert f"{name} cannot be read as an image: " in str(caught.value)
+    assert "repair it, or take it out of the folder" in str(caught.value)
+
+
+def test_an_unreadable_file_is_named_by_a_worker(tmp_path):
+    folder_of(tmp_path, [(32, 32)] * 2)
+    (tmp_path / "1.png").write_text("no image")
+    source = open_data(str(tmp_path)).train
+    served = feed(source, pipeline(Settings(size=16)), 0, CPU, workers=1)
+    with pytest.raises(ValueError, match=r"1\.png cannot be read as an image"):
+        list(served([Request(0, torch.arange(2))]))
+
+
+def test_mixed_sizes_need_a_size_or_workers(tmp_path):
+    source = folder_of(tmp_path, [(8, 8), (8, 10)])
+    with pytest.raises(ValueError, match="images in memory must have one size, got") as caught:
+        in_memory(source)
+    assert "(--stored 160), or let workers decode (--workers 8)" in str(caught.value)
+
+
+@pytest.mark.parametrize("sizes", [[(40, 40)] * 6, [(40, 52), (33, 70), (64, 40), (40, 40), (90, 31), (48, 48)]])
+def test_workers_serve_the_views_of_the_addresses(sizes, tmp_path):
+    """Against one image at a time: neither the batch nor the worker matters, and the global generator stays put."""
+    source = folder_of(tmp_path, sizes)
+    steps = pipeline(Settings(size=16, blur_p=(1.0, 0.1), solarize=(0.0, 0.5)))
+    state = torch.get_rng_state()
+    served = feed(source, steps, 3, CPU, workers=2)
+    for epoch in (0, 1):  # the workers live on
+        requests = [
+            Request(epoch, index) for index in (torch.tensor([4, 1]), torch.tensor([0, 5, 2]), torch.tensor([3]))
+        ]
+        for request, got in zip(requests, served(requests), strict=True):
+            assert torch.equal(got.index, request.index)
+            for place, index in enumerate(request.index.tolist()):
+                alone = feed(Pixels(source[index][None].repeat(6, 1, 1, 1), None), steps, 3, CPU, workers=0)
+                (wanted,) = alone([Request(epoch, torch.tensor([index]))])
+                for view, other in zip(got.views, wanted.views, strict=True):
+                    torch.testing.assert_close(view[place], other[0], rtol=0, atol=1e-5)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_positives_have_views_at_addresses_of_their_own(tmp_path):
+    """Those that `jointaug.neighbors.NeighborDataset` serves."""
+    from jointaug.neighbors import NeighborDataset
+
+    images = torch.stack([F.pil_to_tensor(Image.effect_noise((40, 40), 90).convert("RGB")) for _ in range(4)])
+    steps = pipeline(Settings(size=16, crop="joint", jitter_p=0.0, gray=0.0, flip=0.0))
+    table = torch.tensor([[1], [2], [3], [0]])
+    (got,) = feed(Pixels(images, None), steps, 3, CPU, workers=0)([Request(5, torch.arange(4), table[:, 0])])
+    data = NeighborDataset(images, steps, table, seed=3)
+    data.set_epoch(5)
+    for k in range(4):
+        views, partners, _ = data[k]
+        for view, other in zip([*got.views, *got.partners], [*views, *partners], strict=True):
+            torch.testing.assert_close(view[k], other, rtol=0, atol=0.02)  # one level of uint8
+
+
+def test_an_epoch_is_a_permutation_cut_to_whole_batches():
+    settings = Settings(batch=8)
+    first, again, other = (order_of(27, settings, epoch) for epoch in (0, 0, 1))
+    assert first.shape == (3, 8)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert len(first.unique()) == 24
+    larger = order_of(27, Settings(batch=24), 0)  # the order does not depend on the batch
+    assert torch.equal(larger.flatten(), first.flatten())

@@ -1,0 +1,71 @@
+"""What is exported loads where the docstring says, strictly."""
+
+from __future__ import annotations
+
+import json
+
+import export
+import pytest
+import torch
+import torchvision
+from torch import nn
+from training.loop import BACKBONE
+from training.networks import Backbone
+
+
+def run_of(folder, name: str = "resnet18", stem: str = "imagenet") -> Backbone:
+    torch.manual_seed(0)
+    backbone = Backbone(name, stem)
+    torch.save(backbone.state_dict(), folder / BACKBONE)
+    settings = {"backbone": {"value": name, "source": "ours"}, "stem": {"value": stem, "source": "ours"}}
+    (folder / "settings.json").write_text(json.dumps(settings))
+    return backbone.eval()
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small"])
+def test_torchvision_loads_it_and_computes_the_same_features(name, tmp_path, capsys):
+    backbone = run_of(tmp_path, name)
+    assert export.main([str(tmp_path), str(tmp_path / "model.pt")]) == 0
+    assert "is freshly initialized and has to be trained" in capsys.readouterr().out
+    model = torchvision.models.get_model(name)
+    model.load_state_dict(torch.load(tmp_path / "model.pt", weights_only=True), strict=True)
+    if name == "resnet18":
+        model.fc = nn.Identity()
+    else:
+        model.classifier[-1] = nn.Identity()
+    images = torch.rand(2, 3, 64, 64)
+    assert torch.equal(model.eval()(images), backbone(images))
+
+
+def test_without_a_classifier_a_model_without_one_loads_it(tmp_path, capsys):
+    run_of(tmp_path)
+    assert export.main([str(tmp_path), str(tmp_path / "model.pt"), "--no-classifier"]) == 0
+    assert "without its classifier (fc.weight, fc.bias)" in capsys.readouterr().out
+    model = torchvision.models.resnet18()
+    model.fc = nn.Identity()
+    model.load_state_dict(torch.load(tmp_path / "model.pt", weights_only=True), strict=True)
+
+
+def test_timm_loads_it(tmp_path):
+    timm = pytest.importorskip("timm")
+    run_of(tmp_path, "timm:resnet10t")
+    assert export.main([str(tmp_path), str(tmp_path / "model.pt")]) == 0
+    timm.create_model("resnet10t").load_state_dict(torch.load(tmp_path / "model.pt", weights_only=True), strict=True)
+
+
+def test_a_small_stem_is_written_only_if_asked_for(tmp_path, capsys):
+    run_of(tmp_path, stem="small")
+    words = [str(tmp_path), str(tmp_path / "model.pt")]
+    assert export.main(words) == 1
+    assert (
+        "which torchvision's resnet18 does not load; write it all the same with --small-stem" in capsys.readouterr().err
+    )
+    assert export.main([*words, "--small-stem"]) == 0
+    model = torchvision.models.resnet18()
+    model.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
+    model.load_state_dict(torch.load(tmp_path / "model.pt", weights_only=True), strict=True)
+
+
+def test_an_unfinished_run_is_refused(tmp_path, capsys):
+    assert export.main([str(tmp_path), str(tmp_path / "model.pt")]) == 1
+    assert "has no backbone.pt; name the folder of a finished run" in capsys.readouterr().err

@@ -1,0 +1,58 @@
+"""The spread of embeddings against its closed form; whole data sets embedded in order."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from training.data import Pixels
+from training.distributed import Processes
+from training.monitor import Embedder, Monitor, Spread
+from training.settings import Settings
+
+
+def test_the_spread_is_that_of_the_mean_cosine():
+    """sqrt(1 - c): a common part of a share a in every direction gives c = a ** 2, for many dimensions."""
+    layer = nn.Identity()
+    spread = Spread(layer)
+    generator = torch.Generator().manual_seed(0)
+    noise = nn.functional.normalize(torch.randn(2000, 5000, generator=generator), dim=1)
+    common = torch.zeros(5000)
+    common[0] = 1.0
+    for share in (0.0, 0.6, 0.99):
+        layer(share * common + (1 - share**2) ** 0.5 * noise)
+        assert spread() == pytest.approx((1 - share**2) ** 0.5, abs=0.01)
+    layer(torch.ones(4, 8))
+    assert spread() == pytest.approx(0.0, abs=1e-6)
+
+
+class Mean(nn.Module):
+    """Each image's mean color; dropout tells the modes apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(0.9)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.dropout(images.mean((2, 3)))
+
+
+def test_a_data_set_is_embedded_in_order_uncropped_in_eval_mode():
+    images = torch.randint(0, 256, (11, 3, 32, 32), dtype=torch.uint8)
+    settings = Settings(size=32, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    network = Mean().train()
+    embedded = Embedder(settings, Processes(), batch=4)(network, Pixels(images, None))
+    torch.testing.assert_close(embedded, images.float().mean((2, 3)) / 255)
+    assert network.training
+
+
+def test_the_monitor_knows_colors_apart():
+    """Red, green and blue images with noise: three classes that their mean tells apart, and labels that do not."""
+    labels = torch.arange(30) % 3
+    images = torch.randint(0, 50, (30, 3, 32, 32), dtype=torch.uint8)
+    images[torch.arange(30), labels] += 200
+    source = Pixels(images, labels)
+    embed = Embedder(Settings(size=32, knn_k=200), Processes())
+    assert Monitor(Settings(size=32), embed, source, source)(Mean()) == 1.0
+    wrong = Pixels(images, (labels + 1) % 3)
+    assert Monitor(Settings(size=32), embed, source, wrong)(Mean()) == 0.0

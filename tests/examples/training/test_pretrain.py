@@ -1,0 +1,226 @@
+"""The command line: what it writes, what it refuses, and how a run can be stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pretrain
+import pytest
+import torch
+import torchvision
+from training import loop
+from training.batch import Batch
+from training.logs import rows_of
+from training.step import Learner
+
+from jointaug.losses import LossParts
+
+from .conftest import SMALL
+
+
+@pytest.fixture
+def command(toys: Path, tmp_path: Path) -> list[str]:
+    """27 images in batches of 8: two epochs of three steps."""
+    return ["moco2-rendered", "--data", str(toys), *SMALL, "--out", str(tmp_path / "run")]
+
+
+def test_a_run_leaves_everything_that_tells_what_it_was(command, tmp_path, one_thread, capsys):
+    assert pretrain.main([*command, "--lr", "0.01"]) == 0
+    out = tmp_path / "run"
+    names = {"settings.json", "checkpoint.pt", "log.csv", "curves.png", "backbone.pt", "result.json"}
+    assert names <= {file.name for file in out.iterdir()}
+    settings = json.loads((out / "settings.json").read_text())
+    assert settings["lr"] == {"value": 0.01, "source": "command line"}
+    assert settings["method"] == {"value": "moco", "source": "paper"}
+    assert settings["K"]["value"] == 16
+    assert settings["momentum"]["source"] in ("paper", "code", "ours")
+    assert settings["compile"] == {"value": False, "source": "default"}
+    result = json.loads((out / "result.json").read_text())
+    assert result["recipe"] == "moco2-rendered"
+    assert (result["epoch"], result["step"]) == (2, 6)
+    assert 0 <= result["knn"] <= 1
+    assert result["settings"] == settings
+    assert result["machine"]["torch"] == torch.__version__
+    assert "done: epoch 2, step 6" in capsys.readouterr().out
+    model = torchvision.models.resnet18()
+    model.fc = torch.nn.Identity()
+    model.load_state_dict(torch.load(out / "backbone.pt", weights_only=True), strict=True)
+    weights = (out / "backbone.pt").read_bytes()
+    assert pretrain.main([*command, "--lr", "0.01"]) == 0  # finished: nothing is left to do
+    assert (out / "backbone.pt").read_bytes() == weights
+    assert len(rows_of(out)) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "usage:"),
+        (["--data", "rendered"], "the recipe comes first"),
+        (["simclr-cifar11"], "there is no recipe 'simclr-cifar11'; did you mean simclr-cifar10"),
+        (["simclr-cifar10", "--learning_rate", "1"], "there is no setting '--learning_rate' in simclr-cifar10"),
+        (["simclr-cifar10", "--epoch", "1"], "there is no setting '--epoch' in simclr-cifar10; did you mean epochs"),
+        (["simclr-cifar10", "--taw=1"], "there is no setting '--taw=1' in simclr-cifar10; did you mean tau"),
+        (["simclr-cifar10", "--epochs", "ten"], "--epochs must be a whole number, got 'ten'"),
+        (["simclr-cifar10", "--K", "16"], "there is no setting '--K' in simclr-cifar10"),
+        (["simclr-cifar10", "--optimizer", "lars2"], "did you mean lars"),
+    ],
+)
+def test_a_wrong_command_is_told_before_anything_is_read(words, told, capsys, tmp_path):
+    rest = ["--data", "nowhere", "--out", str(tmp_path)] if words[:1] == ["simclr-cifar10"] else []
+    with pytest.raises(SystemExit) as stopped:
+        pretrain.main([*words[:1], *rest, *words[1:]])
+    out, err = capsys.readouterr()
+    assert told in out + err
+    assert stopped.value.code == (0 if not words else 2)
+
+
+def test_help_shows_every_setting_with_its_source(capsys):
+    with pytest.raises(SystemExit):
+        pretrain.main(["moco2-cifar10", "--help"])
+    told = capsys.readouterr().out
+    for name in ("--epochs", "--lr_batch", "--lr-batch", "--K", "--tau"):
+        assert name in told
+    assert "(ours)" in told
+    assert "(default)" in told
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        (["--batch", "28"], "batch must be at most the 27 images of the data set, got 28; take --batch 27 or less"),
+        (["--K", "20"], "K must be a multiple of the 8 keys of a step and at most the 27 images of the data set"),
+        (["--K", "32"], "K=24 fits"),
+        (["--original", "true"], "original does not go on moco"),
+        (["--weight", "score"], "score must be a checkpoint of jointaug.difficulty.train_score"),
+    ],
+)
+def test_settings_that_do_not_suit_the_data_are_refused(changed, told, command, capsys, plain):
+    assert pretrain.main([*command, *changed]) == 1
+    assert told in capsys.readouterr().err
+
+
+def test_a_folder_of_another_run_is_refused_and_left_alone(command, tmp_path, capsys, plain):
+    assert pretrain.main([*command, "--epochs", "1"]) == 0
+    before = {file.name: file.read_bytes() for file in (tmp_path / "run").iterdir() if file.is_file()}
+    for changed, told in (
+        (["--epochs", "1", "--lr", "0.5"], "lr was"),
+        (["--epochs", "1", "--threads", "2"], "threads was 1 and is now 2"),
+        (["--epochs", "1", "--seed", "1"], "seed was 0 and is now 1"),
+    ):
+        assert pretrain.main([*command, *changed]) == 1
+        assert told in capsys.readouterr().err
+    other = ["moco1-rendered", *command[1:], "--epochs", "1"]
+    other = [word for word in other if word not in ("--hidden", "32")]
+    assert pretrain.main(other) == 1
+    assert "recipe was 'moco2-rendered' and is now 'moco1-rendered'" in capsys.readouterr().err
+    assert {file.name: file.read_bytes() for file in (tmp_path / "run").iterdir() if file.is_file()} == before
+
+
+def test_a_folder_that_may_not_be_written_is_told(command, tmp_path, capsys, monkeypatch):
+    (tmp_path / "run").mkdir(mode=0o500)
+    if os.geteuid() == 0:  # root may write everywhere
+        monkeypatch.setattr("os.access", lambda path, mode: False)
+    assert pretrain.main(command) == 1
+    assert "--out must be a folder that may be written; choose another" in capsys.readouterr().err
+
+
+def test_a_folder_below_a_file_is_told(command, tmp_path, capsys):
+    (tmp_path / "run").write_text("a file")
+    assert pretrain.main(command) == 1
+    assert "File exists" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_told_and_the_run_goes_on_later(command, tmp_path, capsys, monkeypatch, plain):
+    """The disk fills up at the second checkpoint; the first one is whole."""
+    save = loop.checkpoint.save
+
+    def full(folder: Path, state: dict[str, object]) -> None:
+        if state["step"] == 6:
+            raise OSError(28, "No space left on device")
+        save(folder, state)
+
+    monkeypatch.setattr(loop.checkpoint, "save", full)
+    assert pretrain.main(command) == 1
+    told = capsys.readouterr().err
+    assert "the checkpoint of step 6 could not be written (No space left on device), the last one is whole" in told
+    assert "go on with the same command" in told
+    monkeypatch.setattr(loop.checkpoint, "save", save)
+    assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["step"] == 3
+    assert pretrain.main(command) == 0
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_a_whole_checkpoint_and_says_how_to_go_on(kind, command, tmp_path, capsys, monkeypatch, plain):
+    learn = Learner.step
+
+    def pressed(self: Learner, served: object, step: int) -> torch.Tensor:
+        loss = learn(self, served, step)
+        if step == 3:
+            signal.raise_signal(kind)
+        return loss
+
+    monkeypatch.setattr(Learner, "step", pressed)
+    before = signal.getsignal(kind)
+    assert pretrain.main(command) == 130
+    assert signal.getsignal(kind) == before
+    told = capsys.readouterr().out
+    assert "stopped at step 4 of 6; a whole checkpoint is in" in told
+    assert "Go on with the same command: " in told
+    assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["step"] == 4
+    monkeypatch.setattr(Learner, "step", learn)
+    assert pretrain.main(command) == 0
+    assert rows_of(tmp_path / "run")[-1].step == 6
+
+
+def test_minutes_stop_at_an_epochs_end(command, tmp_path, plain):
+    assert pretrain.main([*command, "--minutes", "0"]) == 130
+    assert [row.epoch for row in rows_of(tmp_path / "run")] == [0, 1]
+    assert pretrain.main(command) == 0
+    assert [row.epoch for row in rows_of(tmp_path / "run")] == [0, 1, 2]
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_with_its_images(command, tmp_path, capsys, monkeypatch, plain):
+    forward = loop.METHODS["moco"].forward
+
+    def broken(self: torch.nn.Module, batch: Batch) -> LossParts:
+        parts = forward(self, batch)
+        return LossParts(parts.per_sample * (float("nan") if batch.step == 4 else 1.0), parts.shared)
+
+    monkeypatch.setattr(loop.METHODS["moco"], "forward", broken)
+    assert pretrain.main(command) == 1
+    assert "the loss is nan at step 4; its images are at seed=0, epoch=1, index=[" in capsys.readouterr().err
+    told = json.loads((tmp_path / "run" / "not_finite.json").read_text())
+    assert (told["step"], told["seed"], told["epoch"]) == (4, 0, 1)
+    assert told["index"] == loop.order_of(27, loop.Settings(batch=8), 1)[1].tolist()
+    assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["step"] == 3
+
+
+def test_a_collapse_is_warned_about(command, monkeypatch, plain):
+    """Every image gets the same embedding, up to a little noise."""
+    monkeypatch.setattr(loop, "Spread", lambda module: lambda: 0.01)
+    with pytest.warns(
+        UserWarning, match=r"the embeddings have collapsed to nearly one point after epoch 1: their spread is 0\.01"
+    ):
+        pretrain.main([*command, "--epochs", "1"])
+
+
+def test_a_flat_folder_is_trained_on_without_a_monitor(toys, tmp_path, plain):
+    (tmp_path / "flat").mkdir()
+    for k, file in enumerate(sorted((toys / "train").rglob("*.png"))):
+        shutil.copy(file, tmp_path / "flat" / f"{k}.png")
+    words = [
+        "moco2-rendered",
+        "--data",
+        str(tmp_path / "flat"),
+        *SMALL,
+        "--epochs",
+        "1",
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    assert pretrain.main(words) == 0
+    assert all(row.knn is None for row in rows_of(tmp_path / "run"))

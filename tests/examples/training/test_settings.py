@@ -1,0 +1,103 @@
+"""Settings: what a command line may say, what it may not, and what it is told then."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import get_type_hints
+
+import pytest
+from methods import METHODS
+from training.settings import Settings, keywords_of, read, settings_of
+
+HINTS = get_type_hints(Settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("lr", "1", 1.0),
+        ("lr", "5e-4", 5e-4),
+        ("lr_batch", "none", None),
+        ("lr_batch", "128", 128),
+        ("epochs", "20", 20),
+        ("compile", "true", True),
+        ("nesterov", "False", False),
+        ("scale", "0.08,1.0", (0.08, 1.0)),
+        ("scale", "(0.08, 1)", (0.08, 1.0)),
+        ("blur_p", "1.0,0.1", (1.0, 0.1)),
+        ("blur_p", "0.5", 0.5),
+        ("sizes", "32", (32,)),
+        ("sizes", "()", ()),
+        ("milestones", "-50,-25", (-50.0, -25.0)),
+        ("optimizer", "lars", "lars"),
+        ("weight", "none", None),
+        ("weight", "random", "random"),
+        ("backbone", "timm:vit_tiny_patch16_224", "timm:vit_tiny_patch16_224"),
+        ("score", "10", "10"),
+    ],
+)
+def test_a_word_becomes_the_value(name, text, value):
+    got = read(name, text, HINTS[name])
+    assert got == value
+    assert type(got) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "error", "told"),
+    [
+        ("epochs", "2.5", TypeError, "epochs must be a whole number, got 2.5"),
+        ("epochs", "true", TypeError, "epochs must be a whole number, got True"),
+        ("epochs", "many", TypeError, "epochs must be a whole number, got 'many'"),
+        ("lr", "none", TypeError, "lr must be a number, got None"),
+        ("compile", "1", TypeError, "compile must be true or false, got 1"),
+        ("scale", "0.2", TypeError, "scale must be 2 numbers with commas between, got 0.2"),
+        ("jitter", "0.4,0.4,0.4", TypeError, "jitter must be 4 numbers"),
+        ("lr_batch", "x", TypeError, "lr_batch must be a whole number or none, got 'x'"),
+        (
+            "optimizer",
+            "adan",
+            ValueError,
+            "optimizer must be one of sgd, adam, adamw, lars, got 'adan'; did you mean adam",
+        ),
+        ("crop", "join", ValueError, "did you mean joint"),
+    ],
+)
+def test_a_wrong_word_is_told_what_would_be_right(name, text, error, told):
+    with pytest.raises(error) as caught:
+        read(name, text, HINTS[name])
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"epochs": 0}, "epochs must be at least 1, got 0"),
+        ({"lr": -0.1}, "lr must be at least 0, got -0.1"),
+        ({"batch": 10, "accumulate": 3}, "accumulate must divide the batch, got accumulate=3 for batch=10"),
+        ({"warmup": 1.0, "warmup_steps": 5}, "leave one of them 0"),
+        ({"epochs": 5, "warmup": 10.0}, "warmup must be shorter than the run, got warmup=10.0 for epochs=5"),
+        ({"schedule": "step"}, 'milestones belong to schedule "step"'),
+        ({"milestones": (5.0,)}, 'milestones belong to schedule "step"'),
+    ],
+)
+def test_settings_out_of_range_or_against_each_other(given, told):
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 (the message is compared below)
+        Settings(**given)
+    assert told in str(caught.value)
+
+
+def test_lists_and_whole_numbers_pass_for_tuples_and_floats():
+    """As they come from a file."""
+    settings = Settings(scale=[1, 1], lr=1)
+    assert settings == Settings(scale=(1.0, 1.0), lr=1.0)
+    assert isinstance(settings.lr, float)
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_a_method_takes_what_is_named_like_a_setting_of_the_run_from_there(name):
+    own = settings_of(METHODS[name])
+    assert not own.keys() & {field.name for field in fields(Settings)}
+    taken = keywords_of(METHODS[name], Settings(seed=7), {}, images=100)
+    assert taken.keys() <= {"seed", "images", "weight_kind", "weight_p"}
+    assert taken.get("seed", 7) == 7
+    assert taken.get("images", 100) == 100

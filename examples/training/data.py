@@ -85,6 +85,10 @@ class Pixels:
     images: Tensor
     labels: Tensor | None
 
+    def to(self, device: torch.device) -> Pixels:
+        """The same, in a device's memory; labels stay."""
+        return Pixels(self.images.to(device), self.labels)
+
     def __len__(self) -> int:
         return len(self.images)
 
@@ -361,7 +365,7 @@ class DeviceFeed:
     """Views of images in the device's memory, made there."""
 
     def __init__(self, pixels: Pixels, pipeline: Callable[..., Any], seed: int, device: torch.device) -> None:
-        self.augment = Augment(Pixels(pixels.images.to(device), pixels.labels), pipeline, seed)
+        self.augment = Augment(pixels.to(device), pipeline, seed)
         self.device = device
 
     def __call__(self, requests: Sequence[Request]) -> Iterator[Served]:

@@ -49,7 +49,12 @@ CASES = {
         MultiView(crop, crop, small),
         {},
     ),
-    "vicreg, decoupled": ("vicreg", HEAD, JointCrop(32, law=JointPair(0.0, 0.2, 1.0).decoupled()), {}),
+    "vicreg, decoupled": (
+        "vicreg",
+        {"dim": 8, "hidden": 64},
+        JointCrop(32, law=JointPair(0.0, 0.2, 1.0).decoupled()),
+        {},
+    ),
     "wmse, weights": ("wmse", {"dim": 2, "hidden": 64, "w_size": 4}, PAIR, {"weigh": difference}),
     "npid": ("npid", {"images": 48, "dim": 32, "K": 32}, MultiView(crop), {}),
     "leoclr, JointCrop and weights": ("leoclr", QUEUE, MultiView(UncroppedView(32), JOINT), {"weigh": difference}),
@@ -83,9 +88,9 @@ def freeze_negatives(method, embed):
 
 @pytest.mark.parametrize("name", CASES)
 def test_learns(name, make_batch, embed, resnet):
-    """The loss falls by a fifth at least (seen: half and more), and images stay apart.
+    """The loss falls by a fifth at least (seen: a third and more), and images stay apart.
 
-    Apart: the deviation of unit features, ``sqrt(1 - |mean|^2)``, is 0 after a collapse (seen: 0.35 to 0.7).
+    Apart: the deviation of unit features, ``sqrt(1 - |mean|^2)``, is 0 after a collapse (seen: 0.19 to 0.68).
     """
     key, settings, maker, fields = CASES[name]
     method = METHODS[key](resnet, **settings)
@@ -95,7 +100,8 @@ def test_learns(name, make_batch, embed, resnet):
     weight = None
     if batch.weigh is not None and method.pair is not None:
         weight = batch.weigh(*(batch.views[i] for i in method.pair))
-    optimizer = torch.optim.SGD([p for p in method.parameters() if p.requires_grad], 0.02, 0.9)
+    lr = 0.002 if key == "vicreg" else 0.02  # its coefficients are 25
+    optimizer = torch.optim.SGD([p for p in method.parameters() if p.requires_grad], lr, 0.9)
     losses = []
     for _ in range(30):
         loss = reduce(method(batch), weight)

@@ -42,6 +42,7 @@ lint: $(DEV) ## formatting and ruff's rules
 types: $(DEV) ## mypy, strict
 	.venv/bin/mypy
 	.venv/bin/mypy examples/*.py
+	cd examples && MYPYPATH=.. ../.venv/bin/mypy --config-file ../pyproject.toml -p training -p methods -p evaluation -p papers
 
 docs: $(DEV) ## the documentation, warnings as errors, into docs/_build/html
 	.venv/bin/python -m sphinx -W -n --keep-going -b html docs docs/_build/html

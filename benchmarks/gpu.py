@@ -1,30 +1,49 @@
 """On a GPU: throughput of ``fuse`` against kornia and torchaug, share of copy bandwidth, split of a training step.
 
     benchmarks/gpu.sh
+    python benchmarks/gpu.py --smoke     # on the CPU, tiny, nothing compiled: that it runs; its figures mean nothing
 
-Per batch and view; medians over rounds in which every case has its turn, the device synchronised around each. The bound
-is the time in which the card copies the bytes that must move: the uint8 input once, the float32 output once.
+Per batch and view; every round gives each case its turn, the device synchronized around each; medians, quartiles, and
+ratios round by round. The bound is the time in which the card copies the bytes that must move: the uint8 input once,
+the float32 output once. The peak is what is allocated at most, with the input, over input + output. Results are saved
+after each size, so that a time limit costs only what follows.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from interleaved import save
+from interleaved import ratio, save, summary
 from torchvision.models import resnet18
 from torchvision.transforms import v2
 
 from jointaug import JointCrop, PerView, fuse
 
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
-BATCHES = ((1024, 32), (512, 96), (256, 224))
+Cases = dict[str, Callable[[], Any]]
+
+
+class Setting(NamedTuple):
+    """Where, and how much."""
+
+    device: str
+    batches: tuple[tuple[int, int], ...]
+    training: tuple[int, int]
+    copied: int
+    """Bytes that the copy moves, half read and half written."""
+    rounds: int
+    compile: Callable[[Any], Any]
+
+
+GPU = Setting("cuda", ((1024, 32), (512, 96), (256, 224)), (512, 32), 2**31, 20, partial(torch.compile, dynamic=False))
+SMOKE = Setting("cpu", ((4, 32), (2, 96)), (2, 32), 2**21, 3, partial(torch.compile, backend="eager"))
 
 
 def steps(kernel: int) -> list[Any]:
@@ -39,46 +58,64 @@ def steps(kernel: int) -> list[Any]:
     ]
 
 
-def milliseconds(cases: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
-    """Median milliseconds of each case."""
+def synchronize(device: str) -> None:
+    """Wait for the device."""
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def milliseconds(cases: Cases, setting: Setting) -> dict[str, list[float]]:
+    """Milliseconds of each case, for each round."""
     times: dict[str, list[float]] = {name: [] for name in cases}
-    for case in cases.values():
-        for _ in range(3):
-            case()
-    for _ in range(rounds):
+    for _ in range(setting.rounds):
         for name, case in cases.items():
-            torch.cuda.synchronize()
+            synchronize(setting.device)
             start = time.perf_counter()
             case()
-            torch.cuda.synchronize()
+            synchronize(setting.device)
             times[name].append(1e3 * (time.perf_counter() - start))
-    return {name: statistics.median(values) for name, values in times.items()}
+    return times
 
 
-def measured(case: Callable[[], Any], rounds: int) -> float | str:
-    """Median milliseconds, or why there is none: a peer that fails must not cost the other results."""
+def failure(case: Callable[[], Any]) -> str | None:
+    """Why a case does not run, if so: a peer that fails must not cost the other results."""
     try:
-        return milliseconds({"": case}, rounds)[""]
+        for _ in range(3):  # compiles and warms up
+            case()
     except Exception as error:
-        return f"failed: {type(error).__name__}: {error}"[:300]
+        return f"{type(error).__name__}: {error}"[:300]
+    return None
 
 
-def copy_bandwidth() -> float:
+def working(cases: Cases) -> tuple[Cases, dict[str, str]]:
+    """The cases that run, and why the others do not."""
+    failures = {name: why for name, case in cases.items() if (why := failure(case))}
+    return {name: case for name, case in cases.items() if name not in failures}, failures
+
+
+def copy_bandwidth(setting: Setting) -> float:
     """Bytes read plus bytes written in a second, by a large copy."""
-    source = torch.empty(2**30, dtype=torch.uint8, device="cuda")
+    source = torch.zeros(setting.copied // 2, dtype=torch.uint8, device=setting.device)
     target = torch.empty_like(source)
-    return 2 * source.numel() / (milliseconds({"copy": lambda: target.copy_(source)}, 20)["copy"] / 1e3)
+    copy = {"copy": lambda: target.copy_(source)}
+    working(copy)
+    return setting.copied / (summary(milliseconds(copy, setting)["copy"])["median"] / 1e3)
 
 
-def cases(count: int, side: int) -> dict[str, Callable[[], Any]]:
-    """One view of a batch."""
-    images = torch.randint(0, 256, (count, 3, side, side), dtype=torch.uint8, device="cuda")
+def cases(count: int, side: int, setting: Setting) -> tuple[torch.Tensor, Cases]:
+    """A batch, and one view of it by each library."""
+    device = setting.device
+    images = torch.randint(0, 256, (count, 3, side, side), dtype=torch.uint8, device=device)
     kernel = max(3, side // 10 // 2 * 2 + 1)
     fused = fuse(v2.Compose([v2.RandomResizedCrop(side, (0.2, 1.0)), *steps(kernel)]))
-    generator = torch.Generator("cuda").manual_seed(0)
-    found: dict[str, Callable[[], Any]] = {"jointaug": lambda: fused(images, generator=generator)}
-    work = torch.compile(fused.transform)
-    found["jointaug, work compiled"] = lambda: work(images, fused.make_params(images, generator=generator))
+    generator = torch.Generator(device).manual_seed(0)
+    torch.compiler.reset()
+    work = setting.compile(fused.transform)
+    found: Cases = {
+        "jointaug": lambda: fused(images, generator=generator),
+        "jointaug, work compiled": lambda: work(images, fused.make_params(images, generator=generator)),
+        "jointaug, draws alone": lambda: fused.make_params(images, generator=generator),
+    }
     try:
         import kornia.augmentation as K
 
@@ -89,8 +126,8 @@ def cases(count: int, side: int) -> dict[str, Callable[[], Any]]:
             K.RandomGaussianBlur((kernel, kernel), (0.1, 2.0), p=0.5),
             K.RandomHorizontalFlip(p=0.5),
             K.Normalize(torch.tensor(MEAN), torch.tensor(STD)),
-        ).cuda()
-        compiled = torch.compile(chain)
+        ).to(device)
+        compiled = setting.compile(chain)
         found["kornia"] = lambda: chain(images.float() / 255)
         found["kornia, compiled"] = lambda: compiled(images.float() / 255)
     except ImportError as error:
@@ -111,44 +148,92 @@ def cases(count: int, side: int) -> dict[str, Callable[[], Any]]:
         found["torchaug"] = lambda: own(images.float() / 255)
     except ImportError as error:
         print(f"not measured: torchaug ({error})")
-    return found
+    return images, found
 
 
-def training_step() -> dict[str, float]:
-    """ResNet-18, two views of 512 x 3 x 32 x 32: augmentation alone, network alone (bf16, channels-last), both."""
-    images = torch.randint(0, 256, (512, 3, 32, 32), dtype=torch.uint8, device="cuda")
-    fused = fuse(v2.Compose([JointCrop(32), PerView(v2.Compose(steps(3)))]))
-    network = resnet18().cuda().to(memory_format=torch.channels_last)
+def peak(case: Callable[[], Any], images: torch.Tensor) -> float | None:
+    """What a case allocates at most, with its input, over input + output."""
+    if not images.is_cuda:
+        return None
+    torch.cuda.synchronize()
+    before = torch.cuda.memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
+    result = case()
+    rise = torch.cuda.max_memory_allocated() - before
+    return (images.nbytes + rise) / (images.nbytes + result.nbytes)
+
+
+def throughput(count: int, side: int, setting: Setting, bandwidth: float) -> dict[str, Any]:
+    """All cases of one size: ms, ratio to ours (eager), share of the copy bandwidth, peak memory."""
+    images, found = cases(count, side, setting)
+    runs, failures = working(found)
+    bound = 1e3 * 5 * images.numel() / bandwidth
+    times = milliseconds(runs, setting)
+    table: dict[str, Any] = {}
+    print(f"\n{count} x 3 x {side} x {side}: copying takes {bound:.4f} ms")
+    for name, values in times.items():
+        ms, times_ours = summary(values), ratio(values, times["jointaug"])
+        table[name] = {"ms": ms, "times_ours": times_ours, "share_of_copy": bound / ms["median"]}
+        if "draws" not in name:
+            table[name]["peak"] = peak(runs[name], images)
+        print(
+            f"  {name:26s} {ms['median']:9.4f} ms [{ms['quartile_1']:.4f}, {ms['quartile_3']:.4f}]"
+            f"  x {times_ours['median']:.2f}  {bound / ms['median']:.3f} of the copy  peak {table[name].get('peak')}"
+        )
+    print(*(f"  failed: {name} ({why})" for name, why in failures.items()), sep="\n")
+    return {"bound_ms": bound, "cases": table, "failed": failures}
+
+
+def training_step(setting: Setting) -> dict[str, Any]:
+    """ResNet-18, two views of a batch: augmentation alone, network alone (bf16, channels-last), both, in ms."""
+    count, side = setting.training
+    images = torch.randint(0, 256, (count, 3, side, side), dtype=torch.uint8, device=setting.device)
+    fused = fuse(v2.Compose([JointCrop(side), PerView(v2.Compose(steps(3)))]))
+    network = resnet18().to(setting.device, memory_format=torch.channels_last)
     views = [view.to(memory_format=torch.channels_last) for view in fused(images)]
 
     def step(inputs: list[torch.Tensor]) -> None:
-        with torch.autocast("cuda", torch.bfloat16):
-            loss = sum(network(view).square().mean() for view in inputs)
+        with torch.autocast(setting.device, torch.bfloat16):
+            loss = sum(network(view.to(memory_format=torch.channels_last)).square().mean() for view in inputs)
         loss.backward()
 
-    return milliseconds(
-        {"augmentation": lambda: fused(images), "network": lambda: step(views), "both": lambda: step(fused(images))}, 30
-    )
+    parts: Cases = {
+        "augmentation": lambda: fused(images),
+        "network": lambda: step(views),
+        "both": lambda: step(fused(images)),
+    }
+    runs, failures = working(parts)
+    times = milliseconds(runs, setting)
+    table: dict[str, Any] = {name: summary(values) for name, values in times.items()}
+    if "augmentation" in times and "both" in times:
+        table["share of augmentation"] = ratio(times["augmentation"], times["both"])
+    return {**table, "failed": failures}
 
 
 def main() -> None:
     """Time, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=20)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, help="default: 20")
+    parser.add_argument("--smoke", action="store_true", help="tiny, on the CPU, nothing saved")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    bandwidth = copy_bandwidth()
-    result: dict[str, Any] = {"device": torch.cuda.get_device_name(), "copy_bytes_per_s": bandwidth}
+    setting = SMOKE if arguments.smoke else GPU
+    setting = setting._replace(rounds=arguments.rounds or setting.rounds)
+    bandwidth = copy_bandwidth(setting)
+    device = "CPU" if arguments.smoke else torch.cuda.get_device_name()
+    result: dict[str, Any] = {"device": device, "copy_bytes_per_s": bandwidth}
     print(result)
-    for count, side in BATCHES:
-        moved = 5 * count * 3 * side * side
-        bound = 1e3 * moved / bandwidth
-        times = {name: measured(case, arguments.rounds) for name, case in cases(count, side).items()}
-        result[f"{count} x 3 x {side} x {side}"] = {"bound_ms": bound, **times}
-        print(f"{count} x 3 x {side} x {side}: copying takes {bound:.3f} ms; {times}")
-    result["training step, 2 x 512 x 3 x 32 x 32, ms"] = training_step()
-    print(result["training step, 2 x 512 x 3 x 32 x 32, ms"])
-    print(f"wrote {save(Path(__file__).stem, result)}")
+
+    def keep(title: str, table: dict[str, Any]) -> None:
+        result[title] = table
+        if not arguments.smoke:
+            save(Path(__file__).stem, result)
+
+    count, side = setting.training
+    keep(f"training step, 2 x {count} x 3 x {side} x {side}, ms", split := training_step(setting))
+    print(f"training step: { {name: row.get('median', row) for name, row in split.items()} }")
+    for count, side in setting.batches:
+        keep(f"{count} x 3 x {side} x {side}", throughput(count, side, setting, bandwidth))
 
 
 if __name__ == "__main__":

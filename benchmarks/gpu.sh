@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
-# All that needs a GPU, in under 10 minutes: correctness on CUDA, then throughput. Uses the python3 that has torch for this
-# device, with jointaug from this checkout; kornia and torchaug are measured if they are installed.
-set -euo pipefail
+# All that needs a GPU, in under 10 minutes: correctness on CUDA, then throughput, then neighbors at ImageNet's size. Uses
+# the python3 that has torch for this device, with jointaug from this checkout; kornia and torchaug are measured if they are
+# installed. A part that fails or runs out of its time does not keep the others from running; what it saved before stays.
+set -uo pipefail
 cd "$(dirname "$0")/.."
 python3 setup.py -q build_ext --inplace || echo "no native kernels: the CPU side runs on torch"
 export PYTHONPATH=$PWD
-timeout 200 python3 -m pytest -q -m gpu tests
+failed=0
+timeout 150 python3 -m pytest -q -m gpu tests || failed=1
 cd benchmarks
-timeout 380 python3 gpu.py "$@"
+timeout 320 python3 gpu.py "$@" || failed=1
+timeout 90 python3 neighbors.py --device cuda --write || failed=1
+exit $failed

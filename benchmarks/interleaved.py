@@ -83,6 +83,7 @@ def machine() -> dict[str, Any]:
         "albumentations",
         "opencv-python-headless",
         "faiss-cpu",
+        "numba",
     )
     installed = {str(distribution.metadata["Name"]).lower() for distribution in distributions()}
     versions = {package: version(package) for package in packages if package in installed}

@@ -132,6 +132,8 @@ def colors() -> tuple[Cases, int]:
             cases[prefix + name] = lambda module=module, name=name, f=factor: getattr(module, f"adjust_{name}")(
                 image, f
             )
+    tiny = image[:, :8, :8].contiguous()
+    cases["brightness of 8 x 8: the call"] = lambda: K.adjust_brightness(tiny, 0.7)
     order = (3, 1, 0, 2)
     cases["jitter"] = lambda: K.color_jitter(image, 0.9, 1.2, 0.8, 0.05, order)
     cases["v2, jitter"] = lambda: F.adjust_saturation(
@@ -181,6 +183,27 @@ def chains(count: int, side: int, threads: int) -> tuple[Cases, int]:
 
     cases = {K.backend(): ours, "v2, image by image": one_by_one}
     return {name: divided(case, count) for name, case in cases.items()}, 3 * side * side * 5
+
+
+def shares(side: int = 224) -> tuple[Cases, int]:
+    """What the chain's steps add, one thread: each case has one step more, on all images, per view."""
+    generator = torch.Generator().manual_seed(0)
+    count = 16
+    images = torch.randint(0, 256, (count, 3, side, side), dtype=torch.uint8, generator=generator)
+    cut = boxes(count, side, side, generator)
+    steps = {
+        "crop": None,
+        "and normalize": Step(K.normalize, (MEAN, STD)),
+        "and jitter": Step(K.color_jitter, (0.9, 1.2, 0.8, 0.05, (3, 1, 0, 2))),
+        "and blur": Step(K.gaussian_blur, (torch.linspace(0.1, 2.0, count),)),
+    }
+    cases: Cases = {}
+    chain: list[Step] = []
+    for name, step in steps.items():
+        chain = chain if step is None else [step, *chain]
+        case = lambda chain=chain: K.crop_and_finish(images, cut, side, chain, dtype=torch.float32)  # noqa: E731
+        cases[name] = divided(case, count)
+    return cases, 3 * side * side * 5
 
 
 def numba_crop() -> Callable[..., Any]:
@@ -290,6 +313,7 @@ def main() -> None:
         ("two crops, 500 x 375 to 224", crops()),
         ("blur, 3 x 224 x 224", blurs()),
         ("color, 3 x 224 x 224", colors()),
+        ("steps of the chain, 3 x 224 x 224", shares()),
     ):
         result["tables"][title] = table(title, cases, moved, bandwidth, arguments.rounds)
     print("\n", machine())

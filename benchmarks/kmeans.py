@@ -13,7 +13,6 @@ writes and reads the scores once, for the argmax, and reads the features once, f
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import torch
 from interleaved import interleaved, ratio, save, summary
@@ -31,14 +30,6 @@ def clustered(n: int, clusters: int, spread: float, device: str = "cpu") -> Tens
     centers = torch.randn(clusters, D, generator=generator, device=device)
     rows = torch.randint(clusters, (n,), generator=generator, device=device)
     return F.normalize(centers[rows] + spread * torch.randn(n, D, generator=generator, device=device), dim=1)
-
-
-def peak(device: str) -> float:
-    """Greatest memory so far, GB: the card's, or this process's."""
-    if device == "cuda":
-        return torch.cuda.max_memory_allocated() / 1e9
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e9
 
 
 def beside_faiss(turns: int) -> dict[str, object]:

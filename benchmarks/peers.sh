@@ -7,7 +7,7 @@ python3 -m venv .venv-peers
 pip=.venv-peers/bin/pip
 $pip install -q -c constraints.txt torch torchvision setuptools wheel
 $pip install -q -c constraints.txt --no-build-isolation -e .
-$pip install -q -c constraints.txt kornia albumentations opencv-python-headless faiss-cpu scikit-learn
+$pip install -q -c constraints.txt kornia albumentations opencv-python-headless faiss-cpu scikit-learn numba
 $pip install -q -c constraints.txt --no-deps torchaug lightning-utilities
 $pip install -q -c constraints.txt lightly
 .venv-peers/bin/python -c "import torch, torchvision; print('torch', torch.__version__, 'torchvision', torchvision.__version__)"

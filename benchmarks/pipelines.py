@@ -130,7 +130,10 @@ def batched(count: int, side: int) -> dict[str, Callable[[], Any]]:
         ]
     )
     fused = fuse(one)
-    cases: dict[str, Callable[[], Any]] = {"jointaug": lambda: fused(images)}
+    cases: dict[str, Callable[[], Any]] = {
+        "jointaug": lambda: fused(images),
+        "jointaug, draws alone": lambda: fused.make_params(images),
+    }
     try:
         import kornia.augmentation as K
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 import warnings
 
 import numpy as np
@@ -140,6 +141,7 @@ V2 = {
     "some jitter": v2.ColorJitter(brightness=(0.5, 1.5), hue=0.2),
     "gray": v2.RandomGrayscale(0.4),
     "always gray": v2.Grayscale(3),
+    "one channel": v2.Grayscale(1),
     "blur": v2.GaussianBlur(9, (0.1, 2.0)),
     "solarize": v2.RandomSolarize(0.5),
     "posterize": v2.RandomPosterize(3),
@@ -150,6 +152,8 @@ V2 = {
     "apply": v2.RandomApply([v2.ColorJitter(0.4), v2.RandomHorizontalFlip()], 0.6),
     "choice": v2.RandomChoice([v2.ColorJitter(0.4), v2.RandomGrayscale(1.0), v2.Identity()], p=[0.5, 0.3, 0.2]),
     "order": v2.RandomOrder([v2.ColorJitter(0.4), v2.RandomSolarize(0.5, 1.0), v2.GaussianBlur(5)]),
+    "normalize alike": v2.Normalize([0.4], [0.2]),
+    "unscaled": v2.Compose([v2.ToDtype(torch.float64), v2.RandomHorizontalFlip()]),
     "normalize": v2.Compose([TO_FLOAT, v2.Normalize([0.4, 0.5, 0.6], [0.2, 0.3, 0.4])]),
     "as is": v2.Compose([v2.ToImage(), v2.ToPureTensor(), v2.Identity()]),
 }
@@ -462,6 +466,46 @@ def test_views_are_contiguous_batches():
     assert all(view.is_contiguous() for view in fuse(MOCO)(BATCH))
 
 
+@pytest.mark.parametrize("name", V2)
+def test_images_do_not_touch_each_other_nor_the_input(name):
+    """NaN in one image leaves all others as they are, bit for bit; the input stays as it was."""
+    broken = BATCH.clone()
+    broken[2, 1, 10:30, 10:40] = math.nan
+    fused, kept = fuse(V2[name]), broken.clone()
+    plan = fused.make_params(BATCH, generator=torch.Generator().manual_seed(2))
+    clean, dirty = fused.transform(BATCH, plan), fused.transform(broken, plan)
+    rest = [0, 1, 3, 4, 5]
+    assert torch.equal(clean[rest], dirty[rest])
+    assert torch.equal(broken.nan_to_num(7), kept.nan_to_num(7))
+
+
+@pytest.mark.parametrize("name", V2)
+def test_a_plan_travels_between_processes(name):
+    fused = fuse(V2[name])
+    plan = fused.make_params(BATCH, generator=torch.Generator().manual_seed(2))
+    arrived = pickle.loads(pickle.dumps(plan))
+    assert torch.equal(fused.transform(BATCH, plan), fused.transform(BATCH, arrived))
+
+
+@pytest.mark.parametrize("name", V2)
+def test_a_list_of_one_size_is_a_batch(name):
+    fused, generator = fuse(V2[name]), torch.Generator()
+    batch, listed = (fused(images, generator=generator.manual_seed(3)) for images in (BATCH, list(BATCH)))
+    torch.testing.assert_close(listed, batch, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in [*V2, *OURS] if name not in ("augment", "contrastive", "suppressed")]
+)
+def test_nothing_looks_at_a_value_on_an_accelerator(name):
+    """The meta device has no values: to look at one, as would make a GPU's host wait, is an error there."""
+    pipeline = {**V2, **OURS}[name]
+    views, there = (fuse(pipeline)(batch) for batch in (BATCH, BATCH.to("meta")))
+    if isinstance(views, torch.Tensor):
+        views, there = [views], [there]
+    assert [(v.shape, v.dtype) for v in views] == [(t.shape, t.dtype) for t in there]
+
+
 def test_a_fused_module_prints_its_pipeline():
     assert repr(fuse(JointCrop(24))).startswith("Fused(")
     assert "JointCrop(size=(24, 24)" in repr(fuse(JointCrop(24)))
@@ -504,6 +548,26 @@ WRONG = [
     (lambda: fuse(MOCO)(BATCH, addresses=Addresses(0, 0, torch.arange(5))), ValueError, "got 5 for 6 images"),
     (lambda: fuse(MOCO).transform(BATCH[:3], fuse(MOCO).make_params(BATCH)), ValueError, "made for another batch"),
     (lambda: fuse(MOCO).transform(BATCH, {}), TypeError, "must come from make_params, got dict"),
+    (lambda: fuse(MOCO)(BATCH, generator=3), TypeError, "generator must be a torch.Generator, got 3"),
+    (lambda: fuse(MOCO)(BATCH.to("meta"), generator=torch.Generator()), ValueError, "on the images' device meta"),
+    (lambda: fuse(MOCO)(BATCH, addresses=Address(0, 0, 1)), TypeError, r"got Address\(.*write Addresses"),
+    (lambda: fuse(MOCO)(BATCH, addresses=[0] * 6), TypeError, "addresses must be jointaug.Addresses"),
+    (lambda: fuse(MOCO)([LIST[0], None]), TypeError, r"batch\[1\] must be an image"),
+    (lambda: fuse(MOCO)([LIST[0], LIST[1][:, :0]]), TypeError, r"batch\[1\] must be an image .* \(3, 0, 90\)"),
+    (lambda: fuse(v2.CenterCrop(10**6))(BATCH), ValueError, r"below 2\*\*31, got \(1000000, 1000000\)"),
+    (lambda: fuse(v2.RandomCrop(9, padding=10**6))(BATCH), ValueError, r"below 2\*\*31"),
+    (lambda: fuse(v2.Resize((60_000, 60_000)))(BATCH), ValueError, r"below 2\*\*31"),
+    (lambda: fuse(v2.RandomCrop(50))(BATCH), ValueError, r"at least 50 x 50, got 40 x 56 \(image 0\)"),
+    (lambda: fuse(v2.RandomCrop(40))(LIST), ValueError, r"at least 40 x 40, got 33 x 90 \(image 1\)"),
+    (lambda: fuse(v2.CenterCrop(38))(LIST), ValueError, r"at least 38 x 38, got 33 x 90 \(image 1\)"),
+    (lambda: fuse(v2.RandomCrop(30, padding=4))(LIST), ValueError, "got a list of different sizes; crop or resize"),
+    (lambda: fuse(v2.RandomEqualize())(LIST), ValueError, "got a list of different sizes; crop or resize"),
+    (lambda: fuse(v2.RandomErasing(value=[0, 1]))(BATCH), ValueError, "one for each of 3 channels"),
+    (
+        lambda: fuse(v2.RandomChoice([v2.RandomResizedCrop(8), v2.RandomCrop(8)]))(BATCH),
+        ValueError,
+        r"got \[\(\(8, 8\), 'bilinear'\), \(\(8, 8\), 'nearest'\)\]; crop outside",
+    ),
 ]
 
 

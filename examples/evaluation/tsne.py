@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from jointaug.neighbors import knn
 
 START = 1e-4  # deviation of the first coordinate at the start: small, so that the cost and not the start decides
+SAME = 1e-6  # coordinates of unit vectors closer than float32 tells apart
 
 
 def embed(features: Tensor, perplexity: float = 30.0) -> Tensor:
@@ -30,13 +31,15 @@ def embed(features: Tensor, perplexity: float = 30.0) -> Tensor:
 
     Raises:
         ImportError: without scikit-learn.
-        ValueError: for fewer than four images.
+        ValueError: for fewer than four images, or features that all have one direction (scikit-learn would crash).
     """
     from sklearn.manifold import TSNE  # an extra
 
     if len(features) < 4:
         raise ValueError(f"t-SNE needs at least 4 images, got {len(features)}; take more")
     x = F.normalize(features.double().cpu(), dim=1)
+    if (x - x[0]).abs().max() < SAME:
+        raise ValueError(f"features must differ, got {len(x)} of one direction: the encoder has collapsed")
     perplexity = min(perplexity, (len(x) - 1) / 3)
     model = TSNE(2, perplexity=perplexity, init=principal(x).float().numpy(), random_state=0)
     return torch.from_numpy(model.fit_transform(x.float().numpy()))

@@ -322,9 +322,9 @@ def panels(
 
 def bar(figure: Figure, drawn: Any, axes: Mapping[Any, Axes], label: str, found: Mean) -> None:
     """The scale of colors, and how wide the intervals are that a color cannot show."""
-    middle, widest = float(found.half.median()), float(found.half.max())
-    intervals = f"95 % intervals: ±{middle:.2g} in the middle, ±{widest:.2g} at most"
-    figure.colorbar(drawn, ax=list(axes.values()), label=f"{label}\n{intervals}", shrink=0.8)
+    median, widest = float(found.half.median()), float(found.half.max())
+    intervals = f"95 % intervals: median ±{median:.2g}, at most ±{widest:.2g}"
+    figure.colorbar(drawn, ax=list(axes.values()), label=f"{label}\n{intervals}", shrink=0.8, format="%.3g")
 
 
 # The whole. -----------------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from tqdm.auto import tqdm
 
 from jointaug import Addresses, fuse
 from jointaug.chance import named_step
+from jointaug.fusion.module import leaves
 from training.views import BoxCrop
 
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
@@ -83,6 +84,10 @@ class Pixels:
 
     images: Tensor
     labels: Tensor | None
+
+    def to(self, device: torch.device) -> Pixels:
+        """The same, in a device's memory; labels stay."""
+        return Pixels(self.images.to(device), self.labels)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -338,7 +343,7 @@ class Augment(Dataset[Served]):
 
     def __init__(self, source: Source, pipeline: Callable[..., Any], seed: int) -> None:
         self.source, self.fused, self.seed = source, fuse(pipeline), seed
-        self.crops = [module for module in self.fused.modules() if isinstance(module, BoxCrop)]
+        self.crops = [step for step in leaves(pipeline) if isinstance(step, BoxCrop)]
 
     def __getitem__(self, request: Request) -> Served:
         for crop in self.crops:
@@ -360,7 +365,7 @@ class DeviceFeed:
     """Views of images in the device's memory, made there."""
 
     def __init__(self, pixels: Pixels, pipeline: Callable[..., Any], seed: int, device: torch.device) -> None:
-        self.augment = Augment(Pixels(pixels.images.to(device), pixels.labels), pipeline, seed)
+        self.augment = Augment(pixels.to(device), pipeline, seed)
         self.device = device
 
     def __call__(self, requests: Sequence[Request]) -> Iterator[Served]:

@@ -44,6 +44,12 @@ class Processes:
             values /= self.count
         return values
 
+    def share_buffers(self, network: nn.Module) -> None:
+        """Give all processes the first one's buffers: batch statistics that they did not share."""
+        if self.count > 1:
+            for buffer in network.buffers():
+                distributed.broadcast(buffer, 0)
+
     def any(self, flag: bool) -> bool:
         """Whether it holds in any process."""
         return flag if self.count == 1 else bool(self.mean(torch.tensor(float(flag), device=self.device)) > 0)

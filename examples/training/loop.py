@@ -91,35 +91,31 @@ class Run:
         if not os.access(out, os.W_OK):
             raise PermissionError(errno.EACCES, "--out must be a folder that may be written; choose another", str(out))
         options.check(s, own)
-        check_batch(s, len(data.train), here.count)
-        train = _held(data.train, s)
+        images = len(data.train)
+        check_batch(s, images, here.count)
         kind = METHODS[s.method]
         torch.manual_seed(s.seed)
-        method = kind(lambda: Backbone(s.backbone, s.stem), **keywords_of(kind, s, own, len(train)))
-        method.check(len(train), s.batch // s.accumulate)
+        method = kind(lambda: Backbone(s.backbone, s.stem), **keywords_of(kind, s, own, images))
+        method.check(images, s.batch // s.accumulate)
 
-        self.train, self.per_epoch = train, len(train) // s.batch
+        self.per_epoch = images // s.batch
         self.steps = s.epochs * self.per_epoch
         self.learner = Learner(method, s, here, self.per_epoch)
         self.method = self.learner.method
-        self.feed = feed(train, pipeline(s, self.method.views), s.seed, here.device, workers=s.workers)
-        self.boxes = Boxes(len(train)) if s.crop == "contrastive" else None
-        self.embed = Embedder(s, here)
+        self.boxes = Boxes(images) if s.crop == "contrastive" else None
         self.spread = Spread(self.method.watched)
-        self.monitor: Monitor | None = None
-        if s.knn_every and data.test is not None and train.labels is not None and data.test.labels is not None:
-            self.monitor = Monitor(s, self.embed, train, _held(data.test, s))
-
         self.step, self.losses = 0, Losses(here)
         self.began, self.seconds = time.monotonic(), 0.0
         self.same = _same(s, own, here, data.told, recipe)
         if (state := checkpoint.load(out, self.same, here.device)) is not None:
-            self.learner.load_state_dict(state["learner"])
-            if self.boxes is not None:
-                self.boxes.load_state_dict(state["boxes"])
-            torch.set_rng_state(state["rng"].cpu())
-            self.step, self.seconds = state["step"], state["seconds"]
-            self.losses.sum, self.losses.count = state["losses"]
+            self._load(state)
+
+        self.train = _held(data.train, s, here.device)
+        self.feed = feed(self.train, pipeline(s, self.method.views), s.seed, here.device, workers=s.workers)
+        self.embed = Embedder(s, here)
+        self.monitor: Monitor | None = None
+        if s.knn_every and data.test is not None and data.train.labels is not None and data.test.labels is not None:
+            self.monitor = Monitor(s, self.embed, self.train, _held(data.test, s, here.device))
 
     def go(self, minutes: float | None = None) -> Result:
         """Train to the end, or to a signal (Ctrl-C); what is left is done by another `Run` in this folder.
@@ -171,6 +167,15 @@ class Run:
                 "make room, and go on with the same command",
                 str(self.out / checkpoint.NAME),
             ) from error
+
+    def _load(self, state: dict[str, Any]) -> None:
+        """Go on from what `save` wrote."""
+        self.learner.load_state_dict(state["learner"])
+        if self.boxes is not None:
+            self.boxes.load_state_dict(state["boxes"])
+        torch.set_rng_state(state["rng"].cpu())
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.losses.sum, self.losses.count = state["losses"]
 
     def epoch(self, log: Log, interrupted: list[int]) -> None:
         """Train from where the run is to the end of the epoch, or until it is interrupted."""
@@ -237,7 +242,8 @@ class Run:
                 index = order[step % self.per_epoch].tolist()
                 address = {"seed": self.settings.seed, "epoch": epoch, "index": index}
                 file = self.out / "not_finite.json"
-                file.write_text(json.dumps({"step": step, "loss": str(value), **address}))
+                if self.here.first:
+                    file.write_text(json.dumps({"step": step, "loss": str(value), **address}))
                 raise NotFiniteError(
                     f"the loss is {value} at step {step}; its images are at seed={self.settings.seed}, epoch={epoch}, "
                     f"index={index[:4]} and so on, all in {file}: draw their views again; then lower the rate, or make "
@@ -300,13 +306,13 @@ def interrupts() -> Iterator[list[int]]:
             signal.signal(kind, handler)
 
 
-def _held(source: Source, s: Settings) -> Source:
-    """A source as the run takes it: in memory, shrunk before if it says so, or for its workers to decode."""
+def _held(source: Source, s: Settings, device: torch.device) -> Source:
+    """A source as the run takes it: in the device's memory, shrunk before if it says so, or for workers to decode."""
     if s.workers:
         return source
     if s.stored is not None and isinstance(source, Images):
         source = source.prepared(v2.Compose([v2.Resize(s.stored), v2.CenterCrop(s.stored)]))
-    return in_memory(source)
+    return in_memory(source).to(device)
 
 
 def check_batch(s: Settings, images: int, processes: int) -> None:

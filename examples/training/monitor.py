@@ -36,6 +36,7 @@ class Embedder:
         served = feed(source, self._view, s.seed, here.device, workers=s.workers)
         each = -(-len(source) // here.count)  # as many in every process: the last rows are repeated
         mine = here.part(torch.arange(each * here.count).clamp(max=len(source) - 1))
+        here.share_buffers(network)
         network.eval()
         outputs = []
         for batch in served([Request(0, index) for index in torch.split(mine, self.batch)]):

@@ -2,8 +2,8 @@
 
 * `geometry`: what a crop policy realises, from its parameters alone;
 * `sdf`: how similar an encoder finds the pairs of a policy, and of which pairs that holds;
-* `score`: score matching, and how far apart the scores of two views are (ScoreCL's weights);
-* `measures`: the rivals of that weight: random, pixels, saliency, LPIPS.
+* ``score``: score matching, and how far apart the scores of two views are (ScoreCL's weights);
+* ``measures``: the rivals of that weight: random, pixels, saliency, LPIPS.
 """
 
 from .geometry import CropGeometry, Distance, Measured, box_measures, geometry

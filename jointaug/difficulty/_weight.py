@@ -15,7 +15,7 @@ _MARGIN = 0.5  # antialiased resizing and color steps may leave [0, 1] a little;
 
 
 class PairWeight:
-    """A weight for each pair of views: ``weigh(v1, v2) -> [B]``; a measure of your own defines `distance`.
+    """A weight for each pair of views: ``weigh(v1, v2) -> [B]``; a measure of your own defines ``distance``.
 
     Args:
         normalize: ``"batch_mean"``, so that weights are 1 on average, or None for the bare distance.

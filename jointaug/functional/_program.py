@@ -133,7 +133,7 @@ def _images_at_once(source: Tensor | list[Tensor], crop: Crop | None, ops: Seque
         return len(source)
     size = first.shape[1:] if crop is None else crop.size
     floats = 4 * views * first.shape[0] * size[0] * size[1]
-    enough = (4 << 20) if first.device.type == "cpu" else (256 << 20)
+    enough = (1 << 20) if first.device.type == "cpu" else (256 << 20)
     return max(1, -(-len(source) // 8), enough // floats)
 
 

@@ -8,8 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from .._validate import probability
-from ._embeddings import check_embeddings, check_negatives, full_precision, temperature, unit
+from ._embeddings import check_embeddings, check_negatives, fraction, full_precision, temperature, unit
 from ._leoclr import check_reduction, reduce_pairs
 from ._parts import LossParts
 from ._softmax import log_sum_exp, nce
@@ -101,8 +100,9 @@ def clim_multi_resolution(
 
 def check_fraction(lam: Tensor | float, like: Tensor) -> Tensor | float:
     """A number in [0, 1], or ``[B]`` of them in the dtype of ``like``."""
+    remedy = "it is the kept fraction of the area, 1 - cut / (W * H)"
     if not isinstance(lam, Tensor):
-        return probability("lam", lam)
+        return fraction("lam", lam, remedy)
     if tuple(lam.shape) not in ((), (len(like),)):
         raise ValueError(
             f"lam must be a number or have shape [B] = ({len(like)},), got {tuple(lam.shape)}; "
@@ -110,7 +110,7 @@ def check_fraction(lam: Tensor | float, like: Tensor) -> Tensor | float:
         )
     if not bool(((lam >= 0) & (lam <= 1)).all()):
         bad = lam[~((lam >= 0) & (lam <= 1))].flatten()[0].item()
-        raise ValueError(f"lam must lie in [0, 1], got {bad}; it is the kept fraction of the area, 1 - cut / (W * H)")
+        raise ValueError(f"lam must be numbers in [0, 1], got {bad}; {remedy}")
     return lam.detach().to(device=like.device, dtype=like.dtype)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .._validate import number
-from ._embeddings import check_embeddings, check_matrix, check_negatives, full_precision, temperature, unit
+from ._embeddings import check_embeddings, check_matrix, check_negatives, full_precision, margin, temperature, unit
 from ._parts import LossParts, OneView
 from ._processes import gather, world
 from ._softmax import log_sum_exp, nce
@@ -38,7 +37,7 @@ def info_nce(q: Tensor, k: Tensor, queue: Tensor, tau: float = 0.2, m: float = 0
     Raises:
         ValueError: if shapes disagree or ``tau`` is not above 0.
     """
-    tau, m = temperature("tau", tau), number("m", m)
+    tau, m = temperature("tau", tau), margin(m)
     check_embeddings(q=q, k=k)
     check_negatives("queue", queue, q.shape[1], "q")
     q, k = unit(q), unit(k.detach())
@@ -69,7 +68,7 @@ def margin_nce(pos: Tensor, neg: Tensor, m: float = 0.0, tau: float = 0.1) -> Lo
     Raises:
         ValueError: if shapes disagree, ``m`` is not finite or ``tau`` is not above 0.
     """
-    tau, m = temperature("tau", tau), number("m", m)
+    tau, m = temperature("tau", tau), margin(m)
     check_similarities(pos, neg)
     return LossParts(nce((pos - m) / tau, (neg / tau).logsumexp(1)), pos.new_zeros(()))
 
@@ -95,7 +94,7 @@ def npid(v: Tensor, v_bank: Tensor, negatives: Tensor, tau: float = 0.07, m: flo
     Raises:
         ValueError: if shapes disagree or ``tau`` is not above 0.
     """
-    tau, m = temperature("tau", tau), number("m", m)
+    tau, m = temperature("tau", tau), margin(m)
     check_embeddings(v=v, v_bank=v_bank)
     lead = tuple(negatives.shape[:-2])
     if negatives.ndim < 2 or negatives.shape[-1] != v.shape[1] or lead not in ((), (len(v),)):

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .._validate import integer, probability
-from ._embeddings import check_embeddings, full_precision, temperature
+from .._validate import integer
+from ._embeddings import check_embeddings, fraction, full_precision, temperature
 from ._parts import LossParts, checked_weight
 from ._processes import world
 from ._state import SizedState
@@ -100,8 +100,8 @@ class Center(SizedState):
 
     def __init__(self, width: int = 65536, momentum: float = 0.9) -> None:
         super().__init__()
-        self.momentum = probability("momentum", momentum)
-        width = integer("width", width, low=1, rule="an integer of at least 1, the number of outputs")
+        self.momentum = fraction("momentum", momentum, "it is the share of the old centre, the authors use 0.9")
+        width = integer("width", width, low=1, rule="an integer of at least 1", remedy="it is the number of outputs")
         self.register_buffer("center", torch.zeros(width))
 
     @torch.no_grad()

@@ -99,9 +99,23 @@ def check_negatives(name: str, x: Any, width: int, reference: str) -> None:
 
 def temperature(name: str, value: Any) -> float:
     """A finite number above 0."""
-    result = number(name, value, rule="a finite number above 0")
+    rule, remedy = "a finite number above 0", "usual temperatures are 0.04 to 1"
+    result = number(name, value, rule=rule, remedy=remedy)
     if result <= 0:
-        raise ValueError(f"{name} must be a finite number above 0, got {value!r}; usual temperatures are 0.04 to 1")
+        raise ValueError(f"{name} must be {rule}, got {value!r}; {remedy}")
+    return result
+
+
+def margin(value: Any) -> float:
+    """A finite number."""
+    return number("m", value, remedy="a margin is subtracted from a cosine, so -1 to 1 is much; 0 is none")
+
+
+def fraction(name: str, value: Any, remedy: str) -> float:
+    """A number in [0, 1]."""
+    result = number(name, value, rule="a number in [0, 1]", remedy=remedy)
+    if not 0 <= result <= 1:
+        raise ValueError(f"{name} must be a number in [0, 1], got {value!r}; {remedy}")
     return result
 
 

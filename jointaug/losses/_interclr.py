@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from .._validate import probability
+from ._embeddings import fraction
 from ._parts import LossParts
 
 
@@ -26,7 +26,7 @@ def interclr(intra: tuple[Tensor, Tensor], inter: tuple[Tensor, Tensor], lam: fl
     Raises:
         ValueError: if ``lam`` leaves [0, 1].
     """
-    lam = probability("lam", lam)
+    lam = fraction("lam", lam, "it is the share of the intra-image term, 1 is the baseline")
     parts = intra if isinstance(intra, LossParts) else LossParts(*intra)
     if lam == 1:
         return parts

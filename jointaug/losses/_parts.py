@@ -72,9 +72,10 @@ def checked_weight(name: str, weight: Tensor, shape: tuple[int, ...], like: Tens
     low, total = torch.stack([weight.amin(), global_mean(weight)]).tolist()
     if not (low >= 0 and total < float("inf")):
         worst = weight.nan_to_num(nan=float("-inf"), posinf=float("-inf")).argmin()
+        value = weight.flatten()[worst]
+        remedy = "take a distance, not a difference" if value.isfinite() else "look for the step that made it"
         raise ValueError(
-            f"{name} must be finite and at least 0, got {weight.flatten()[worst].item()} at flat index {int(worst)}; "
-            "a distance, not a difference, makes a weight"
+            f"{name} must be finite and at least 0, got {value.item()} at flat index {int(worst)}; {remedy}"
         )
     if total == 0:
         raise ValueError(

@@ -41,8 +41,8 @@ class Queue(SizedState):
 
     def __init__(self, width: int, size: int = 65536, *, generator: torch.Generator | None = None) -> None:
         super().__init__()
-        self.width = integer("width", width, low=1, rule="an integer of at least 1, the width of a key")
-        self.size = integer("size", size, low=0, rule="an integer of at least 0, a multiple of the batch")
+        self.width = integer("width", width, low=1, rule="an integer of at least 1", remedy="it is the width of a key")
+        self.size = integer("size", size, low=0, rule="an integer of at least 0", remedy="take a multiple of the batch")
         device = "cpu" if generator is None else generator.device
         first = unit(torch.randn(self.size, self.width, generator=generator, device=device))
         self.register_buffer("queue", first.T.contiguous())

@@ -122,7 +122,7 @@ class ScoreStatistics(SizedState):
 
     def __init__(self, momentum: float = 0.99) -> None:
         super().__init__()
-        self.momentum = number("momentum", momentum, rule="a number in [0, 1)", low=0)
+        self.momentum = number("momentum", momentum, rule="a number in [0, 1)", low=0, remedy="0 divides by the batch")
         if self.momentum >= 1:
             raise ValueError(f"momentum must be a number in [0, 1), got {momentum!r}; 1 would never learn a mean")
         self.register_buffer("mean", torch.zeros(()))

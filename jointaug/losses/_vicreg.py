@@ -44,7 +44,8 @@ def vicreg(
     if form not in ("code", "paper"):
         raise ValueError(f'form must be "code" or "paper", got {form!r}; "code" is what the authors trained')
     lam, mu, nu = (
-        number(name, v, rule="a number of at least 0", low=0) for name, v in (("lam", lam), ("mu", mu), ("nu", nu))
+        number(name, v, rule="a number of at least 0", low=0, remedy="0 leaves the term out")
+        for name, v in (("lam", lam), ("mu", mu), ("nu", nu))
     )
     check_embeddings(z1=z1, z2=z2)
     D = z1.shape[1]
@@ -52,7 +53,8 @@ def vicreg(
     branches = gather(torch.cat([z1, z2], 1)).view(-1, 2, D)  # [WB, 2, D]
     if len(branches) < 2:
         raise ValueError(
-            f"z1 must have at least 2 rows in the global batch (a variance needs two), got shape {tuple(z1.shape)}"
+            f"z1 must have at least 2 rows in the global batch (a variance needs two), got shape {tuple(z1.shape)}; "
+            "drop a last batch of one image"
         )
     centered = branches - branches.mean(0)
     variance = centered.square().sum(0) / (len(branches) - 1)  # [2, D]

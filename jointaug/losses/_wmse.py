@@ -55,7 +55,11 @@ def wmse(
     check_embeddings(**{f"views[{i}]": x for i, x in enumerate(views)})
     B, D = views[0].shape
     w_size = integer(
-        "w_size", w_size, low=2 * D, rule=f"an integer of at least 2 * D = {2 * D} (a smaller covariance is unstable)"
+        "w_size",
+        w_size,
+        low=2 * D,
+        rule=f"an integer of at least 2 * D = {2 * D} (from fewer rows a covariance is unstable)",
+        remedy="whiten larger sub-batches, or narrow the head",
     )
     if B % w_size:
         raise ValueError(
@@ -89,7 +93,7 @@ def whiten(h: Tensor, eps: float = 0.0) -> Tensor:
     Raises:
         ValueError: if a covariance is singular: embeddings that collapsed, or fewer than ``D + 1`` different rows.
     """
-    eps = number("eps", eps, rule="a number in [0, 1)", low=0)
+    eps = number("eps", eps, rule="a number in [0, 1)", low=0, remedy="the authors use 0")
     if eps >= 1:
         raise ValueError(f"eps must be a number in [0, 1), got {eps!r}; the authors use 0")
     h = h - h.mean(-2, keepdim=True)

@@ -154,13 +154,13 @@ class MemoryBank(nn.Module):
         labels, centers, _ = kmeans(
             self.features, len(self.centers), rounds=rounds, seed=self.seed, epoch=epoch, chunk=chunk
         )
-        if _processes() > 1:
-            dist.broadcast(labels, 0)
-            dist.broadcast(centers, 0)
         self.labels.copy_(labels)
         self.centers.copy_(centers)
         self.clustered.fill_(True)
         self._repair()
+        if _processes() > 1:
+            dist.broadcast(self.labels, 0)
+            dist.broadcast(self.centers, 0)
 
     @torch.no_grad()
     def update(self, features: Tensor, index: Tensor) -> None:

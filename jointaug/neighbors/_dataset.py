@@ -123,7 +123,7 @@ class NeighborDataset(Dataset[Any]):
     def positive(self, index: int) -> int:
         """The positive drawn for an image in this epoch: the draw that `draw_positives` makes."""
         if not 0 <= index < len(self):
-            raise IndexError(f"index must be in [0, {len(self)}), got {index}")
+            raise IndexError(f"index must be in [0, {len(self)}), got {index}; count from 0")
         line = self._positives[index]
         size = int((line >= 0).sum())
         (u,) = Address(self.seed, self.epoch, index, draw_number(DRAW)).row(1)

@@ -124,10 +124,11 @@ def negatives_of_unit_rows(
     if min(sizes) < count:
         at = sizes.index(min(sizes))
         others = len(bank) - (bounds[at][1] - bounds[at][0])
+        share, larger = (f"{pool} of ", ", enlarge the pool") if strategy.startswith("semi") else ("", "")
         raise ValueError(
-            f"count must be at most the size of the smallest pool, {sizes[at]} rows ({strategy!r} with pool {pool} of "
-            f"the {others} rows whose label is not that of query {at}, {int(labels[index[at]])}), got {count}; ask for "
-            "fewer negatives, enlarge the pool, or cluster into more clusters"
+            f"count must be at most the size of the smallest pool, {sizes[at]} rows ({strategy!r}: {share}the {others} "
+            f"rows whose label is not that of query {at}, {int(labels[index[at]])}), got {count}; ask for fewer "
+            f"negatives{larger}, or cluster into more clusters"
         )
     words = order_words("negatives", index, seed=seed, epoch=epoch)
     chosen = torch.empty(len(q), count, dtype=torch.int64, device=bank.device)

@@ -60,11 +60,12 @@ def plot_neighbors(
         for number in numbers:
             if not 0 <= number < len(dataset):
                 raise IndexError(f"{name} must hold numbers in [0, {len(dataset)}), got {number}; count from 0")
-    figure = figure_type(figsize=(1.2 * columns + 3.2, max(1.25 * len(lists), 2.5)), layout="constrained")
+    figure = figure_type(figsize=(1.2 * columns + 3.2, max(1.25 * len(lists), 2.7)), layout="constrained")
     grid = figure.add_gridspec(len(lists), columns + 1, width_ratios=[2] + [1] * columns)
     anchor = figure.add_subplot(grid[:, 0])
     anchor.set_title("query", size="medium")
     anchor.imshow(_picture(dataset[query]))
+    anchor.spines[:].set_visible(False)
     for line, (name, numbers) in enumerate(lists.items()):
         for column in range(columns):
             ax = figure.add_subplot(grid[line, column + 1])
@@ -107,7 +108,7 @@ def plot_cluster_sizes(labels: Tensor, clusters: int | None = None) -> Figure:
     ax.hist(sizes, bins=edges.tolist(), color="tab:blue", edgecolor="white", linewidth=0.5)
     ax.axvline(sizes.mean(), color="black", linestyle="--", label="mean")
     ax.set(xlabel="size of a cluster", ylabel="clusters", xlim=(edges[0], edges[-1]))
-    ax.yaxis.get_major_locator().set_params(integer=True)
+    ax.locator_params(axis="y", integer=True)
     ax.set_title(f"{len(sizes)} clusters: mean {sizes.mean():.4g}, least {sizes.min()}, greatest {sizes.max()}")
     ax.legend()
     return figure

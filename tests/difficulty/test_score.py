@@ -266,6 +266,23 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_numbers(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["score.pt"]
 
 
+def test_every_epoch_and_seed_has_noise_of_its_own():
+    """The zero network that learns nothing: its loss is that of the noise."""
+    options = {"steps": 3, "batch_size": 10, "learning_rate": 0.0}
+    losses = torch.cat([train(fresh(), pictures(10), seed=seed, **options) for seed in (0, 1)])
+    assert len(losses.unique()) == 6
+
+
+def test_an_epoch_sees_each_image_once_in_an_order_of_its_own():
+    from jointaug.difficulty.score import _Order
+
+    first, second, third = torch.tensor(list(_Order(10, 5, 0, range(6)))).view(3, 10).unbind()
+    assert all(torch.equal(epoch.sort().values, torch.arange(10)) for epoch in (first, second, third))
+    assert not torch.equal(first, second)  # 3e-7
+    assert list(_Order(10, 5, 0, range(3, 6))) == list(_Order(10, 5, 0, range(6)))[3:]
+    assert not torch.equal(first, torch.tensor(list(_Order(10, 5, 1, range(2)))).flatten())
+
+
 def test_training_leaves_torch_s_generator_alone():
     net = fresh()
     state = torch.get_rng_state()
@@ -321,6 +338,21 @@ def test_a_loss_that_is_not_finite_keeps_the_last_checkpoint(tmp_path):
     with pytest.raises(FloatingPointError, match="got nan in step 1"):
         train(fresh(), pictures(), steps=2, batch_size=10, checkpoint=path)
     assert path.read_bytes() == broken != before
+
+
+def test_a_checkpoint_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "score.pt"
+    train(fresh(), pictures(), steps=1, batch_size=10, checkpoint=path)
+    before = path.read_bytes()
+
+    def full(_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="disk full"):
+        train(fresh(), pictures(), steps=2, batch_size=10, checkpoint=path)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["score.pt"]
 
 
 # Weights of views. ----------------------------------------------------------------------------------------------------

@@ -38,6 +38,18 @@ def test_boxes_follow_the_released_procedure():
         assert kept[i].item() == pytest.approx(1 - (y2 - y1) * (x2 - x1) / (height * width), abs=1e-12)
 
 
+@pytest.mark.parametrize("side", [32, 224])
+def test_the_ends_of_lambda(side):
+    """Lambda 1 keeps all of the first image, 0 with a central box nothing; between, what is kept is never less."""
+    first, second = torch.rand(2, 3, side, side, generator=torch.Generator().manual_seed(3))
+    for lam, expected in ((1.0, first), (0.0, second)):
+        boxes, kept = cutmix_boxes(lam, side // 2, side // 2, side, side)
+        assert kept.item() == lam
+        assert torch.equal(cutmix(first, second, boxes), expected)
+    lam, center = torch.linspace(0, 1, 1001, dtype=torch.float64), torch.arange(1001) % side
+    assert (cutmix_boxes(lam, center, center.flip(0), side, side)[1] >= lam).all()
+
+
 def test_arguments_broadcast():
     boxes, kept = cutmix_boxes(torch.tensor([[0.2], [0.7]]), torch.tensor([3, 5, 9]), 4, 20, 30)
     assert boxes.shape == (2, 3, 4)

@@ -73,6 +73,12 @@ class TestMarginNCE:
         )
 
     @pytest.mark.parametrize("m", [-0.5, 0.3])
+    @pytest.mark.parametrize("negatives", [queue.T, queue.T.expand(B, K, D)])
+    def test_npid_has_the_same_margin(self, m, negatives):
+        expected = L.info_nce(q, k, queue, 0.1, m=m).per_sample
+        torch.testing.assert_close(L.npid(q, k, negatives, 0.1, m=m).per_sample, expected)
+
+    @pytest.mark.parametrize("m", [-0.5, 0.3])
     def test_it_multiplies_every_negative(self, m):
         torch.testing.assert_close(
             L.margin_nce(pos, neg, m, 0.1).per_sample, L.margin_nce(pos, neg + m, 0, 0.1).per_sample
@@ -106,6 +112,9 @@ class TestLeOCLR:
         moco = L.info_nce(q, k, queue).per_sample
         assert torch.equal(L.leoclr(q, k, k, queue).per_sample, 2 * moco)
         assert torch.equal(L.leoclr(q, k, k, queue, reduction="mean").per_sample, moco)
+
+    def test_an_empty_queue_gives_exactly_zero(self):
+        assert not L.leoclr(q, k, k2, queue[:, :0], q1=other).per_sample.any()
 
     def test_crops_may_be_swapped(self):
         results = []

@@ -137,7 +137,7 @@ CASES = {
     "negatives: count": (
         lambda: negatives(count=3),
         ValueError,
-        r"count must be at most .* 2 rows \('semi-hard' with pool 0.1 of the 15 rows .* query 0, 0\), got 3; ask",
+        r"count must be at most .* 2 rows \('semi-hard': 0.1 of the 15 rows .* query 0, 0\), got 3; ask",
     ),
     "negatives: hard count": (lambda: negatives(count=16, strategy="hard"), ValueError, r"15 rows .* got 16"),
     "negatives: random count": (lambda: negatives(count=16, strategy="random"), ValueError, r"15 rows .* got 16"),

@@ -46,3 +46,10 @@ def test_the_bank_is_replicated(tmp_path):
     for name, value in alone.state_dict().items():
         assert torch.equal(first[name], second[name]), name
         torch.testing.assert_close(first[name], value)
+
+    alone = script.bank()
+    alone.cluster()
+    for rank in range(2):  # the first process's clusters are everybody's
+        labels, centers = torch.load(tmp_path / f"unequal{rank}.pt", weights_only=True)
+        assert torch.equal(labels, alone.labels)
+        torch.testing.assert_close(centers, alone.centers)

@@ -27,13 +27,17 @@ def batches(step):
 
 
 def main(folder: Path, rank: int) -> None:
-    """Ten steps with this process's halves; the state goes to a file."""
+    """Ten steps with this process's halves; the state goes to a file, and what `cluster` makes of unequal banks."""
     dist.init_process_group("gloo", init_method=f"file://{folder / 'meeting'}", rank=rank, world_size=2)
     shared = bank()
     shared.cluster()
     for step in range(10):
         shared.update(*batches(step)[rank])
     torch.save(shared.state_dict(), folder / f"state{rank}.pt")
+    unequal = bank()
+    unequal.fill(unequal.features.roll(rank, 0))  # as rounding makes them, but for certain
+    unequal.cluster()
+    torch.save([unequal.labels, unequal.centers], folder / f"unequal{rank}.pt")
     dist.destroy_process_group()
 
 

@@ -149,6 +149,14 @@ def test_complaints(data, tmp_path, capsys, arguments, words):
     assert words in " ".join(capsys.readouterr().err.split())
 
 
+def test_without_scikit_learn_only_tsne_is_missing(data, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(evaluate, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit):
+        run(data, tmp_path)
+    assert "tsne needs scikit-learn: pip install scikit-learn" in capsys.readouterr().err
+    assert run(data, tmp_path, "similarity", "--images", "4")
+
+
 def test_an_interrupt_keeps_what_was_finished(data, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(evaluate.Evaluation, "similarity", lambda self: (_ for _ in ()).throw(KeyboardInterrupt))
     arguments = [

@@ -32,7 +32,8 @@ def test_clusters_stay_apart_and_the_answer_is_the_same_each_time():
     assert points.shape == (90, 2)
     assert agreement(points, labels) == 100
     assert torch.equal(points, embed(x))
-    assert torch.equal(points, embed(4 * x))  # of directions: lengths do not count (times 4 is exact)
+    lengths = torch.tensor([1.0, 2.0, 8.0]).repeat(30)[torch.arange(90) // 2, None]
+    assert torch.equal(points, embed(lengths * x))  # of directions: lengths do not count (powers of two are exact)
     assert torch.equal(torch.get_rng_state(), state)
 
 
@@ -40,6 +41,14 @@ def test_few_images_have_fewer_neighbors():
     assert embed(blobs(4)[0]).isfinite().all()
     with pytest.raises(ValueError, match="t-SNE needs at least 4 images, got 3"):
         embed(blobs(3)[0])
+
+
+def test_a_collapsed_encoder_has_no_picture():
+    with pytest.raises(ValueError, match="features must differ, got 20 of one direction: the encoder has collapsed"):
+        embed(torch.arange(1.0, 21.0)[:, None] * torch.rand(6, generator=torch.Generator().manual_seed(0)))
+    few = torch.ones(20, 6)
+    few[3, 0] = 1.001
+    assert embed(few).isfinite().all()  # nineteen equal ones and another
 
 
 def test_agreement_is_that_of_the_nearest_other_point():

@@ -58,8 +58,8 @@ def make_batch(toys: Tensor) -> Callable[..., Batch]:
     """``make_batch(view_maker, ...)``: the first images' views, and views of the images after them as partners."""
 
     @cache
-    def views_of(maker: Any, epoch: int, first: int) -> list[Tensor]:
-        rows = torch.arange(first, first + BATCH)
+    def views_of(maker: Any, epoch: int, first: int, count: int) -> list[Tensor]:
+        rows = torch.arange(first, first + count)
         pipeline = fuse(v2.Compose([maker, PerView(REST)]))
         return list(pipeline(toys[rows], addresses=Addresses(0, epoch, rows)))
 
@@ -67,10 +67,12 @@ def make_batch(toys: Tensor) -> Callable[..., Batch]:
     def crops(views: int) -> MultiView:
         return MultiView(*[v2.RandomResizedCrop(32, (0.2, 1.0))] * views)
 
-    def make(maker: Any = None, *, views: int = 2, epoch: int = 0, step: int = 0, **fields: Any) -> Batch:
+    def make(
+        maker: Any = None, *, count: int = BATCH, views: int = 2, epoch: int = 0, step: int = 0, **fields: Any
+    ) -> Batch:
         maker = crops(views) if maker is None else maker
-        own, other = ([x.clone() for x in views_of(maker, epoch, first)] for first in (0, BATCH))
-        return Batch(own, torch.arange(BATCH), 0, epoch, step, 100, partners=other, **fields)
+        own, other = ([x.clone() for x in views_of(maker, epoch, first, count)] for first in (0, BATCH))
+        return Batch(own, torch.arange(count), 0, epoch, step, 100, partners=other, **fields)
 
     return make
 

@@ -20,7 +20,7 @@ from jointaug.distributions import JointPair
 from jointaug.losses import reduce
 
 HEAD: dict[str, Any] = {"dim": 32, "hidden": 64}
-QUEUE: dict[str, Any] = {**HEAD, "K": 32, "bn_splits": 2}
+QUEUE: dict[str, Any] = {**HEAD, "K": 32}
 BANK: dict[str, Any] = {**HEAD, "images": 48, "clusters": 4, "min_cluster": 2, "K_inter": 8, "pool": 0.5}
 crop, small = v2.RandomResizedCrop(32, (0.2, 1.0)), v2.RandomResizedCrop(16, (0.05, 0.2))
 PAIR, TRIPLE = MultiView(crop, crop), MultiView(UncroppedView(32), crop, crop)
@@ -50,7 +50,7 @@ CASES = {
         {},
     ),
     "vicreg, decoupled": ("vicreg", HEAD, JointCrop(32, law=JointPair(0.0, 0.2, 1.0).decoupled()), {}),
-    "wmse, weights": ("wmse", {"dim": 4, "hidden": 64, "w_size": 8}, PAIR, {"weigh": difference}),
+    "wmse, weights": ("wmse", {"dim": 2, "hidden": 64, "w_size": 4}, PAIR, {"weigh": difference}),
     "npid": ("npid", {"images": 48, "dim": 32, "K": 32}, MultiView(crop), {}),
     "leoclr, JointCrop and weights": ("leoclr", QUEUE, MultiView(UncroppedView(32), JOINT), {"weigh": difference}),
     "leoclr, end to end": ("leoclr", {**HEAD, "framework": "simclr", "tau": 0.5}, TRIPLE, {}),
@@ -89,7 +89,7 @@ def test_learns(name, make_batch, embed, resnet):
     """
     key, settings, maker, fields = CASES[name]
     method = METHODS[key](resnet, **settings)
-    batch = make_batch(maker, **fields)
+    batch = make_batch(maker, count=4, **fields)
     method.before_epoch(0, embed)
     freeze_negatives(method, embed)
     weight = None

@@ -31,10 +31,15 @@ import pretrain
 from plain import Plain
 from test_distributed import COMMON, RUNS
 from training import loop
+from torch import nn
 from training.distributed import processes
 loop.Backbone = Plain
 data, out = sys.argv[1:]
 with processes("cpu") as here:
+    network = nn.BatchNorm1d(2)
+    network.running_mean += here.rank
+    here.share_buffers(network)
+    assert not network.running_mean.any()
     for name, words in RUNS.items():
         pretrain.run(*pretrain.parsed([*words, *COMMON, "--data", data, "--out", f"{{out}}/{{name}}"]), here)
 """

@@ -1,0 +1,55 @@
+"""One step of MoCo on a process's share of a batch of 8: what test_processes.py compares."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import distributed as dist
+from torch import nn
+
+sys.path.insert(0, str(Path(__file__).parents[3] / "examples"))
+from methods.moco import MoCo
+from training.batch import Batch
+
+from jointaug.losses import reduce
+
+
+class Tiny(nn.Module):
+    """A backbone with batch normalization."""
+
+    width = 4
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 4, 4, 4), nn.BatchNorm2d(4)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """``[B, 4]``."""
+        return self.norm(self.conv(images)).relu().mean((2, 3))
+
+
+def step(rank: int, size: int, bn_splits: int) -> dict[str, Any]:
+    """Loss and gradients, averaged over the processes, and the queue."""
+    torch.manual_seed(0)
+    method = MoCo(Tiny, dim=4, hidden=8, K=16, bn_splits=bn_splits)  # type: ignore[arg-type]
+    views = [torch.randn(8, 3, 8, 8) for _ in range(2)]
+    share = torch.arange(8).chunk(size)[rank]
+    loss = reduce(method(Batch([x[share] for x in views], share * 7, 0, 3, 0, 10)))
+    loss.backward()
+    averages = [loss.detach(), *[p.grad for p in method.f_q.parameters()]]
+    if size > 1:  # what DistributedDataParallel does to gradients
+        for x in averages:
+            dist.all_reduce(x)
+            x /= size
+    return {"loss": averages[0], "gradients": averages[1:], "queue": method.queue.keys}
+
+
+if __name__ == "__main__":
+    rank, folder = int(sys.argv[1]), Path(sys.argv[2])
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{folder / 'meeting'}", rank=rank, world_size=2)
+    torch.save(step(rank, 2, 1), folder / f"{rank}.pt")
+    dist.destroy_process_group()

@@ -1,0 +1,163 @@
+"""One optimizer step: what is passed on to the method, and what happens to gradients and rates."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from methods.method import Method
+from torch import Tensor, nn
+from training.data import Served
+from training.difficulty import weight_of
+from training.distributed import Processes
+from training.settings import Settings
+from training.step import Learner
+
+from jointaug import Addresses
+from jointaug.losses import LossParts
+
+CPU = torch.device("cpu")
+
+
+class Linear(Method):
+    """A loss that is linear in the mean color, so that gradients are known."""
+
+    constant_rate = ("h",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.f, self.h = nn.Linear(3, 2, bias=False), nn.Linear(2, 1, bias=False)
+        nn.init.ones_(self.f.weight)
+        nn.init.ones_(self.h.weight)
+        self.seen, self.hooks = [], []
+
+    @property
+    def encoder(self) -> nn.Module:
+        return self.f
+
+    def forward(self, batch) -> LossParts:
+        self.seen.append(batch)
+        z = self.h(self.f(batch.views[0].mean((2, 3))))[:, 0]
+        return LossParts(z, z.new_zeros(()))
+
+    def before_update(self, batch) -> None:
+        self.hooks.append(("before", self.f.weight.grad.clone()))
+
+    def after_update(self, batch) -> None:
+        self.hooks.append(("after", self.f.weight.detach().clone()))
+
+
+def settings(**given) -> Settings:
+    return Settings(
+        **{"batch": 4, "lr": 0.1, "lr_batch": None, "momentum": 0.0, "weight_decay": 0.0, "epochs": 4, **given}
+    )
+
+
+def views(*rows: int) -> Served:
+    images = torch.stack([torch.full((3, 8, 8), float(row)) for row in rows])
+    return Served(torch.tensor(rows), [images, images + 1], [])
+
+
+def test_accumulated_passes_are_the_mean_of_the_batch():
+    whole, parts = (
+        Learner(Linear(), settings(), Processes(), 3),
+        Learner(Linear(), settings(accumulate=2), Processes(), 3),
+    )
+    losses = whole.step(iter([views(1, 2, 3, 4)]), 0), parts.step(iter([views(1, 2), views(3, 4)]), 0)
+    torch.testing.assert_close(*losses)
+    torch.testing.assert_close(whole.method.state_dict(), parts.method.state_dict())
+
+
+def test_hooks_stand_around_the_update_and_the_batch_says_where_it_is():
+    learner = Learner(Linear(), settings(), Processes(), 3)
+    learner.step(iter([views(1, 2, 3, 4)]), 7)
+    method = learner.method
+    (before, gradient), (after, weight) = method.hooks
+    assert (before, after) == ("before", "after")
+    torch.testing.assert_close(weight, 1 - learner.lr * gradient)
+    (batch,) = method.seen
+    assert (batch.epoch, batch.step, batch.steps, batch.seed) == (2, 7, 12, 0)
+    assert batch.index.tolist() == [1, 2, 3, 4]
+    assert batch.weigh is None
+    assert batch.scores is None
+    assert all(parameter.grad is None for parameter in method.parameters())
+
+
+def test_a_constant_rate_stays_at_its_peak():
+    learner = Learner(Linear(), settings(), Processes(), 3)
+    learner.step(iter([views(1, 2, 3, 4)]), 6)
+    rates = {group["constant"]: group["lr"] for group in learner.optimizer.param_groups}
+    assert rates == {False: pytest.approx(0.05), True: 0.1}
+
+
+def test_each_parameters_gradient_is_clipped_by_itself():
+    learner = Learner(Linear(), settings(clip=0.5), Processes(), 3)
+    learner.step(iter([views(1, 2, 3, 4)]), 0)
+    for weight in (learner.method.f.weight, learner.method.h.weight):
+        assert float((weight.detach() - 1).norm()) == pytest.approx(0.1 * 0.5, rel=1e-4)
+
+
+def test_the_literal_weight_is_the_baseline_and_a_weight_weighs():
+    """ScoreCL: the loss is mean(weight * per_sample)."""
+    plain, weighted = Learner(Linear(), settings(), Processes(), 3), Learner(Linear(), settings(), Processes(), 3)
+    weighted.weight = lambda v1, v2, addresses: (v2 - v1).mean((1, 2, 3)) * torch.tensor([2.0, 0.0, 0.0, 2.0])
+    served = views(1, 2, 3, 5)
+    loss, other = plain.step(iter([served]), 0), weighted.step(iter([served]), 0)
+    assert float(loss) == pytest.approx(6 * (1 + 2 + 3 + 5) / 4)
+    assert float(other) == pytest.approx(6 * (2 * 1 + 2 * 5) / 4)
+
+
+def test_a_method_that_weighs_its_pairs_itself_is_left_to_it():
+    learner = Learner(Linear(), settings(), Processes(), 3)
+    learner.method.pair = None
+    learner.weight = lambda v1, v2, addresses: (v2 - v1).mean((1, 2, 3)) * 3
+    loss = learner.step(iter([views(1, 2, 3, 4)]), 0)
+    assert float(loss) == pytest.approx(15.0)
+    (batch,) = learner.method.seen
+    assert batch.weigh(*batch.views).tolist() == [3.0] * 4
+
+
+@pytest.mark.parametrize("kind", ["random", "pixel", "saliency"])
+def test_weights_of_the_settings_are_of_normalized_views(kind):
+    weigh = weight_of(Settings(weight=kind), CPU)
+    images = torch.rand(4, 3, 32, 32)
+    mean, std = (torch.tensor(x)[:, None, None] for x in (Settings().mean, Settings().std))
+    weights = weigh((images - mean) / std, (images.flip(3) - mean) / std, addresses=Addresses(0, 0, torch.arange(4)))
+    assert weights.shape == (4,)
+    assert float(weights.mean()) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("weight", "told"), [("score", "score must be a checkpoint"), ("lpips", "compares views with their original")]
+)
+def test_a_weight_that_cannot_be_is_told(weight, told):
+    with pytest.raises(ValueError, match=told):
+        weight_of(Settings(weight=weight), CPU)
+
+
+class Convolution(Method):
+    def __init__(self) -> None:
+        super().__init__()
+        self.f = nn.Sequential(nn.Conv2d(3, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+    @property
+    def encoder(self) -> nn.Module:
+        return self.f
+
+    def forward(self, batch) -> LossParts:
+        z: Tensor = self.f(batch.views[0])
+        self.seen = batch.views[0], z
+        return LossParts(z.float().square().mean(1), z.new_zeros(()))
+
+
+def test_channels_last_and_bfloat16_reach_the_network():
+    learner = Learner(Convolution(), settings(precision="bfloat16"), Processes(), 3)
+    learner.step(iter([views(1, 2, 3, 4)]), 0)
+    seen, z = learner.method.seen
+    assert seen.is_contiguous(memory_format=torch.channels_last)
+    assert learner.method.f[0].weight.is_contiguous(memory_format=torch.channels_last)
+    assert z.dtype == torch.bfloat16
+    assert learner.method.f[0].weight.dtype == torch.float32
+    plain = Learner(Convolution(), settings(channels_last=False), Processes(), 3)
+    plain.step(iter([views(1, 2, 3, 4)]), 0)
+    assert plain.method.seen[1].dtype == torch.float32
+    assert plain.method.seen[0].is_contiguous()

@@ -1,0 +1,31 @@
+"""The benchmarks run: what needs a GPU, small, on the CPU; and the table of limits is that of the saved results."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+def run(script, *arguments):
+    environment = {**os.environ, "PYTHONPATH": str(BENCHMARKS.parent)}
+    command = [sys.executable, BENCHMARKS / script, *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_what_needs_a_gpu_runs_on_the_cpu_too():
+    out = run("gpu.py", "--smoke", "--rounds", "2")
+    assert "  failed: " not in out
+    for words in ("training step", "4 x 3 x 32 x 32", "2 x 3 x 96 x 96", "jointaug, work compiled", "of the copy"):
+        assert words in out
+
+
+def test_the_table_of_limits_is_made_from_the_results():
+    kept = (BENCHMARKS / "results" / "limits.md").read_text()
+    run("all.py", "--report")
+    assert (BENCHMARKS / "results" / "limits.md").read_text() == kept

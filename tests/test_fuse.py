@@ -440,6 +440,28 @@ def test_collated_views_are_taken_one_by_one():
     assert not torch.equal(blurred[0], BATCH)
 
 
+@pytest.mark.parametrize("images", [LIST, [(255 * image).byte() for image in LIST]], ids=["float", "uint8"])
+@pytest.mark.parametrize(
+    "resize",
+    [
+        v2.Resize(30),
+        v2.Resize(20, max_size=50),
+        v2.RandomApply([v2.Resize(33, max_size=200)], p=1.0),
+        v2.Resize((30, 31)),
+    ],
+    ids=["shorter", "max_size", "sometimes", "both"],
+)
+def test_a_resize_keeps_each_images_aspect_ratio_before_a_crop_makes_the_batch(images, resize):
+    if isinstance(resize, v2.RandomApply):  # a list whose sizes it keeps, or the batch's sizes would be random
+        images = [image[..., :33, :] for image in images if min(image.shape[1:]) >= 33]
+    pipeline = v2.Compose(
+        [v2.RandomHorizontalFlip(1.0), resize, v2.CenterCrop((18, 20)), v2.ToDtype(torch.float32, scale=True)]
+    )
+    wanted = torch.stack([pipeline(image) for image in images])
+    distance = (fuse(pipeline)(images) - wanted).abs().max()
+    assert distance <= (1e-5 if images[0].is_floating_point() else 1.001 / 255)
+
+
 def test_lists_may_hold_pil_images():
     images = [F.to_pil_image(image) for image in LIST]
     fused = fuse(MOCO)
@@ -532,7 +554,8 @@ WRONG = [
     (lambda: fuse(PerView(v2.Identity()))(BATCH), TypeError, "takes views, got one batch"),
     (lambda: fuse(v2.Compose([JointCrop(8), v2.ColorJitter(0.1)]))(BATCH), TypeError, r"PerView\(ColorJitter"),
     (lambda: fuse(PerView(JointCrop(8)))([BATCH, BATCH]), TypeError, "made views of a view"),
-    (lambda: fuse(v2.Resize(20))(LIST), ValueError, "at different sizes"),
+    (lambda: fuse(v2.Resize(20))(LIST), ValueError, "sizes of their own, where a batch is wanted"),
+    (lambda: fuse(v2.RandomApply([v2.Resize(20)]))(LIST), ValueError, "random choice must give images of one size"),
     (lambda: fuse(v2.RandomHorizontalFlip())(LIST), ValueError, "sizes of their own, where a batch is wanted"),
     (
         lambda: fuse(v2.RandomChoice([v2.Resize((8, 8)), v2.Resize((9, 9))]))(BATCH),

@@ -149,8 +149,10 @@ def _of_image(segment: _Segment, i: int) -> _Segment:
     return segment._replace(steps=steps, flip=None if segment.flip is None else segment.flip[i : i + 1])
 
 
-def _call(images: Any, call: Call) -> Tensor:
+def _call(images: Any, call: Call) -> Any:
     outputs = call.function(images)
     if call.where is None:
         return outputs
+    if isinstance(images, list):
+        return [b if chosen else a for a, b, chosen in zip(images, outputs, call.where.tolist(), strict=True)]
     return torch.where(call.where[:, None, None, None], outputs, images)

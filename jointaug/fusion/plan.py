@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode
 
 from ..chance import Addresses, child_step
-from ..functional import Step
+from ..functional import Step, resized_crop
 from ..functional._batch import LIMIT
 from ..transforms.pixels import interpolation_mode
 
@@ -37,9 +38,9 @@ class Cut:
 
 @dataclass(frozen=True)
 class Call:
-    """Any function of a batch ``[B, C, H, W]``, on the images where ``where`` holds."""
+    """Any function of a batch ``[B, C, H, W]`` (or of a list, see `View.resize_each`), where ``where`` holds."""
 
-    function: Callable[[Tensor], Tensor]
+    function: Callable[[Any], Any]
     where: Tensor | None
     dtype: torch.dtype
     """What the function gets: the images' logical dtype at this place in the pipeline."""
@@ -104,6 +105,23 @@ class View:
         _check_size(self.channels, height, width)
         return replace(self, height=height, width=width, program=(*self.program, Call(function, where, self.dtype)))
 
+    def resize_each(
+        self,
+        sizes: Sequence[tuple[int, int]],
+        interpolation: InterpolationMode | str | int,
+        antialias: bool | None = True,
+    ) -> View:
+        """The view after a resize of each image of a list to ``(height, width)`` of its own; it stays a list.
+
+        Raises:
+            ValueError: for a size that overflows.
+        """
+        for size in sizes:
+            _check_size(self.channels, *size)
+        resize = partial(_resized, sizes=sizes, interpolation=interpolation_mode(interpolation), antialias=antialias)
+        height, width = torch.tensor(sizes, device=self.device).unbind(1)
+        return replace(self, height=height, width=width, program=(*self.program, Call(resize, None, self.dtype)))
+
     def cast(self, dtype: torch.dtype) -> View:
         """The view in another dtype; values scale between [0, 1] and [0, 255]."""
         return replace(self, dtype=dtype)
@@ -113,6 +131,19 @@ class View:
         """The boxes ``[B, 4]`` that hold all of each image."""
         zero = torch.zeros(self.count, dtype=torch.int64, device=self.device)
         return torch.stack([zero, zero, zero + self.height, zero + self.width], -1)
+
+
+def _resized(
+    images: Sequence[Tensor],
+    *,
+    sizes: Sequence[tuple[int, int]],
+    interpolation: InterpolationMode,
+    antialias: bool | None,
+) -> list[Tensor]:
+    how: dict[str, Any] = {"interpolation": interpolation, "antialias": bool(antialias)}
+    return [
+        resized_crop(image, (0, 0, *image.shape[-2:]), size, **how) for image, size in zip(images, sizes, strict=True)
+    ]
 
 
 def _check_size(channels: int, height: int, width: int) -> None:
@@ -211,12 +242,11 @@ def chosen_view(before: View, branches: Sequence[View], masks: Sequence[Tensor])
     Raises:
         ValueError: if the branches give different sizes or dtypes, or crop in ways that cannot be one crop.
     """
-    shapes = {(_static(view.height), _static(view.width), view.dtype) for view in branches}
-    if len(shapes) > 1:
+    if len({(_static(view.height), _static(view.width), view.dtype) for view in branches}) > 1:
+        got = sorted({f"{_told(view.height)} x {_told(view.width)}, {view.dtype}" for view in branches})
         raise ValueError(
             "a random choice must give images of one size and dtype whatever is chosen, since they become one "
-            "batch, got "
-            f"{sorted(map(str, shapes))}; resize and convert outside of it"
+            f"batch, got {got}; resize and convert outside of it"
         )
     tails = [view.program[len(before.program) :] for view in branches]
     program = before.program
@@ -257,7 +287,12 @@ def _under(instruction: Step | Call, where: Tensor) -> Step | Call:
 
 
 def _static(side: Side) -> Any:
-    return side if isinstance(side, int) else "different sizes"
+    """A side that can be compared."""
+    return side if isinstance(side, int) else tuple(side.tolist())
+
+
+def _told(side: Side) -> str:
+    return str(side) if isinstance(side, int) else "sides of their own"
 
 
 def rows_of(count: int, device: torch.device, generator: torch.Generator | None, addresses: Addresses | None) -> Rows:

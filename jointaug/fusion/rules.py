@@ -166,19 +166,21 @@ def _random_resized_crop(transform: v2.RandomResizedCrop, view: View, draws: Dra
 
 @register(v2.Resize)
 def _resize(transform: v2.Resize, view: View, draws: Draws) -> View:  # noqa: ARG001
-    size = transform.size
-    if size is not None and len(size) == 2 and isinstance(view.height, int):
-        return view.cut(view.whole, (size[0], size[1]), transform.interpolation, transform.antialias)
+    """In a list of images of different sizes each keeps its aspect ratio, unless two sides are given."""
+
+    def resized(height: int, width: int) -> tuple[int, int]:
+        image = torch.empty(1, height, width, device="meta")  # torchvision's arithmetic, without pixels
+        sides = F.resize(image, transform.size, max_size=transform.max_size).shape[-2:]
+        return sides[0], sides[1]
+
     if isinstance(view.height, int) and isinstance(view.width, int):
-        resized = F.resize(torch.empty(1, view.height, view.width), size, max_size=transform.max_size).shape[-2:]
-        return view.cut(view.whole, (resized[0], resized[1]), transform.interpolation, transform.antialias)
-    if size is not None and len(size) == 2:
-        return view.cut(view.whole, (size[0], size[1]), transform.interpolation, transform.antialias)
-    raise ValueError(
-        f"{transform!r} would leave the images of a list at different sizes, where a batch is wanted; give Resize "
-        "two sides, or "
-        "resize each image before"
-    )
+        sizes = [resized(view.height, view.width)]
+    else:
+        height, width = (torch.as_tensor(side).expand(view.count).tolist() for side in (view.height, view.width))
+        sizes = [resized(*sides) for sides in zip(height, width, strict=True)]
+    if len(set(sizes)) == 1:
+        return view.cut(view.whole, sizes[0], transform.interpolation, transform.antialias)
+    return view.resize_each(sizes, transform.interpolation, transform.antialias)
 
 
 @register(v2.CenterCrop)

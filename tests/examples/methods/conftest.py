@@ -100,7 +100,7 @@ def resnet() -> Callable[[], Backbone]:
     def make() -> Backbone:
         with torch.device("meta"):
             net = Backbone("resnet18")
-        net.load_state_dict(first, assign=True)
+        net.load_state_dict({key: value.clone() for key, value in first.items()}, assign=True)
         return net
 
     return make

@@ -24,7 +24,7 @@ QUEUE: dict[str, Any] = {**HEAD, "K": 32}
 BANK: dict[str, Any] = {**HEAD, "images": 48, "clusters": 4, "min_cluster": 2, "K_inter": 8, "pool": 0.5}
 crop, small = v2.RandomResizedCrop(32, (0.2, 1.0)), v2.RandomResizedCrop(16, (0.05, 0.2))
 PAIR, TRIPLE = MultiView(crop, crop), MultiView(UncroppedView(32), crop, crop)
-JOINT = JointCrop(32, beta=0)
+JOINT, DECOUPLED = JointCrop(32, beta=0), JointCrop(32, law=JointPair(0.0, 0.2, 1.0).decoupled())
 BLUR, COLOR = v2.Compose([PAIR, JointBlur(sigma=(0.1, 2.0))]), v2.Compose([PAIR, JointColor(0.4, 0.4)])
 RESOLUTIONS = MultiView(MultiResolution((32, 24)), MultiResolution((32, 24)))
 
@@ -49,8 +49,8 @@ CASES = {
         MultiView(crop, crop, small),
         {},
     ),
-    "vicreg, decoupled": ("vicreg", HEAD, JointCrop(32, law=JointPair(0.0, 0.2, 1.0).decoupled()), {}),
-    "wmse, weights": ("wmse", {"dim": 2, "hidden": 64, "w_size": 4}, PAIR, {"weigh": difference}),
+    "vicreg, decoupled": ("vicreg", {"dim": 8, "hidden": 64}, DECOUPLED, {}),
+    "wmse, weights": ("wmse", {"dim": 2, "hidden": 64, "w_size": 8}, PAIR, {"weigh": difference}),
     "npid": ("npid", {"images": 48, "dim": 32, "K": 32}, MultiView(crop), {}),
     "leoclr, JointCrop and weights": ("leoclr", QUEUE, MultiView(UncroppedView(32), JOINT), {"weigh": difference}),
     "leoclr, end to end": ("leoclr", {**HEAD, "framework": "simclr", "tau": 0.5}, TRIPLE, {}),
@@ -83,19 +83,20 @@ def freeze_negatives(method, embed):
 
 @pytest.mark.parametrize("name", CASES)
 def test_learns(name, make_batch, embed, resnet):
-    """The loss falls by a fifth at least (seen: half and more), and images stay apart.
+    """The loss falls by a fifth at least (seen: a third and more), and images stay apart.
 
-    Apart: the deviation of unit features, ``sqrt(1 - |mean|^2)``, is 0 after a collapse (seen: 0.35 to 0.7).
+    Apart: the deviation of unit features, ``sqrt(1 - |mean|^2)``, is 0 after a collapse (untrained: 0.27).
     """
     key, settings, maker, fields = CASES[name]
     method = METHODS[key](resnet, **settings)
-    batch = make_batch(maker, count=4, **fields)
+    batch = make_batch(maker, count=8 if key in ("byol", "wmse") else 4, **fields)
     method.before_epoch(0, embed)
     freeze_negatives(method, embed)
     weight = None
     if batch.weigh is not None and method.pair is not None:
         weight = batch.weigh(*(batch.views[i] for i in method.pair))
-    optimizer = torch.optim.SGD([p for p in method.parameters() if p.requires_grad], 0.02, 0.9)
+    lr = {"vicreg": 0.002, "byol": 0.005, "wmse": 0.005}.get(key, 0.02)  # VICReg's coefficients are 25
+    optimizer = torch.optim.SGD([p for p in method.parameters() if p.requires_grad], lr, 0.9)
     losses = []
     for _ in range(30):
         loss = reduce(method(batch), weight)

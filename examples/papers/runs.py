@@ -140,14 +140,14 @@ def last_line(path: Path) -> str:
 
 
 def differing(cell: Cell, result: Mapping[str, Any]) -> str:
-    """The settings that are others in the result than in the recipe as it is now; empty where none is."""
+    """The settings that are others in the result than in the recipe as it is now; empty where none is.
+
+    What the cell itself changes is in the folder's name, and so cannot differ.
+    """
     given = result.get("settings", {})
-    now = {**RECIPES[cell.recipe].values, "seed": cell.seed, **cell.changed}
-    pairs = (
-        (name, given[name]["value"], json.loads(json.dumps(value))) for name, value in now.items() if name in given
-    )
+    now = json.loads(json.dumps(RECIPES[cell.recipe].values))  # tuples are lists there
     return ", ".join(
-        f"{name} {spelled(there)} there, {spelled(here)} now"
-        for name, there, here in pairs
-        if there != here and spelled(there) != spelled(here)
+        f"{name} {spelled(there)} there, {spelled(now[name])} now"
+        for name, there in ((name, given[name]["value"]) for name in now.keys() & given.keys() - cell.changed.keys())
+        if there != now[name]
     )

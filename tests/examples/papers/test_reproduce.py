@@ -152,12 +152,17 @@ def test_measured_as_the_paper_does(tmp_path: Path, data: Path):
 
 def test_an_older_recipe_does_not_count(tmp_path: Path, data: Path):
     runs = Runs(str(data), tmp_path / "out", STAND_IN)
-    cell = Cell("simclr-rendered", 0, {"epochs": 3})
+    cell = Cell("simclr-rendered", 0, {"epochs": "3", "warmup": "0"})  # as text from the command line
     outcome = runs.of(cell)
     assert outcome.reason == ""
     path = outcome.folder / "result.json"
     result = json.loads(path.read_text())
-    for name, value in {"scale": [0.08, 1.0], "epochs": 3, "lr": 0.06}.items():  # as JSON has the recipe's
+    for name, value in {
+        "scale": [0.08, 1.0],
+        "epochs": 3,
+        "warmup": 0.0,
+        "lr": 0.06,
+    }.items():  # as JSON has the recipe's
         result["settings"][name] = {"value": value}
     path.write_text(json.dumps(result))
     assert runs.of(cell).reason == ""

@@ -24,7 +24,6 @@ from interleaved import RESULTS
 SCRIPTS = ("kernels", "pipelines", "joint_crop", "memory", "import_time", "uint8_distance")
 ROUNDS = ("kernels", "pipelines", "joint_crop")
 IMAGES = ("pipelines", "uint8_distance")
-CORES = 2  # of the machine, in the batched rows
 CROPPED = 0.55  # mean area of a crop, scale U(0.2, 1), as a share of the image
 
 
@@ -99,12 +98,12 @@ def rows() -> list[Row]:
     for title, table in pipelines.items():
         if title.startswith("batch of"):
             case = milliseconds(table)
-            side = int(title.split(" x ")[2].split(",")[0])
+            side, cores = (int(part.split()[0]) for part in title.split(" x ")[3].split(", ")[:2])
             ours, draws = case.pop("jointaug"), case.pop("jointaug, draws alone", None)
             words = "arithmetic, as in the first row"
             if draws:
                 words += f"; {100 * draws / ours:.0f} % of ours is drawing and planning in Python"
-            found.append(Row(title, ours, case, 5 * 3 * side * side / copied / CORES, words))
+            found.append(Row(title, ours, case, 5 * 3 * side * side / copied / cores, words))
 
     pair = tables("joint_crop")["questions"]["parameters of a pair"]
     times = [1e3 * pair[key]["median"] for key in ("ours_s", "torchvision_s")]

@@ -21,11 +21,16 @@ def run(script, *arguments):
 def test_what_needs_a_gpu_runs_on_the_cpu_too():
     out = run("gpu.py", "--smoke", "--rounds", "2")
     assert "  failed: " not in out
-    for words in ("training step", "4 x 3 x 32 x 32", "2 x 3 x 96 x 96", "jointaug, work compiled", "of the copy"):
+    for words in ("training step", "4 x 3 x 32 x 32", "jointaug, work compiled", "of the copy"):
         assert words in out
 
 
 def test_the_table_of_limits_is_made_from_the_results():
-    kept = (BENCHMARKS / "results" / "limits.md").read_text()
-    run("all.py", "--report")
-    assert (BENCHMARKS / "results" / "limits.md").read_text() == kept
+    """If red: ``python benchmarks/all.py --report`` makes it again."""
+    table = BENCHMARKS / "results" / "limits.md"
+    kept = table.read_text()
+    try:
+        run("all.py", "--report")
+        assert table.read_text() == kept
+    finally:
+        table.write_text(kept)

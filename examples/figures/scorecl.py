@@ -18,8 +18,8 @@ It writes into figures/ (``--out``) a picture and the numbers drawn in it (CSV) 
 trained on these images, as they are, and what is measured are held-out ones where there are classes. Everything happens
 at the network's image size, with the operations of torchvision's RandAugment at its ranges. Norms are of L1 and per
 pixel value: the mean absolute score. Intervals (95 %) are about images like these. The network is kept as ``score.pt``,
-and a training that was cut off goes on. The paper says neither how its network is built nor how long it is trained;
-what comes out here need not agree, and is shown as it comes.
+and a training that was cut off goes on; all of it takes about ten minutes of one core. The paper says neither how its
+network is built nor how long it is trained; what comes out here need not agree, and is shown as it comes.
 """
 
 from __future__ import annotations

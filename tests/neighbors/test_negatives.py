@@ -269,7 +269,7 @@ def test_zero_vectors_do_no_harm():
 def test_one_cluster_has_no_negatives():
     queries, index, bank, labels = setting()
     for strategy in STRATEGIES:
-        with pytest.raises(ValueError, match=r"0 rows \(.* of the 0 rows whose label is not"):
+        with pytest.raises(ValueError, match=r"0 rows \(.* the 0 rows whose label is not"):
             sample_negatives(queries, index, bank, labels * 0, 1, strategy=strategy)
 
 

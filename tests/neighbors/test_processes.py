@@ -53,3 +53,5 @@ def test_the_bank_is_replicated(tmp_path):
         labels, centers = torch.load(tmp_path / f"unequal{rank}.pt", weights_only=True)
         assert torch.equal(labels, alone.labels)
         torch.testing.assert_close(centers, alone.centers)
+        mixed = torch.nn.functional.normalize(script.bank().features[7] + torch.eye(6)[1], dim=0)
+        torch.testing.assert_close(torch.load(tmp_path / f"twice{rank}.pt", weights_only=True), mixed)

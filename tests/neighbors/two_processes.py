@@ -38,6 +38,9 @@ def main(folder: Path, rank: int) -> None:
     unequal.fill(unequal.features.roll(rank, 0))  # as rounding makes them, but for certain
     unequal.cluster()
     torch.save([unequal.labels, unequal.centers], folder / f"unequal{rank}.pt")
+    twice = bank()
+    twice.update(torch.eye(6)[rank, None], torch.tensor([7]))  # both have this row: the last rank's counts
+    torch.save(twice.features[7], folder / f"twice{rank}.pt")
     dist.destroy_process_group()
 
 

@@ -46,9 +46,9 @@ def test_a_word_becomes_the_value(name, text, value):
     ("name", "text", "error", "told"),
     [
         ("epochs", "2.5", TypeError, "epochs must be a whole number, got 2.5"),
-        ("epochs", "true", TypeError, "epochs must be a whole number, got True"),
+        ("epochs", "true", TypeError, "epochs must be a whole number, got 'true'"),
         ("epochs", "many", TypeError, "epochs must be a whole number, got 'many'"),
-        ("lr", "none", TypeError, "lr must be a number, got None"),
+        ("lr", "none", TypeError, "lr must be a number, got 'none'"),
         ("compile", "1", TypeError, "compile must be true or false, got 1"),
         ("scale", "0.2", TypeError, "scale must be 2 numbers with commas between, got 0.2"),
         ("jitter", "0.4,0.4,0.4", TypeError, "jitter must be 4 numbers"),

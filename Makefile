@@ -20,7 +20,7 @@ DEV := .venv/.installed-dev
 DEV_LOWEST := .venv-lowest/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest lint types docs clean
+.PHONY: help demo test test-lowest lint types docs bench clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -46,6 +46,10 @@ types: $(DEV) ## mypy, strict
 
 docs: $(DEV) ## the documentation, warnings as errors, into docs/_build/html
 	.venv/bin/python -m sphinx -W -n --keep-going -b html docs docs/_build/html
+
+bench: ## every table of speed, beside the peers, into benchmarks/results (ARGS="--rounds 3")
+	benchmarks/peers.sh
+	.venv-peers/bin/python benchmarks/all.py $(ARGS)
 
 clean: ## remove what these commands wrote, except the environments
 	rm -rf demo build dist docs/_build docs/_static/generated docs/reference/generated *.egg-info

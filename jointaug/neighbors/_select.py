@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 _FOLD: Final = 16  # columns that share a block maximum
+_SCORES_A_THREAD: Final = 2**24  # below that, to start a thread costs more than it does
 
 
 def by_numpy(scores: Tensor) -> bool:
@@ -33,7 +34,7 @@ def best(scores: Tensor) -> tuple[Tensor, Tensor]:
     def some(start: int, stop: int) -> None:
         rows[start:stop].argmax(1, out=columns_np[start:stop])
 
-    in_threads(some, len(rows), least=1024)
+    in_threads(some, len(rows), least=_SCORES_A_THREAD // max(scores.shape[1], 1) + 1)
     columns = torch.from_numpy(columns_np)
     return scores.gather(1, columns[:, None])[:, 0], columns
 

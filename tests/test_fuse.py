@@ -460,6 +460,8 @@ def test_a_resize_keeps_each_images_aspect_ratio_before_a_crop_makes_the_batch(i
     wanted = torch.stack([pipeline(image) for image in images])
     distance = (fuse(pipeline)(images) - wanted).abs().max()
     assert distance <= (1e-5 if images[0].is_floating_point() else 1.001 / 255)
+    alone = torch.cat([fuse(pipeline)(image[None]) for image in images])  # whatever the batch
+    assert (fuse(pipeline)(images) - alone).abs().max() <= 1e-6
 
 
 def test_lists_may_hold_pil_images():

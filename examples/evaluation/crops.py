@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torchvision.transforms import v2
 
-from evaluation.encoder import EachSize, Encoder
+from evaluation.encoder import Encoder
 from evaluation.images import Images
 from evaluation.probe import accuracy
 
@@ -39,7 +39,7 @@ def crop_accuracies(encoder: Encoder, head: nn.Module, test: Images, *, seed: in
     found = {}
     for name, steps in crops(encoder.size).items():
         center = name == "center"
-        views = EachSize(encoder.views(*steps)) if center else encoder.views(*steps)
+        views = encoder.views(*steps)
         found[name] = [
             accuracy(head(encoder.features(test, views, seed=seed, draw=draw, told=name)), labels)
             for draw in range(1 if center else DRAWS)

@@ -66,7 +66,7 @@ class Encoder:
 
     def center(self) -> nn.Module:
         """The view of a test, as the trainer's monitor has it."""
-        return EachSize(fuse(plain_view(replace(Settings(), size=self.size, mean=self.mean, std=self.std))))
+        return fuse(plain_view(replace(Settings(), size=self.size, mean=self.mean, std=self.std)))
 
     @torch.no_grad()
     def embed(self, pixels: list[Tensor], views: nn.Module, addresses: Addresses) -> Tensor:
@@ -87,35 +87,6 @@ class Encoder:
                 found.append(self.embed(pixels, views, Addresses(seed, 0, rows, draw)))
                 bar.update(len(rows))
         return torch.cat(found)
-
-
-class EachSize(nn.Module):
-    """Views of a list of images, those of one size at a time.
-
-    A `v2.Resize` of the shorter side leaves the images of a list at different sizes, which `fuse` refuses.
-
-    Args:
-        views: that make one tensor ``[B, ...]`` of a batch.
-    """
-
-    def __init__(self, views: nn.Module) -> None:
-        super().__init__()
-        self.views = views
-
-    def forward(self, batch: Tensor | list[Tensor], *, addresses: Addresses) -> Tensor:
-        """As ``views``, with the images in their order."""
-        if isinstance(batch, Tensor):
-            of_one_size: Tensor = self.views(batch, addresses=addresses)
-            return of_one_size
-        rows_of: dict[torch.Size, list[int]] = {}
-        for row, image in enumerate(batch):
-            rows_of.setdefault(image.shape, []).append(row)
-        a, parts = addresses, []
-        for rows in rows_of.values():
-            at = Addresses(a.seed, a.epoch, a.index[rows], a.draw if isinstance(a.draw, int) else a.draw[rows])
-            parts.append(self.views(torch.stack([batch[row] for row in rows]), addresses=at))
-        back = torch.tensor([row for rows in rows_of.values() for row in rows]).argsort()
-        return torch.cat(parts)[back]
 
 
 def open_encoder(

@@ -252,7 +252,6 @@ def in_memory(source: Source, threads: int = 4) -> Pixels:
 
     Args:
         source: of images.
-
         threads: that decode.
 
     Raises:

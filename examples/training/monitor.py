@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from jointaug import MultiView
-from training.data import Images, Request, Source, feed
+from training.data import Request, Source, feed
 from training.distributed import Processes
 from training.settings import Settings
-from training.views import centered, plain_view
+from training.views import plain_view
 
 
 class Embedder:
@@ -31,8 +31,6 @@ class Embedder:
     def __call__(self, network: nn.Module, source: Source) -> Tensor:
         """Outputs ``[N, D]``, float32, for all images of a source, in its order."""
         here, s, training = self.here, self.settings, network.training
-        if isinstance(source, Images):  # of different sizes, which are no batch before they are cut
-            source = source.prepared(centered(s.size))
         served = feed(source, self._view, s.seed, here.device, workers=s.workers)
         each = -(-len(source) // here.count)  # as many in every process: the last rows are repeated
         mine = here.part(torch.arange(each * here.count).clamp(max=len(source) - 1))

@@ -113,6 +113,8 @@ class View:
     ) -> View:
         """The view after a resize of each image of a list to ``(height, width)`` of its own; it stays a list.
 
+        As between two cuts of a batch, levels are not rounded: an image's view does not depend on its company.
+
         Raises:
             ValueError: for a size that overflows.
         """
@@ -120,7 +122,7 @@ class View:
             _check_size(self.channels, *size)
         resize = partial(_resized, sizes=sizes, interpolation=interpolation_mode(interpolation), antialias=antialias)
         height, width = torch.tensor(sizes, device=self.device).unbind(1)
-        return replace(self, height=height, width=width, program=(*self.program, Call(resize, None, self.dtype)))
+        return replace(self, height=height, width=width, program=(*self.program, Call(resize, None, torch.float32)))
 
     def cast(self, dtype: torch.dtype) -> View:
         """The view in another dtype; values scale between [0, 1] and [0, 255]."""

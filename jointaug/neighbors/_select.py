@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 _FOLD: Final = 16  # columns that share a block maximum
-_SCORES_A_THREAD: Final = 2**24  # below that, to start a thread costs more than it does
 
 
 def by_numpy(scores: Tensor) -> bool:
@@ -28,14 +27,7 @@ def best(scores: Tensor) -> tuple[Tensor, Tensor]:
     if not by_numpy(scores):
         values, columns = scores.max(1)
         return values, columns
-    rows = scores.numpy()
-    columns_np = np.empty(len(rows), np.int64)
-
-    def some(start: int, stop: int) -> None:
-        rows[start:stop].argmax(1, out=columns_np[start:stop])
-
-    in_threads(some, len(rows), least=_SCORES_A_THREAD // max(scores.shape[1], 1) + 1)
-    columns = torch.from_numpy(columns_np)
+    columns = torch.from_numpy(scores.numpy().argmax(1))  # on one thread: to start another costs more
     return scores.gather(1, columns[:, None])[:, 0], columns
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ._program import Op
     from ._resample import Crop
 
-INTERFACE = 3  # JA_INTERFACE of csrc/jointaug.h
+INTERFACE = 4  # JA_INTERFACE of csrc/jointaug.h
 MODES = {"nearest": 1, "nearest-exact": 2, "bilinear": 3, "bicubic": 4}
 LEVELS_OFF, LEVELS_TRUNCATED, LEVELS_ROUNDED = 0, 1, 2
 NAMES = ("portable", "avx2", "avx512")
@@ -57,21 +57,26 @@ def _load() -> tuple[Any, int]:
             stacklevel=2,
         )
         return None, -1
-    library.ja_run.argtypes = (*(ctypes.c_void_p,) * 4, ctypes.c_int, ctypes.c_int)
-    return library.ja_run, int(library.ja_level())
+    pointer, size = ctypes.c_void_p, ctypes.c_int64
+    library.ja_run.argtypes = (*(pointer,) * 4, ctypes.c_int, ctypes.c_int)
+    library.ja_keep_above.argtypes = (pointer, size, size, size, pointer, size, size, pointer, pointer, pointer)
+    library.ja_first_in_order.argtypes = (pointer, pointer, size, size, pointer, pointer)
+    library.ja_keep_above.restype = library.ja_first_in_order.restype = None
+    return library, int(library.ja_level())
 
 
-_run, level = _load()
+library, level = _load()
+"""The library and the best instruction set it has a kernel for; None where torch and numpy do the work."""
 
 
 def backend() -> str:
     """What the kernels run on for CPU tensors: ``"avx512"``, ``"avx2"``, ``"portable"``, or ``"torch"``."""
-    return "torch" if _run is None else NAMES[level]
+    return "torch" if library is None else NAMES[level]
 
 
 def fits(images: Tensor | Sequence[Tensor], ops: Sequence[Op], dtype: torch.dtype) -> bool:
     """Whether the native kernels can take this: CPU, at most single precision, nothing to differentiate or trace."""
-    if _run is None or torch.compiler.is_compiling() or torch.float64 in (dtype, images[0].dtype):
+    if library is None or torch.compiler.is_compiling() or torch.float64 in (dtype, images[0].dtype):
         return False
     differentiable = torch.is_grad_enabled()
     for tensor in (images,) if isinstance(images, Tensor) else images:
@@ -82,7 +87,7 @@ def fits(images: Tensor | Sequence[Tensor], ops: Sequence[Op], dtype: torch.dtyp
 
 def run(images: Tensor | list[Tensor], crop: Crop | None, ops: Sequence[Op], dtype: torch.dtype, levels: int) -> Tensor:
     """What ``_program.run`` says, in one call."""
-    assert _run is not None
+    assert library is not None
     if images[0].dtype in (torch.float16, torch.bfloat16):
         images = images.float() if isinstance(images, Tensor) else [image.float() for image in images]
     first = images[0]
@@ -114,7 +119,7 @@ def run(images: Tensor | list[Tensor], crop: Crop | None, ops: Sequence[Op], dty
     )
     listed = None if isinstance(images, Tensor) else b"".join(IMAGE.pack(*_image(image)) for image in images)
     threads = min(torch.get_num_threads(), 1 + result.numel() // GRAIN)
-    if _run(job, b"".join(op_bytes), b"".join(column_bytes), listed, threads, level):
+    if library.ja_run(job, b"".join(op_bytes), b"".join(column_bytes), listed, threads, level):
         raise MemoryError(f"no memory for the scratch planes of {tuple(result.shape)} results; make the batch smaller")
     return result if result.dtype is dtype else result.to(dtype)
 

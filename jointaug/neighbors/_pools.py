@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -11,14 +10,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from jointaug.functional import _native
 from jointaug.neighbors._chance import order_keys_np
 from jointaug.neighbors._select import in_threads
 
 ROUNDING: Final = 2.0**-18  # far above the rounding of a float32 product of unit vectors
 MOST_TIES: Final = 2**12  # rows within the rounding of a pool's edge that are compared in float64
 _STRIDE: Final = 16  # of the sample of the bank that finds where a pool may begin
-_TILE: Final = 2**14  # rows of the bank at a time, a power of two
-_LEAST: Final = -2.0  # below any cosine, above the padding's minus infinity
+_TILE: Final = 2**14  # rows of the bank at a time
+_ROOM: Final = 2**10  # BLOCK of csrc/select.c: the room that the native kernel wants before it looks
 
 
 class Batch(NamedTuple):
@@ -39,20 +39,46 @@ class Batch(NamedTuple):
     sizes: list[int]
 
 
-class _Candidates(NamedTuple):
-    """What may be in a pool: ascending rows of the bank and their scores, in pieces, and the least score kept."""
+class _Candidates:
+    """What may be in each query's pool: a line of fixed length of rows of the bank, ascending, and of their scores."""
 
-    rows: list[npt.NDArray[np.uint32]]
-    scores: list[npt.NDArray[np.float32]]
-    least: float
+    def __init__(self, least: npt.NDArray[np.float32], room: int) -> None:
+        self.least = least
+        self.rows = np.empty((len(least), room), np.uint32)
+        self.scores = np.empty((len(least), room), np.float32)
+        self.counts = np.zeros(len(least), np.int64)  # or -1, where the line cannot hold all
+
+    def keep_above(self, scores: npt.NDArray[np.float32], first: int, queries: slice) -> None:
+        """Append what reaches the thresholds of some queries: the bank's rows ``first`` and on have these scores."""
+        start, stop, _ = queries.indices(len(self.least))
+        if (library := _native.library) is not None:
+            library.ja_keep_above(
+                *(scores.ctypes.data, scores.strides[0] // scores.itemsize, stop - start, scores.shape[1]),
+                *(self.least[start:].ctypes.data, first, self.rows.shape[1]),
+                *(self.rows[start:].ctypes.data, self.scores[start:].ctypes.data, self.counts[start:].ctypes.data),
+            )
+            return
+        for i, line in enumerate(scores, start):
+            found = np.flatnonzero(line >= self.least[i])
+            begin, end = self.counts[i], self.counts[i] + len(found)
+            if begin < 0 or end > self.rows.shape[1]:
+                self.counts[i] = -1
+                continue
+            self.rows[i, begin:end] = found + first
+            self.scores[i, begin:end] = line[found]
+            self.counts[i] = end
+
+    def of(self, i: int) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.float32]] | None:
+        """Rows and scores of a query; None where there were too many."""
+        count = self.counts[i]
+        return (self.rows[i, :count], self.scores[i, :count]) if count >= 0 else None
 
 
 def draw_by_numpy(chosen: Tensor, batch: Batch, bank: Tensor, *, use_scores: bool) -> None:
     """Fill ``chosen [b, count]`` with each query's draw."""
     out, bank_np, q64 = chosen.numpy(), bank.numpy(), batch.queries.double().numpy()
-    words = batch.words.numpy().astype(np.uint32)
+    words = np.ascontiguousarray(batch.words.numpy(), np.uint32)
     candidates = _stream(batch, bank) if use_scores else None
-    count = out.shape[1]
 
     def some(start: int, stop: int) -> None:
         for i in range(start, stop):
@@ -62,55 +88,66 @@ def draw_by_numpy(chosen: Tensor, batch: Batch, bank: Tensor, *, use_scores: boo
                 others[excluded] = False
                 members = np.flatnonzero(others).astype(np.uint32)
             else:
-                members = _pool(candidates[i], batch.sizes[i], excluded, bank_np, q64[i])
-            if count < len(members):
-                lots = order_keys_np(words[i], members.copy())
-                members = np.compress(lots <= np.partition(lots, count - 1)[count - 1], members)
-            out[i] = members
+                members = _pool(candidates, i, batch.sizes[i], excluded, bank_np, q64[i])
+            first_in_order(out[i], words[i], members)
 
     in_threads(some, len(out))
 
 
-def _stream(batch: Batch, bank: Tensor) -> list[_Candidates]:
+def first_in_order(
+    chosen: npt.NDArray[np.int64], words: npt.NDArray[np.uint32], members: npt.NDArray[np.uint32]
+) -> None:
+    """Fill ``chosen`` with the members that come first in the random order of the words, as they stand."""
+    count = len(chosen)
+    if count == len(members):
+        chosen[:] = members
+    elif (library := _native.library) is not None:
+        keys = np.empty_like(members)
+        library.ja_first_in_order(
+            *(words.ctypes.data, members.ctypes.data, len(members), count, keys.ctypes.data, chosen.ctypes.data)
+        )
+    else:
+        keys = order_keys_np(words, members.copy())
+        chosen[:] = np.compress(keys <= np.partition(keys, count - 1)[count - 1], members)
+
+
+def _stream(batch: Batch, bank: Tensor) -> _Candidates:
     """Candidates of each query: the bank goes by in tiles, and what lies above the query's threshold is kept."""
     b, n = len(batch.queries), len(bank)
-    least = _thresholds(batch, bank)
-    tile, above = bank.new_empty(b, _TILE), np.empty((b, _TILE), np.bool_)  # fresh memory costs more than arithmetic
-    rows: list[list[npt.NDArray[np.uint32]]] = [[] for _ in range(b)]
-    scores: list[list[npt.NDArray[np.float32]]] = [[] for _ in range(b)]
+    candidates = _candidates(batch, bank)
+    tile = bank.new_empty(b, min(_TILE, n))  # fresh memory costs more than arithmetic
     for first in range(0, n, _TILE):
-        width = min(_TILE, n - first)
-        torch.mm(batch.queries, bank[first : first + width].T, out=tile[:, :width])
-        tile[:, width:] = -torch.inf
+        scores = tile[:, : min(_TILE, n - first)]
+        torch.mm(batch.queries, bank[first : first + _TILE].T, out=scores)
+        scores_np = scores.numpy()
 
-        def some(start: int, stop: int, first: int = first) -> None:
-            part = tile[start:stop].numpy()
-            np.greater_equal(part, np.maximum(least[start:stop, None], _LEAST), out=above[start:stop])
-            found = np.flatnonzero(above[start:stop])
-            ends = np.searchsorted(found, np.arange(stop - start + 1) * _TILE).tolist()
-            values = part.ravel()[found]
-            numbers = (found.astype(np.uint32) & np.uint32(_TILE - 1)) + np.uint32(first)
-            for i, (begin, end) in enumerate(pairwise(ends), start):
-                rows[i].append(numbers[begin:end])
-                scores[i].append(values[begin:end])
+        def some(start: int, stop: int, first: int = first, scores: npt.NDArray[np.float32] = scores_np) -> None:
+            candidates.keep_above(scores[start:stop], first, slice(start, stop))
 
         in_threads(some, b)
-    return [_Candidates(*parts) for parts in zip(rows, scores, least.tolist(), strict=True)]
+    return candidates
 
 
-def _thresholds(batch: Batch, bank: Tensor) -> npt.NDArray[np.float32]:
-    """A score for each query that its pool very likely lies above, from a sample of the bank; or minus infinity."""
-    least = np.full(len(batch.queries), -np.inf, np.float32)
+def _candidates(batch: Batch, bank: Tensor) -> _Candidates:
+    """Room for candidates, and for each query a score that its pool likely lies above, from a sample of the bank."""
+    b, n = len(batch.queries), len(bank)
+    least = np.full(b, -np.inf, np.float32)
     sample = bank[::_STRIDE].contiguous()
-    scores = torch.mm(batch.queries, sample.T, out=bank.new_empty(len(least), len(sample))).numpy()
+    scores = torch.mm(batch.queries, sample.T, out=bank.new_empty(b, len(sample))).numpy()
+    room = 0
     for i, size in enumerate(batch.sizes):
         excluded = _excluded(batch, i)
         scores[i, excluded[excluded % _STRIDE == 0] // _STRIDE] = -np.inf
-        expected = size / _STRIDE
-        rank = math.ceil(expected + 5 * math.sqrt(expected) + 1)  # five standard deviations of a random sample
+        rank = _above(size / _STRIDE)
         if rank < len(sample):
             least[i] = np.partition(scores[i], len(sample) - rank)[len(sample) - rank]
-    return least
+        room = max(room, _STRIDE * _above(rank) + len(excluded))
+    return _Candidates(least, min(room, n) + _ROOM)
+
+
+def _above(expected: float) -> int:
+    """A count that one of a random sample hardly exceeds, where so many are expected: by five standard deviations."""
+    return math.ceil(expected + 5 * math.sqrt(expected) + 1)
 
 
 def _excluded(batch: Batch, i: int) -> npt.NDArray[np.uint32]:
@@ -120,17 +157,20 @@ def _excluded(batch: Batch, i: int) -> npt.NDArray[np.uint32]:
 
 def _pool(
     candidates: _Candidates,
+    i: int,
     size: int,
     excluded: npt.NDArray[np.uint32],
     bank: npt.NDArray[np.float32],
     query: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.uint32]:
     """The ``size`` rows of the greatest scores, ascending; those at the edge by their exact cosine, then by number."""
-    rows, scores = np.concatenate(candidates.rows), np.concatenate(candidates.scores)
-    edge = _edge(rows, scores, size, excluded)
-    if edge < candidates.least + ROUNDING:  # the sample misled
-        rows, scores = np.arange(len(bank), dtype=np.uint32), bank @ query.astype(np.float32)
-        edge = _edge(rows, scores, size, excluded)
+    edge, found = -math.inf, candidates.of(i)
+    if found is not None:
+        edge = _edge(*found, size, excluded)
+    if found is None or edge < candidates.least[i] + ROUNDING:  # the sample misled
+        found = np.arange(len(bank), dtype=np.uint32), bank @ query.astype(np.float32)
+        edge = _edge(*found, size, excluded)
+    rows, scores = found
     ties = np.flatnonzero(np.abs(scores - edge) <= ROUNDING)
     if len(ties) <= MOST_TIES:
         inside = scores > edge + ROUNDING

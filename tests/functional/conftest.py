@@ -6,15 +6,15 @@ import torch
 from jointaug.functional import _native
 
 LEVELS = {"torch": -1, **{name: level for level, name in enumerate(_native.NAMES) if level <= _native.level}}
-ON = _native._run
+ON = _native.library
 
 
 @pytest.fixture(params=list(LEVELS))
 def path(request, monkeypatch):
     if request.param == "torch":
-        monkeypatch.setattr(_native, "_run", None)
+        monkeypatch.setattr(_native, "library", None)
     else:
-        monkeypatch.setattr(_native, "_run", ON)
+        monkeypatch.setattr(_native, "library", ON)
         monkeypatch.setattr(_native, "level", LEVELS[request.param])
         # Images are shared among threads, whatever the environment says and however small they are.
         monkeypatch.setattr(torch, "get_num_threads", lambda: 2)

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from jointaug import functional as K
 from jointaug.functional import Step, _native
 
-needs_library = pytest.mark.skipif(_native._run is None, reason="installed without a compiler, or JOINTAUG_NATIVE=0")
+needs_library = pytest.mark.skipif(_native.library is None, reason="installed without a compiler, or JOINTAUG_NATIVE=0")
 
 
 @needs_library

@@ -10,6 +10,7 @@ import torch
 from scipy.stats import chi2
 from torch.nn import functional as F
 
+from jointaug.functional import _native
 from jointaug.neighbors import STRATEGIES, _chance, _negatives, _pools, sample_negatives
 
 
@@ -34,10 +35,14 @@ def tenth(rows):
     return -(-rows // 10)
 
 
-@pytest.fixture(params=["numpy", "torch"])
+@pytest.fixture(params=["native", "numpy", "torch"])
 def path(request, monkeypatch):
-    """Both ways of drawing: the one for a CPU, and the one for any device."""
-    monkeypatch.setattr(_negatives, "by_numpy", lambda scores: request.param == "numpy")
+    """All ways of drawing: the two for a CPU, and the one for any device."""
+    if request.param == "native" and _native.library is None:
+        pytest.skip("installed without a compiler, or JOINTAUG_NATIVE=0")
+    if request.param == "numpy":
+        monkeypatch.setattr(_native, "library", None)
+    monkeypatch.setattr(_negatives, "by_numpy", lambda scores: request.param != "torch")
 
 
 @pytest.mark.usefixtures("path")
@@ -147,6 +152,41 @@ def test_keys_are_distinct_and_the_same_by_numpy():
         assert np.array_equal(other, keys.numpy())
 
 
+@pytest.mark.usefixtures("path")
+@pytest.mark.parametrize("count", [1, 2, 255, 3999, 4000])
+def test_the_first_in_an_order_are_those_of_the_smallest_keys(count):
+    """Against a sort of the keys; where none is left out, the members themselves."""
+    members = np.flatnonzero(np.random.default_rng(0).random(40_000) < 0.1)[:4000].astype(np.uint32)
+    assert len(members) == 4000
+    words = _chance.order_words("negatives", torch.arange(9), seed=3)
+    for pair in words:
+        chosen = np.empty(count, np.int64)
+        _pools.first_in_order(chosen, pair.numpy().astype(np.uint32), members)
+        keys = _chance.order_keys(pair, torch.from_numpy(members.astype(np.int64)))
+        assert chosen.tolist() == members[np.sort(keys.argsort()[:count].numpy())].tolist()
+
+
+@pytest.mark.usefixtures("path")
+def test_candidates_are_what_reaches_the_threshold():
+    """Three tiles of strided scores, with ties at the threshold, against a comparison; lines that overflow say so."""
+    generator = np.random.default_rng(0)
+    scores = generator.integers(0, 8, (5, 3000)).astype(np.float32)
+    least = np.array([0, 3, 7, 8, -np.inf], np.float32)
+    for room in (1500, 4096):
+        candidates = _pools._Candidates(least, room)
+        for first, stop in ((0, 1000), (1000, 1700), (1700, 3000)):
+            candidates.keep_above(scores[:2, first:stop], first, slice(0, 2))
+            candidates.keep_above(scores[2:, first:stop], first, slice(2, 5))
+        for i, line in enumerate(scores):
+            found, rows = candidates.of(i), np.flatnonzero(line >= least[i])
+            if len(rows) > room:
+                assert found is None
+            elif found is not None or room == 4096:
+                assert np.array_equal(found[0], rows)
+                assert np.array_equal(found[1], line[rows])
+    assert candidates.of(3)[0].size == 0
+
+
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_neither_chunk_nor_path_nor_company_changes_a_draw(strategy, monkeypatch):
     queries, index, bank, labels = setting()
@@ -164,6 +204,9 @@ def test_neither_chunk_nor_path_nor_company_changes_a_draw(strategy, monkeypatch
             sample_negatives(queries, index, bank, labels, 120, strategy=strategy, seed=5, epoch=9), whole
         )
     monkeypatch.setattr(_negatives, "by_numpy", lambda scores: False)
+    assert torch.equal(sample_negatives(queries, index, bank, labels, 120, strategy=strategy, seed=5, epoch=9), whole)
+    monkeypatch.setattr(_negatives, "by_numpy", lambda scores: True)
+    monkeypatch.setattr(_native, "library", None)
     assert torch.equal(sample_negatives(queries, index, bank, labels, 120, strategy=strategy, seed=5, epoch=9), whole)
     if strategy != "hard":
         assert not torch.equal(sample_negatives(queries, index, bank, labels, 120, strategy=strategy, seed=5), whole)
@@ -237,7 +280,8 @@ def test_float64_decides_where_float32_cannot():
 
 @pytest.mark.parametrize("near", ["in the sample", "outside it"])
 @pytest.mark.parametrize("tile", [2**14, 512])
-def test_a_sample_that_misleads_does_not_harm(near, tile, monkeypatch):
+@pytest.mark.parametrize("native", [True, False])
+def test_a_sample_that_misleads_does_not_harm(near, tile, native, monkeypatch):
     """The threshold comes from every sixteenth row: put all near rows there, or none."""
     monkeypatch.setattr(_pools, "_TILE", tile)
     query = F.normalize(torch.ones(1, 8), dim=1)
@@ -249,6 +293,8 @@ def test_a_sample_that_misleads_does_not_harm(near, tile, monkeypatch):
     wanted = sampled if near == "in the sample" else ~sampled
     mixed[wanted] = bank[order[: int(wanted.sum())]]
     mixed[~wanted] = bank[order[int(wanted.sum()) :]]
+    if not native:
+        monkeypatch.setattr(_native, "library", None)
     labels = torch.arange(4000)
     index = order.argsort()[:1]
     for strategy in ("semi-hard", "semi-easy"):

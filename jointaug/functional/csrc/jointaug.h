@@ -6,7 +6,9 @@
 #include <stdint.h>
 
 /* Raise it with every change of this file or of the meaning of a field; _native.py refuses a library of another number. */
-#define JA_INTERFACE 3
+#define JA_INTERFACE 4
+
+#define PUBLIC __attribute__((visibility("default")))
 
 enum ja_kind { /* the same numbers as _program.Kind */
     JA_BRIGHTNESS,

@@ -10,8 +10,6 @@
 
 #include "jointaug.h"
 
-#define PUBLIC __attribute__((visibility("default")))
-
 #define LARGE (4 << 20) /* bytes of a result that are worth asking for large pages */
 #define KEPT (16 << 20) /* bytes of scratch memory that a thread may leave for the next call */
 

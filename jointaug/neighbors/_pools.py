@@ -18,7 +18,6 @@ ROUNDING: Final = 2.0**-18  # far above the rounding of a float32 product of uni
 MOST_TIES: Final = 2**12  # rows within the rounding of a pool's edge that are compared in float64
 _STRIDE: Final = 16  # of the sample of the bank that finds where a pool may begin
 _TILE: Final = 2**14  # rows of the bank at a time
-_ROOM: Final = 2**10  # BLOCK of csrc/select.c: the room that the native kernel wants before it looks
 
 
 class Batch(NamedTuple):
@@ -48,24 +47,29 @@ class _Candidates:
         self.scores = np.empty((len(least), room), np.float32)
         self.counts = np.zeros(len(least), np.int64)  # or -1, where the line cannot hold all
 
-    def keep_above(self, scores: npt.NDArray[np.float32], first: int, queries: slice) -> None:
-        """Append what reaches the thresholds of some queries: the bank's rows ``first`` and on have these scores."""
-        start, stop, _ = queries.indices(len(self.least))
-        if (library := _native.library) is not None:
+    def keep_above(self, scores: npt.NDArray[np.float32], first: int) -> None:
+        """Append what reaches the thresholds, from ``scores [queries, width]`` of the bank's rows ``first`` and on."""
+        if (
+            library := _native.library
+        ) is not None:  # on one thread: a core that torch has just used is still waiting for work
             library.ja_keep_above(
-                *(scores.ctypes.data, scores.strides[0] // scores.itemsize, stop - start, scores.shape[1]),
-                *(self.least[start:].ctypes.data, first, self.rows.shape[1]),
-                *(self.rows[start:].ctypes.data, self.scores[start:].ctypes.data, self.counts[start:].ctypes.data),
+                *(scores.ctypes.data, scores.strides[0] // scores.itemsize, *scores.shape),
+                *(self.least.ctypes.data, first, self.rows.shape[1]),
+                *(self.rows.ctypes.data, self.scores.ctypes.data, self.counts.ctypes.data),
             )
             return
-        for i, line in enumerate(scores, start):
-            found = np.flatnonzero(line >= self.least[i])
+        in_threads(lambda start, stop: self._keep_above(scores, first, start, stop), len(scores))
+
+    def _keep_above(self, scores: npt.NDArray[np.float32], first: int, start: int, stop: int) -> None:
+        """The same by numpy, for some queries."""
+        for i in range(start, stop):
+            found = np.flatnonzero(scores[i] >= self.least[i])
             begin, end = self.counts[i], self.counts[i] + len(found)
             if begin < 0 or end > self.rows.shape[1]:
                 self.counts[i] = -1
                 continue
             self.rows[i, begin:end] = found + first
-            self.scores[i, begin:end] = line[found]
+            self.scores[i, begin:end] = scores[i, found]
             self.counts[i] = end
 
     def of(self, i: int) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.float32]] | None:
@@ -119,12 +123,7 @@ def _stream(batch: Batch, bank: Tensor) -> _Candidates:
     for first in range(0, n, _TILE):
         scores = tile[:, : min(_TILE, n - first)]
         torch.mm(batch.queries, bank[first : first + _TILE].T, out=scores)
-        scores_np = scores.numpy()
-
-        def some(start: int, stop: int, first: int = first, scores: npt.NDArray[np.float32] = scores_np) -> None:
-            candidates.keep_above(scores[start:stop], first, slice(start, stop))
-
-        in_threads(some, b)
+        candidates.keep_above(scores.numpy(), first)
     return candidates
 
 
@@ -142,7 +141,7 @@ def _candidates(batch: Batch, bank: Tensor) -> _Candidates:
         if rank < len(sample):
             least[i] = np.partition(scores[i], len(sample) - rank)[len(sample) - rank]
         room = max(room, _STRIDE * _above(rank) + len(excluded))
-    return _Candidates(least, min(room, n) + _ROOM)
+    return _Candidates(least, min(room, n))
 
 
 def _above(expected: float) -> int:

@@ -1,13 +1,29 @@
-/* The inner loops of the negative samplers (neighbors/_pools.py). Nothing in them branches on a score or a key, which no processor
- * could foresee: a candidate is always written, and the place after it is only sometimes advanced to. */
+/* The inner loops of the negative samplers (neighbors/_pools.py). What no processor could foresee, whether a score reaches a threshold
+ * or a key is drawn, decides no branch: it is a bit of a mask, or moves a place on. */
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #include "jointaug.h"
 
-#define BLOCK 1024 /* columns between looks at the room that is left */
+#define BLOCK 64 /* columns of a mask */
+
+/* Bit k: whether line[k] is at least the lowest. */
+static inline uint64_t reaching(const float *line, float lowest) {
+    uint64_t bits = 0;
+#if defined(__SSE2__)
+    for (int k = 0; k < BLOCK; k += 4)
+        bits |= (uint64_t)_mm_movemask_ps(_mm_cmpge_ps(_mm_loadu_ps(line + k), _mm_set1_ps(lowest))) << k;
+#else
+    for (int k = 0; k < BLOCK; k++) bits |= (uint64_t)(line[k] >= lowest) << k;
+#endif
+    return bits;
+}
 
 /* For each row of scores [rows, stride]: append the columns below `width` whose score is at least the row's `least` to its line of
  * numbers and of kept scores, [rows, room], behind the counts[row] that are there; numbers are columns plus `first`. A row whose line
- * might not hold all has the count -1 from then on. */
+ * cannot hold all has the count -1 from then on. */
 PUBLIC void ja_keep_above(const float *scores, int64_t stride, int64_t rows, int64_t width, const float *least, int64_t first,
                           int64_t room, uint32_t *numbers, float *kept, int64_t *counts) {
     for (int64_t row = 0; row < rows; row++) {
@@ -16,15 +32,19 @@ PUBLIC void ja_keep_above(const float *scores, int64_t stride, int64_t rows, int
         float *score = kept + row * room;
         int64_t count = counts[row];
         for (int64_t start = 0; start < width && count >= 0; start += BLOCK) {
-            const int64_t stop = start + BLOCK < width ? start + BLOCK : width;
-            if (count + stop - start > room) {
+            uint64_t bits = 0;
+            if (start + BLOCK <= width)
+                bits = reaching(line + start, lowest);
+            else
+                for (int64_t k = start; k < width; k++) bits |= (uint64_t)(line[k] >= lowest) << (k - start);
+            if (count + __builtin_popcountll(bits) > room) {
                 count = -1;
                 break;
             }
-            for (int64_t column = start; column < stop; column++) {
+            for (; bits; bits &= bits - 1) {
+                const int64_t column = start + __builtin_ctzll(bits);
                 number[count] = (uint32_t)(first + column);
-                score[count] = line[column];
-                count += line[column] >= lowest;
+                score[count++] = line[column];
             }
         }
         counts[row] = count;

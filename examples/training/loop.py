@@ -87,7 +87,14 @@ class Run:
         if s.threads is not None:
             torch.set_num_threads(s.threads)
         self.settings, self.out, self.here = s, out, here
-        out.mkdir(parents=True, exist_ok=True)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise type(error)(
+                error.errno,
+                f"--out must be a folder, or one that can be made ({error.strerror}); choose another",
+                str(out),
+            ) from error
         if not os.access(out, os.W_OK):
             raise PermissionError(errno.EACCES, "--out must be a folder that may be written; choose another", str(out))
         options.check(s, own)

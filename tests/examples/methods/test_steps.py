@@ -222,6 +222,34 @@ def test_moco_by_hand(symmetric, build, make_batch):
     assert torch.equal(method.queue.keys[:, len(keys) :], queue[:, len(keys) :])
 
 
+def test_mocos_training_is_that_of_lightlys_parts(build, make_batch):
+    """Six updates: the same losses as a plain loop of lightly's loss, its memory bank and its momentum update."""
+    lightly = pytest.importorskip("lightly")
+    from lightly.loss import NTXentLoss
+    from lightly.models.utils import update_momentum
+
+    assert lightly
+    method = build("moco")
+    f_q, f_k = copy.deepcopy(method.f_q), copy.deepcopy(method.f_k)
+    criterion = NTXentLoss(temperature=method.tau, memory_bank_size=(16, 8))
+    criterion.memory_bank.bank = method.queue.keys.T.clone()
+    criterion.memory_bank.bank_ptr = torch.zeros(1, dtype=torch.int64)
+    ours, theirs = (torch.optim.SGD(network.parameters(), 0.1, 0.9) for network in (method.f_q, f_q))
+    for epoch in range(6):
+        batch = make_batch(epoch=epoch)
+        loss = reduce(method(batch))
+        ours.zero_grad()
+        loss.backward()
+        ours.step()
+        method.after_update(batch)
+        other = criterion(f_q(batch.views[0]), f_k(batch.views[1]))
+        theirs.zero_grad()
+        other.backward()
+        theirs.step()
+        update_momentum(f_q, f_k, method.m)
+        torch.testing.assert_close(loss, other, rtol=1e-4, atol=1e-4)
+
+
 def test_moco_with_smaller_crops(build, make_batch):
     """Each is a query of the second view's key; an image's terms are averaged."""
     method = build("moco")

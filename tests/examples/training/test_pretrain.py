@@ -131,7 +131,7 @@ def test_a_folder_that_may_not_be_written_is_told(command, tmp_path, capsys, mon
 def test_a_folder_below_a_file_is_told(command, tmp_path, capsys):
     (tmp_path / "run").write_text("a file")
     assert pretrain.main(command) == 1
-    assert "File exists" in capsys.readouterr().err
+    assert "--out must be a folder, or one that can be made (File exists); choose another" in capsys.readouterr().err
 
 
 def test_a_full_disk_is_told_and_the_run_goes_on_later(command, tmp_path, capsys, monkeypatch, plain):

@@ -12,9 +12,7 @@ from .plain import Plain
 
 SMALL = [
     *("--batch", "8", "--epochs", "2", "--K", "16", "--bn_splits", "2", "--dim", "16", "--hidden", "32"),
-    *("--threads", "1", "--device", "cpu"),
-    "--warmup",
-    "0",
+    *("--threads", "1", "--device", "cpu", "--warmup", "0"),
 ]  # of moco2-rendered
 
 

@@ -181,10 +181,11 @@ def test_a_heat_map_shows_the_weights_of_its_pairs(scorecl, net, kind, monkeypat
     heading, *body = scorecl.figure3(kind, net, IMAGES, scorecl.Figure())
     weigh = ScoreWeight(net, kind=kind, normalize=None)
     assert len(body) == 36
+    rounding = 1e-6 * weigh.scores(IMAGES / 255).abs().mean().item()  # of score maps, in batches of another size
     for row in (dict(zip(heading, row, strict=True)) for row in body):
         v1 = scorecl.OPERATIONS[row["first"]].apply(IMAGES, row["parameter1"])
         v2_ = scorecl.OPERATIONS[row["second"]].apply(IMAGES, row["parameter2"])
-        assert row["distance"] == pytest.approx(weigh(v1, v2_).mean().item(), rel=1e-3, abs=1e-5)
+        assert row["distance"] == pytest.approx(weigh(v1, v2_).mean().item(), rel=1e-3, abs=rounding)
         assert row["low"] <= row["distance"] <= row["high"]
 
 

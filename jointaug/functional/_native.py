@@ -1,8 +1,9 @@
 """The native kernels: a shared library of plain C, reached through ctypes.
 
 The library holds a kernel for each instruction set (portable, AVX2 with FMA, AVX-512); the processor is asked once. It
-is absent where the package was installed without a C compiler; then, and where ``JOINTAUG_NATIVE=0`` is set in the
-environment, everything runs on torch alone. Threads are made for a call and end with it, as many as
+holds the inner loops of `jointaug.neighbors`' negative samplers too. It is absent where the package was installed
+without a C compiler; then, and where ``JOINTAUG_NATIVE=0`` is set in the environment, torch does the kernels' work and
+numpy the samplers'. Threads are made for a call of the kernels and end with it, as many as
 ``torch.get_num_threads()`` says (which is one inside a DataLoader's worker), so that a process may fork at any time.
 """
 

@@ -49,9 +49,8 @@ class _Candidates:
 
     def keep_above(self, scores: npt.NDArray[np.float32], first: int) -> None:
         """Append what reaches the thresholds, from ``scores [queries, width]`` of the bank's rows ``first`` and on."""
-        if (
-            library := _native.library
-        ) is not None:  # on one thread: a core that torch has just used is still waiting for work
+        if (library := _native.library) is not None:
+            # On one thread: a core that torch has just used is still waiting for work from it.
             library.ja_keep_above(
                 *(scores.ctypes.data, scores.strides[0] // scores.itemsize, *scores.shape),
                 *(self.least.ctypes.data, first, self.rows.shape[1]),

@@ -1,5 +1,5 @@
-/* The inner loops of the negative samplers (neighbors/_pools.py). What no processor could foresee, whether a score reaches a threshold
- * or a key is drawn, decides no branch: it is a bit of a mask, or moves a place on. */
+/* The inner loops of the negative samplers (neighbors/_pools.py). No processor could foresee whether a score reaches a threshold or a key
+ * is drawn, so neither is a branch: the one is a bit of a mask, the other moves a place on. */
 
 #if defined(__SSE2__)
 #include <emmintrin.h>

@@ -26,10 +26,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 
 from papers.intervals import PILOT, Interval, correlation, difference, mean, seeds_needed
-from papers.runs import PRETRAIN, Cell, Outcome, Runs
+from papers.runs import PRETRAIN, Cell, Outcome, Runs, linked
 
 RESULTS = Path(__file__).parent / "results" / "claim"
-RECIPE = "jointcrop-simclr-cifar10"
+RECIPE, CLASSES = "jointcrop-simclr-cifar10", 10
 POLICIES: Mapping[str, Mapping[str, Any]] = {
     "independent": {"crop": "independent"},
     "decoupled": {"crop": "decoupled"},
@@ -55,7 +55,8 @@ def main(arguments: Sequence[str] | None = None, *, pretrain: Path = PRETRAIN, r
     if options.what == "run" and not all(budget["seeds"] for budget in plan["budgets"].values()):
         parser.error(f"write the number of seeds of each budget into {results / 'plan.json'} first, and commit it")
     os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    runs = Runs(str(subset(options.data, options.runs / "images", plan["images"])), options.runs, pretrain)
+    images = linked(options.data, options.runs / "images", {"train": plan["images"] // CLASSES, "test": None})
+    runs = Runs(str(images), options.runs, pretrain)
     wanted = pilot_cells(plan) if options.what == "pilot" else cells_of(plan)
     rows: list[dict[str, Any]] = []
     if options.what == "report":
@@ -98,27 +99,6 @@ def cell(plan: Mapping[str, Any], budget: str, policy: str, seed: int) -> Cell:
     return Cell(
         RECIPE, seed, {**POLICIES[policy], **plan["settings"], "epochs": epochs, "knn_every": epochs, "threads": 1}
     )
-
-
-def subset(data: Path, folder: Path, images: int) -> Path:
-    """Links to the first images of each class, by name, to train on, and to all images to test on.
-
-    Raises:
-        ValueError: if there are not enough.
-    """
-    for part, count in (("train", images // 10), ("test", None)):
-        for source in sorted(path for path in (data / part).iterdir() if path.is_dir()):
-            files = sorted(source.iterdir())[:count]
-            if count is not None and len(files) < count:
-                raise ValueError(
-                    f"--data must hold {count} training images of each class, got {len(files)} in {source}"
-                )
-            target = folder / part / source.name
-            target.mkdir(parents=True, exist_ok=True)
-            for file in files:
-                if not (target / file.name).is_symlink():
-                    (target / file.name).symlink_to(file.resolve())
-    return folder
 
 
 def row_of(budget: str, run: Cell, outcome: Outcome) -> dict[str, Any]:

@@ -104,6 +104,33 @@ class Runs:
                 raise
 
 
+def linked(data: Path, folder: Path, parts: Mapping[str, int | None]) -> Path:
+    """A part of a data set as links, the same one each time: the first images of each class by name.
+
+    Args:
+        data: a folder with the parts' folders in it, each of class folders.
+        folder: to make; links that are there stay.
+        parts: for each part, such as ``"train"``, images of a class; None: all.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ValueError: if there are not enough.
+    """
+    for part, count in parts.items():
+        for source in sorted(path for path in (data / part).iterdir() if path.is_dir()):
+            files = sorted(source.iterdir())[:count]
+            if count is not None and len(files) < count:
+                raise ValueError(f"{source} must hold {count} images of its class, got {len(files)}; name a larger set")
+            target = folder / part / source.name
+            target.mkdir(parents=True, exist_ok=True)
+            for file in files:
+                if not (target / file.name).is_symlink():
+                    (target / file.name).symlink_to(file.resolve())
+    return folder
+
+
 def spelled(value: Any) -> str:
     """A setting as pretrain.py's command line has it: ``none``, ``true``, ``0.2,1.0``."""
     if isinstance(value, (tuple, list)):

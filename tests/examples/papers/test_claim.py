@@ -10,6 +10,7 @@ from types import ModuleType
 
 import pytest
 from papers.intervals import Interval, difference
+from papers.runs import linked
 
 ROOT = Path(__file__).parents[3]
 STAND_IN = Path(__file__).parent / "stand_in.py"
@@ -119,9 +120,9 @@ def test_only_finished_seeds_of_all_policies_count(claim: ModuleType, results: P
     assert "| joint | 51.00 (" in page
 
 
-def test_too_few_images(claim: ModuleType, data: Path, tmp_path: Path):
-    with pytest.raises(ValueError, match="must hold 5 training images of each class, got 4"):
-        claim.subset(data, tmp_path / "subset", 50)
+def test_too_few_images(data: Path, tmp_path: Path):
+    with pytest.raises(ValueError, match="train/class0 must hold 5 images of its class, got 4"):
+        linked(data, tmp_path / "links", {"train": 5})
 
 
 def test_the_committed_plan(claim: ModuleType):

@@ -3,11 +3,13 @@
 # ruff: noqa: ARG001  # Sphinx passes its events more than a handler needs
 from __future__ import annotations
 
+import pkgutil
 import sys
 from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
+from sphinx.pycode import ModuleAnalyzer
 from sphinx.util import inspect
 
 DOCS = Path(__file__).resolve().parent
@@ -79,6 +81,15 @@ def keep_prose(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines:
         lines.insert(0, "")
 
 
+def find_words_of_data(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Take the words about a constant from the private module in which it is set; autodoc has those of its type."""
+    package, _, constant = name.rpartition(".")
+    if what == "data" and (path := getattr(sys.modules[package], "__path__", None)):
+        for module in pkgutil.iter_modules(path, f"{package}."):
+            if words := ModuleAnalyzer.for_module(module.name).find_attr_docs().get(("", constant)):
+                lines[:] = words
+
+
 def skip_private_bases(app: Sphinx, name: str, obj: Any, options: Any, bases: list[Any]) -> None:
     """Name the public ancestors in place of a private base."""
     for i, base in reversed(list(enumerate(bases))):
@@ -105,6 +116,7 @@ def sign_by_init(
 def setup(app: Sphinx) -> None:
     """Register the steps above."""
     app.connect("builder-inited", draw_and_write, priority=100)
+    app.connect("autodoc-process-docstring", find_words_of_data, priority=300)
     app.connect("autodoc-process-docstring", keep_prose, priority=400)
     app.connect("autodoc-process-docstring", add_picture)
     app.connect("autodoc-process-signature", sign_by_init)

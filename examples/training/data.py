@@ -28,7 +28,7 @@ from tqdm.auto import tqdm
 
 from jointaug import Addresses, fuse
 from jointaug.chance import named_step
-from jointaug.fusion.module import leaves
+from jointaug.fusion import leaves
 from training.views import BoxCrop
 
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}

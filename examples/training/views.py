@@ -19,10 +19,9 @@ from jointaug import (
     PerView,
     Shared,
     UncroppedView,
-    fuse,
 )
 from jointaug.distributions import IndependentPair, JointPair
-from jointaug.fusion.rules import RULES
+from jointaug.fusion import register
 from training.settings import Settings
 
 Transform = Any  # of jointaug or of torchvision, which has no types
@@ -40,7 +39,9 @@ class BoxCrop(ContrastiveCrop):
         return (height, width, *(whole if self.boxes is None else self.boxes.double().unbind(1)))
 
 
-fuse.register(BoxCrop)(RULES[ContrastiveCrop])  # type: ignore[attr-defined]
+@register(BoxCrop)
+def _box_crop(transform: BoxCrop, view: Any, params: dict[str, Any]) -> Any:
+    return view.cut(params["box"], transform.size, transform.interpolation, transform.antialias)
 
 
 def pipeline(settings: Settings, views: int = 2) -> v2.Compose:

@@ -1,7 +1,7 @@
 """The second executor: a pipeline for whole batches (see `fuse`)."""
 
-from .module import Fused, fuse
+from .module import Fused, fuse, leaves
 from .plan import Cut, Drawn, Draws, Plan, View
 from .rules import register
 
-__all__ = ["Cut", "Drawn", "Draws", "Fused", "Plan", "View", "fuse", "register"]
+__all__ = ["Cut", "Drawn", "Draws", "Fused", "Plan", "View", "fuse", "leaves", "register"]

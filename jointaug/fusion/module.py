@@ -288,7 +288,18 @@ def children(transform: Any) -> Sequence[Any]:
 
 
 def leaves(transform: Any) -> list[Any]:
-    """The transforms of a pipeline that are no containers."""
+    """The transforms of a pipeline that are no containers, in the order in which they stand.
+
+    Args:
+        transform: a pipeline, or any transform.
+
+    Example:
+        >>> from torchvision.transforms import v2
+        >>> from jointaug import JointCrop, PerView
+        >>> from jointaug.fusion import leaves
+        >>> leaves(v2.Compose([JointCrop(32), PerView(v2.RandomGrayscale(0.2), v2.Identity())]))[1:]
+        [RandomGrayscale(p=0.2), Identity()]
+    """
     parts = children(transform)
     return [leaf for part in parts for leaf in leaves(part)] if parts else [transform]
 

@@ -16,6 +16,7 @@ from jointaug.neighbors._pools import MOST_TIES, ROUNDING, Batch, draw_by_numpy
 from jointaug.neighbors._select import by_numpy
 
 STRATEGIES: Final = ("semi-hard", "random", "semi-easy", "hard")
+"""Ways of choosing negatives (InterCLR, sec. 3.3, Fig. 8)."""
 _CPU_QUERIES: Final = 256  # queries at a time
 _SCORES: Final = 2**28  # elsewhere, cosines held at a time: 1 GB
 

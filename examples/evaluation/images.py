@@ -71,7 +71,7 @@ def open_images(where: str, size: int) -> tuple[Images, Images]:
         ValueError: with the remedy, if there are no images, no labels or fewer than two classes.
     """
     data = open_data(where, size=size)
-    train = _labelled(data.train, data.classes, where)
+    train = _labelled(data.bank, data.classes, where)
     if data.test is not None:
         return train, _labelled(data.test, data.classes, where)
     held_out = held_out_rows(train.labels, HELD_OUT)

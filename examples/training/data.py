@@ -101,11 +101,20 @@ Source = Images | Pixels
 
 @dataclass(frozen=True)
 class Data:
-    """What a run learns from, what its k-NN monitor asks (None: no monitor), and the names of the classes."""
+    """What a run learns from, what is asked of it, and the names of the classes."""
 
     train: Source
     test: Source | None
+    """Labelled images that are held out; None: no monitor."""
+
     classes: tuple[str, ...] = ()
+    labelled: Source | None = None
+    """Images whose classes are known, for neighbors and probes, where these are not the training images."""
+
+    @property
+    def bank(self) -> Source:
+        """In what neighbors are looked up, and what a probe learns from."""
+        return self.train if self.labelled is None else self.labelled
 
     @property
     def told(self) -> str:
@@ -126,14 +135,20 @@ def open_data(where: str, test: str | None = None, *, size: int = 32) -> Data:
         size: side of rendered pictures, in pixels.
 
     Raises:
-        FileNotFoundError: if there is no such folder.
+        FileNotFoundError: if there is no such folder, or it has not the files of torchvision's data set.
         ValueError: for a folder without images, or a test folder with other classes.
     """
     kind, _, rest = where.partition(":")
     if kind == "rendered":
         return _rendered(int(rest) if rest else RENDERED, size)
     if kind in _TORCHVISION and rest:
-        return _TORCHVISION[kind](rest)
+        try:
+            return _TORCHVISION[kind](rest)
+        except RuntimeError as error:  # torchvision's, for files that are not there or damaged
+            raise FileNotFoundError(
+                f"--data must name a folder with the files of torchvision's data set, got {where!r}: {error} -- here "
+                "nothing is downloaded; put them there, or give --data a folder of images"
+            ) from error
     root = Path(where)
     if not root.is_dir():
         raise FileNotFoundError(f"--data must name a folder of images, got {where!r}, which is none; see --help")
@@ -197,9 +212,10 @@ class _Of:
         return image
 
 
-def _torchvision(dataset: Any, labels: Sequence[int]) -> Images:
+def _torchvision(dataset: Any, labels: Sequence[int] | None) -> Images:
     names = [f"image {index} of {type(dataset).__name__} in {dataset.root}" for index in range(len(dataset))]
-    return Images(names, _Of(dataset), torch.as_tensor(labels, dtype=torch.int64))
+    known = None if labels is None else torch.as_tensor(labels, dtype=torch.int64)
+    return Images(names, _Of(dataset), known)
 
 
 def _cifar(root: str, kind: type[datasets.CIFAR10] = datasets.CIFAR10) -> Data:
@@ -208,9 +224,10 @@ def _cifar(root: str, kind: type[datasets.CIFAR10] = datasets.CIFAR10) -> Data:
 
 
 def _stl10(root: str) -> Data:
-    """The labelled parts: the monitor's bank has to know the classes."""
-    train, test = datasets.STL10(root, "train"), datasets.STL10(root, "test")
-    return Data(_torchvision(train, train.labels), _torchvision(test, test.labels), tuple(train.classes))
+    """Trained on are the 100,000 images without labels; the 5,000 with labels are the bank."""
+    unlabelled, train, test = (datasets.STL10(root, part) for part in ("unlabeled", "train", "test"))
+    bank, held_out = _torchvision(train, train.labels), _torchvision(test, test.labels)
+    return Data(_torchvision(unlabelled, None), held_out, tuple(train.classes), bank)
 
 
 def _imagenet(root: str) -> Data:

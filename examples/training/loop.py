@@ -121,8 +121,9 @@ class Run:
         self.feed = feed(self.train, pipeline(s, self.method.views), s.seed, here.device, workers=s.workers)
         self.embed = Embedder(s, here)
         self.monitor: Monitor | None = None
-        if s.knn_every and data.test is not None and data.train.labels is not None and data.test.labels is not None:
-            self.monitor = Monitor(s, self.embed, self.train, _held(data.test, s, here.device))
+        if s.knn_every and data.test is not None and data.bank.labels is not None and data.test.labels is not None:
+            bank = self.train if data.labelled is None else _held(data.labelled, s, here.device)
+            self.monitor = Monitor(s, self.embed, bank, _held(data.test, s, here.device))
 
     def go(self, minutes: float | None = None) -> Result:
         """Train to the end, or to a signal (Ctrl-C); what is left is done by another `Run` in this folder.

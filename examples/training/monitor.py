@@ -45,26 +45,26 @@ class Embedder:
 
 
 class Monitor:
-    """Weighted k-NN of the test set in the training set, on the backbone's features.
+    """Weighted k-NN of the test set among images whose classes are known, on the backbone's features.
 
     Args:
         settings: of the run.
         embed: embeds a source.
-        train: the bank; labelled.
+        bank: in which neighbors are looked up; labelled.
         test: the queries; labelled.
     """
 
-    def __init__(self, settings: Settings, embed: Embedder, train: Source, test: Source) -> None:
-        self.settings, self.embed, self.train, self.test = settings, embed, train, test
+    def __init__(self, settings: Settings, embed: Embedder, bank: Source, test: Source) -> None:
+        self.settings, self.embed, self.bank, self.test = settings, embed, bank, test
 
     def __call__(self, encoder: nn.Module) -> float:
         """The accuracy, in [0, 1]."""
         device = self.embed.here.device
-        assert self.train.labels is not None
+        assert self.bank.labels is not None
         assert self.test.labels is not None
-        labels, wanted = self.train.labels.to(device), self.test.labels.to(device)
-        bank, queries = self.embed(encoder, self.train), self.embed(encoder, self.test)
-        found = weighted(bank, labels, queries, fair_k(labels, self.settings.knn_k), self.settings.knn_tau)
+        labels, wanted = self.bank.labels.to(device), self.test.labels.to(device)
+        known, queries = self.embed(encoder, self.bank), self.embed(encoder, self.test)
+        found = weighted(known, labels, queries, fair_k(labels, self.settings.knn_k), self.settings.knn_tau)
         return float((found == wanted).double().mean())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import difflib
 import math
+import sys
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -120,8 +121,14 @@ def _timm(name: str) -> tuple[nn.Module, int]:
         import timm  # type: ignore[import-not-found, unused-ignore]
     except ImportError as error:
         raise ImportError(f"backbone timm:{name} needs timm, which is not installed; pip install timm") from error
+    if not timm.is_model(name):
+        near = difflib.get_close_matches(name, timm.list_models(), cutoff=0.5) or ["resnet18"]
+        raise ValueError(
+            f"backbone must be a classifier of torchvision's or timm:NAME, got 'timm:{name}'; the nearest: "
+            f"{', '.join(f'timm:{one}' for one in near)}"
+        )
     network: nn.Module = timm.create_model(name, num_classes=0)
-    return network, int(network.num_features)  # type: ignore[arg-type]
+    return network, int(network.head_hidden_size)  # type: ignore[arg-type]
 
 
 def mlp(
@@ -237,17 +244,30 @@ def split_batch_norm(network: N, splits: int) -> N:
     """``network`` with every batch normalization in ``splits`` parts (in place); unchanged for 1.
 
     Raises:
-        ValueError: for ``splits`` under 1.
+        ValueError: for ``splits`` under 1, or a network with layers that do more than batch normalization.
     """
     if splits < 1:
         raise ValueError(f"bn_splits must be at least 1 (1: the batch as a whole), got {splits!r}; MoCo's demo has 8")
     if splits > 1:
         for path, layer in list(network.named_modules()):
             if isinstance(layer, _BatchNorm):
+                if type(layer) not in (nn.BatchNorm1d, nn.BatchNorm2d):
+                    raise ValueError(
+                        f"bn_splits must be 1 for a network whose layers do more than batch normalization, got "
+                        f"{splits} and {type(layer).__name__}; take a resnet, or --bn_splits 1"
+                    )
                 split = SplitBatchNorm(layer.num_features, splits, affine=layer.affine)
                 split.load_state_dict(layer.state_dict())
                 network.set_submodule(path, split)
     return network
+
+
+def sync_batch_norm(network: N) -> N:
+    """``network`` with every batch normalization over all processes; timm's that activate as well keep doing so."""
+    layers = sys.modules.get("timm.layers")
+    convert = nn.SyncBatchNorm.convert_sync_batchnorm if layers is None else layers.convert_sync_batchnorm
+    converted: N = convert(network)
+    return converted
 
 
 def encode_shuffled(network: nn.Module, images: Tensor, addresses: Addresses) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from methods.method import Method
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from jointaug import Addresses
@@ -18,7 +18,7 @@ from training.batch import Batch
 from training.data import Served
 from training.difficulty import scores_of, weight_of
 from training.distributed import Processes, parallel
-from training.networks import Backbone
+from training.networks import Backbone, sync_batch_norm
 from training.optimizers import optimizer_of, peak_rate
 from training.schedules import share
 from training.settings import Settings
@@ -43,7 +43,7 @@ class Learner:
         layout = torch.channels_last if settings.channels_last else torch.contiguous_format
         self.method: Method = method.to(here.device, memory_format=layout)  # type: ignore[call-overload]
         if here.count > 1 and here.device.type == "cuda" and method.sync_batch_norm:
-            self.method = nn.SyncBatchNorm.convert_sync_batchnorm(self.method)  # type: ignore[no-untyped-call]
+            self.method = sync_batch_norm(self.method)
         if settings.compile:
             for module in self.method.modules():
                 if isinstance(module, Backbone):

@@ -19,6 +19,7 @@ from training.networks import (
     mlp,
     momentum_copy,
     split_batch_norm,
+    sync_batch_norm,
 )
 
 from jointaug import Addresses
@@ -77,20 +78,30 @@ def test_bad_backbones(name, stem, error, words, monkeypatch):
         Backbone(name, stem)
 
 
-def test_timm_gives_a_model_without_a_classifier(monkeypatch):
-    class Fake(nn.Linear):
-        num_features = 5
+@pytest.mark.parametrize(("name", "side"), [("resnet10t", 32), ("mobilenetv3_small_050", 32), ("vgg11", 224)])
+def test_timm_gives_a_model_without_a_classifier(name, side):
+    """Also where what goes into the classifier is wider than the last feature map."""
+    timm = pytest.importorskip("timm")
+    net = Backbone(f"timm:{name}").eval()
+    assert net(torch.zeros(1, 3, side, side)).shape == (1, net.width)
+    assert net.state_dict().keys() == timm.create_model(name, num_classes=0).state_dict().keys()
 
-    class Timm:
-        @staticmethod
-        def create_model(name, num_classes):
-            assert (name, num_classes) == ("vit", 0)
-            return Fake(3, 5)
 
-    monkeypatch.setitem(sys.modules, "timm", Timm())
-    net = Backbone("timm:vit")
-    assert net.width == 5
-    assert set(net.state_dict()) == {"weight", "bias"}
+def test_an_unknown_name_of_timms():
+    pytest.importorskip("timm")
+    with pytest.raises(ValueError, match="got 'timm:resnet19'; the nearest: timm:resnet18"):
+        Backbone("timm:resnet19")
+
+
+def test_layers_that_normalize_and_activate():
+    """Split, they would lose the activation: refused. Over processes they keep it."""
+    pytest.importorskip("timm")
+    net, x = Backbone("timm:mobilenetv3_small_050").eval(), torch.randn(2, 3, 32, 32)
+    with pytest.raises(ValueError, match=r"bn_splits must be 1 .* got 2 and BatchNormAct2d; take a resnet"):
+        split_batch_norm(net, 2)
+    before = net(x)
+    torch.testing.assert_close(sync_batch_norm(net).eval()(x), before)
+    assert any(isinstance(layer, nn.SyncBatchNorm) for layer in net.modules())
 
 
 def test_feature_map_needs_a_pooled_map(monkeypatch):

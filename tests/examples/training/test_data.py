@@ -7,9 +7,12 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from evaluation.images import open_images
 from PIL import Image
+from pretrain import main
 from torchvision.transforms.v2 import functional as F
 from training.data import Images, Pixels, Request, feed, in_memory, open_data
+from training.logs import rows_of
 from training.order import order_of
 from training.settings import Settings
 from training.views import pipeline
@@ -73,9 +76,72 @@ def test_torchvisions_cifar10(tmp_path, monkeypatch):
     assert torch.equal(in_memory(data.train).images, torch.from_numpy(pixels[:10].reshape(10, 3, 32, 32)))
 
 
-def test_torchvisions_data_sets_are_not_downloaded(tmp_path):
-    with pytest.raises(RuntimeError, match="not found"):
-        open_data(f"cifar10:{tmp_path}")
+def test_torchvisions_cifar100(tmp_path, monkeypatch):
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 3072), dtype=np.uint8)
+    folder = tmp_path / "cifar-100-python"
+    folder.mkdir()
+    for name, rows in (("train", slice(0, 3)), ("test", slice(3, 5))):
+        with (folder / name).open("wb") as file:
+            pickle.dump({"data": pixels[rows], "fine_labels": [7, 99, 0][: rows.stop - rows.start]}, file)
+    with (folder / "meta").open("wb") as file:
+        pickle.dump({"fine_label_names": [f"kind {k}" for k in range(100)]}, file)
+    monkeypatch.setattr("torchvision.datasets.CIFAR10._check_integrity", lambda self: True)
+    monkeypatch.setattr("torchvision.datasets.cifar.check_integrity", lambda *arguments: True)
+    data = open_data(f"cifar100:{tmp_path}")
+    assert (len(data.classes), data.train.labels.tolist(), data.test.labels.tolist()) == (100, [7, 99, 0], [7, 99])
+    assert torch.equal(in_memory(data.test).images, torch.from_numpy(pixels[3:].reshape(2, 3, 32, 32)))
+
+
+def stl10(root) -> np.ndarray:
+    """STL-10's files, column after column as they lie on a disk: 18 images without labels, 8 with, 4 to test on."""
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 3, 96, 96), dtype=np.uint8)
+    folder = root / "stl10_binary"
+    folder.mkdir()
+    for name, rows in (("unlabeled", slice(0, 18)), ("train", slice(18, 26)), ("test", slice(26, 30))):
+        pixels[rows].transpose(0, 1, 3, 2).tofile(folder / f"{name}_X.bin")
+        if name != "unlabeled":
+            (np.arange(len(pixels[rows]), dtype=np.uint8) % 2 + 1).tofile(folder / f"{name}_y.bin")
+    (folder / "class_names.txt").write_text("".join(f"kind {k}\n" for k in range(10)))
+    return pixels
+
+
+def test_torchvisions_stl10_is_trained_on_without_labels(tmp_path, monkeypatch):
+    """Its labelled images are the bank of the monitor, and what is probed."""
+    pixels = stl10(tmp_path)
+    monkeypatch.setattr("torchvision.datasets.STL10._check_integrity", lambda self: True)
+    data = open_data(f"stl10:{tmp_path}")
+    assert (len(data.train), len(data.bank), len(data.test), len(data.classes)) == (18, 8, 4, 10)
+    assert (data.train.labels, data.bank.labels.tolist(), data.test.labels.tolist()) == (None, [0, 1] * 4, [0, 1] * 2)
+    assert torch.equal(in_memory(data.train).images, torch.from_numpy(pixels[:18]))
+    assert torch.equal(in_memory(data.bank).images, torch.from_numpy(pixels[18:26]))
+    probed, tested = open_images(f"stl10:{tmp_path}", 96)
+    assert (probed.labels.tolist(), tested.labels.tolist()) == (data.bank.labels.tolist(), data.test.labels.tolist())
+
+    out = tmp_path / "run"
+    words = ["simclr-rendered", "--data", f"stl10:{tmp_path}", "--out", str(out), "--epochs", "1", "--batch", "9"]
+    assert main([*words, "--warmup", "0", "--device", "cpu", "--threads", "1"]) == 0
+    assert [row.knn is not None for row in rows_of(out)] == [True, True]
+
+
+def test_torchvisions_imagenet(tmp_path):
+    """The folders of ImageNet beside torchvision's own file of its names."""
+    names = {"n01440764": ("tench", "Tinca tinca"), "n01443537": ("goldfish", "Carassius auratus")}
+    torch.save((names, []), tmp_path / "meta.bin")
+    for part in ("train", "val"):
+        for k, wnid in enumerate(names):
+            (tmp_path / part / wnid).mkdir(parents=True)
+            Image.new("RGB", (40, 30), (100 * k, 0, 0)).save(tmp_path / part / wnid / f"{wnid}_{k}.JPEG")
+    data = open_data(f"imagenet:{tmp_path}")
+    assert data.classes == ("tench", "goldfish")
+    assert (data.train.labels.tolist(), data.test.labels.tolist()) == ([0, 1], [0, 1])
+    assert data.train[1].shape == (3, 30, 40)
+    assert data.train[1].float().mean((1, 2)).round().tolist() == pytest.approx([100, 0, 0], abs=2)
+
+
+@pytest.mark.parametrize("kind", ["cifar10", "cifar100", "stl10", "imagenet"])
+def test_torchvisions_data_sets_are_not_downloaded(kind, tmp_path):
+    with pytest.raises(FileNotFoundError, match=f"got '{kind}:.* here nothing is downloaded"):
+        open_data(f"{kind}:{tmp_path}")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 from papers import byol, dino, moco, mocov3, simclr, simsiam
 from papers.moco import QUEUE_CIFAR10, QUEUE_IMAGENETTE, QUEUE_RENDERED
 from papers.recipe import Recipe, Row, Table, code, ours, paper
-from papers.scales import HALF_JITTER, SCALES, SGD, Changes, family
+from papers.scales import NT_XENT, SCALES, SGD, Changes, family
 
 JOINT: Changes = {"crop": paper("joint"), "beta": paper(0.0)}
 
@@ -60,7 +60,6 @@ STL10: Changes = {
     "mean": code((0.4406, 0.4273, 0.3858)),
     "std": code((0.2312, 0.2265, 0.2237)),
 }
-CIFAR10: Changes = {"scale": paper((0.2, 1.0)), **HALF_JITTER}
 HEADS: dict[str, Changes] = {
     "simclr": {"dim": code(128), "tau": code(0.5)},
     "moco2": {"K": code(65536), "m": code(0.999), "tau": code(0.2)},
@@ -76,7 +75,7 @@ def at_all_scales(changes: Changes) -> dict[str, Changes]:
 
 #: What each baseline changes at our scales, beside the scale's own changes.
 SCALED: dict[str, dict[str, Changes]] = {
-    "simclr": at_all_scales({**CIFAR10, "tau": ours(0.5)}),
+    "simclr": {scale: {"scale": paper((0.2, 1.0)), **own} for scale, own in NT_XENT.items()},
     "moco1": {"cifar10": QUEUE_CIFAR10, "imagenette": QUEUE_IMAGENETTE, "rendered": QUEUE_RENDERED},
     "moco2": {"cifar10": QUEUE_CIFAR10, "imagenette": QUEUE_IMAGENETTE, "rendered": QUEUE_RENDERED},
     "byol": at_all_scales({"hidden": ours(2048), "m": ours(0.99), "scale": paper((0.2, 1.0))}),

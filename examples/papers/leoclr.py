@@ -5,7 +5,7 @@ from __future__ import annotations
 from papers import byol, dino, moco, simclr
 from papers.moco import QUEUE_CIFAR10, QUEUE_IMAGENETTE, QUEUE_RENDERED
 from papers.recipe import Row, Table, code, ours, paper
-from papers.scales import HALF_JITTER, Changes, family
+from papers.scales import NT_XENT, Changes, family
 
 #: The whole image, resized, to the trained encoder; two crops to the momentum encoder.
 IMAGENET = moco.V2.but(
@@ -70,13 +70,7 @@ WITHOUT_QUEUE: Changes = {name: marked for name, marked in CIFAR10.items() if na
 RECIPES = (
     *family("leoclr", IMAGENET, cifar10=QUEUE_CIFAR10, imagenette=QUEUE_IMAGENETTE, rendered=QUEUE_RENDERED),
     SHORT,
-    *family(
-        "leoclr-e2e",
-        END_TO_END,
-        cifar10={"tau": ours(0.5), **HALF_JITTER},
-        imagenette={"tau": ours(0.5), **HALF_JITTER},
-        rendered={"tau": ours(0.5), **HALF_JITTER},
-    ),
+    *family("leoclr-e2e", END_TO_END, **NT_XENT),
     END_TO_END_BASELINE,
     IMAGENET.but("leoclr-cifar10-paper", CIFAR10),
     IMAGENET.but("leoclr-stl10-paper", STL10),

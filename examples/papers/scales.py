@@ -37,12 +37,21 @@ IMAGENETTE: Changes = {
     "size": ours(128),
     "stored": ours(160, "the shorter side, then the center: all images in memory"),
 }
+#: In the few hundred steps that toys are for, SGD at the rates below leaves SimCLR under its own initialization.
 RENDERED: Changes = {
     "backbone": ours("resnet18"),
     "stem": ours("imagenet", "a step of it takes a twentieth of the small stem's time on a CPU"),
-    "batch": ours(64),
-    "epochs": ours(20),
-    "warmup": ours(0.0),
+    "batch": ours(32),
+    "epochs": ours(10),
+    "optimizer": ours("adamw"),
+    "lr": ours(1e-3),
+    "lr_batch": ours(None),
+    "weight_decay": ours(5e-4),
+    "schedule": ours("cosine"),
+    "milestones": ours(()),
+    "floor": ours(0.0),
+    "warmup": ours(1.0),
+    "scale": ours((0.2, 1.0), "less of 32 px shows no part of a toy"),
     "accumulate": ours(1),
     "size": ours(32),
     "locals": ours(0),
@@ -60,6 +69,11 @@ SGD: Changes = {
     "floor": ours(0.0),
 }
 HALF_JITTER: Changes = {"jitter": code((0.4, 0.4, 0.4, 0.1), "strength 0.5 on small images")}
+#: SimCLR's temperature at each scale, and its jitter.
+NT_XENT: dict[str, Changes] = {
+    scale: {"tau": ours(tau), **HALF_JITTER}
+    for scale, tau in (("cifar10", 0.5), ("imagenette", 0.5), ("rendered", 0.2))
+}
 
 
 def family(

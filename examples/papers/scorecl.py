@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from papers import simclr, simsiam, vicreg, wmse
 from papers.recipe import Recipe, Row, Table, code, ours, paper
-from papers.scales import HALF_JITTER, SGD, Changes, family
+from papers.scales import NT_XENT, SGD, Changes, family
 
 WEIGHT: Changes = {
     "weight": paper("score"),
@@ -82,9 +82,15 @@ IMAGENET100: Changes = {
     "std": code((0.229, 0.224, 0.225)),
 }
 
-HALF: Changes = {"tau": ours(0.5), **HALF_JITTER}
 RATE: Changes = {**SGD, "lr": ours(0.06, "whatever the batch"), "lr_batch": ours(None)}
-WMSE_TOYS: Changes = {"dim": ours(16), "w_size": ours(32), "warmup": ours(1.0)}
+WMSE_TOYS: Changes = {
+    **{name: WMSE.settings[name] for name in ("optimizer", "lr", "weight_decay")},
+    "dim": ours(16),
+    "w_size": ours(32),
+    "batch": ours(64),
+    "epochs": ours(20),
+    "warmup": ours(1.0),
+}
 VICREG_TOYS: Changes = {"dim": ours(512), "hidden": ours(512)}
 
 
@@ -100,7 +106,7 @@ def scorecl(
 
 
 RECIPES = (
-    *scorecl(SIMCLR, "simclr", SGD, cifar10=HALF, imagenette=HALF, rendered=HALF),
+    *scorecl(SIMCLR, "simclr", SGD, **NT_XENT),
     *scorecl(
         SIMSIAM,
         "simsiam",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from papers.recipe import Recipe, code, ours, paper
-from papers.scales import HALF_JITTER, family
+from papers.recipe import Recipe, code, paper
+from papers.scales import NT_XENT, family
 
 IMAGENET = Recipe(
     "simclr-imagenet",
@@ -55,8 +55,7 @@ CIFAR10_PAPER = IMAGENET.but(
     mean=code((0.4914, 0.4822, 0.4465)),
     std=code((0.2023, 0.1994, 0.2010)),
 )
-TAU = {"tau": ours(0.5)} | dict(HALF_JITTER)
 RECIPES = (
-    *family("simclr", IMAGENET, cifar10=TAU, imagenette=TAU, rendered=TAU),
+    *family("simclr", IMAGENET, **NT_XENT),
     CIFAR10_PAPER,
 )

@@ -54,9 +54,13 @@ IMAGENET100 = CIFAR10_PAPER.but(
     gray=paper(0.2),
 ).without("mean", "std")
 NO_WARMUP_EPOCHS = {"warmup": ours(0.0)}
+OWN = ("optimizer", "lr", "lr_batch", "weight_decay", "schedule")
 RENDERED = {
+    **{name: IMAGENET100.settings[name] for name in OWN},
     "dim": ours(16),
-    "w_size": ours(32, "twice the dimension; batches are of 64"),
+    "w_size": ours(32, "twice the dimension"),
+    "batch": ours(64, "two parts that are whitened"),
+    "epochs": ours(20),
     "warmup_steps": ours(20),
     "milestones": ours((-5.0, -2.0)),
     "warmup": ours(0.0),

@@ -157,18 +157,13 @@ def test_an_older_recipe_does_not_count(tmp_path: Path, data: Path):
     assert outcome.reason == ""
     path = outcome.folder / "result.json"
     result = json.loads(path.read_text())
-    for name, value in {
-        "scale": [0.08, 1.0],
-        "epochs": 3,
-        "warmup": 0.0,
-        "lr": 0.06,
-    }.items():  # as JSON has the recipe's
-        result["settings"][name] = {"value": value}
+    own = {**RECIPES["simclr-rendered"].values, "epochs": 3, "warmup": 0.0}  # tuples are lists in the file
+    result["settings"] = {name: {"value": value} for name, value in own.items()}
     path.write_text(json.dumps(result))
     assert runs.of(cell).reason == ""
     result["settings"]["lr"] = {"value": 0.5}
     path.write_text(json.dumps(result))
-    assert "lr 0.5 there, 0.06 now" in runs.of(cell).reason
+    assert f"lr 0.5 there, {own['lr']} now" in runs.of(cell).reason
 
 
 def test_several_side_by_side_keep_the_order(tmp_path: Path, data: Path):

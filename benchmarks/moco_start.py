@@ -2,8 +2,8 @@
 
     python benchmarks/moco_start.py --write      # about four minutes of one core
 
-A plain loop of lightly's loss, memory bank and momentum update, with torchvision's network and the settings of
-``moco2-rendered`` that matter here, on the rendered toys: no part of the trainer but its images. Beside the loss, the
+A plain loop of lightly's loss, memory bank and momentum update, with torchvision's network and the optimizer of our
+larger scales, on the rendered toys: no part of the trainer but its images. Beside the loss, the
 mean cosines at the end of an epoch: of different queries, of a query and its key, of a query and other keys. All
 queries alike, and keys no nearer than others, is a collapse; the loss is then the logarithm of K + 1.
 """

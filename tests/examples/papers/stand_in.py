@@ -1,7 +1,7 @@
 """Stands in for pretrain.py: takes its command line and writes what it writes, without training.
 
-The accuracy is a function of recipe, settings and seed; ``DATA/slow`` makes a run take half a second; a run with
-``--attract all`` fails with a reason, as a setting that does not go on a method would.
+The accuracy is a function of recipe, settings and seed; BYOL collapses; ``DATA/slow`` makes a run take half a second; a
+run with ``--attract all`` fails with a reason, as a setting that does not go on a method would.
 """
 
 import csv
@@ -23,7 +23,9 @@ if given.get("--attract") == "all":
 seed = int(given.pop("--seed"))
 chance = zlib.crc32(repr((sorted(given.items()), seed)).encode()) / 2**32
 with (out / "log.csv").open("w", newline="") as file:
-    csv.writer(file).writerows([["epoch", "knn"], [0, 0.1], [1, 0.5]])
+    columns = ["epoch", "step", "loss", "feature_std", "knn", "seconds"]
+    spread, after = (0.01, 0.1) if recipe.startswith("byol") else (0.8, 0.5)
+    csv.writer(file).writerows([columns, [0, 0, "", "", 0.1, 0.5], [1, 4, 1.0, spread, after, 2.0]])
 result = {"recipe": recipe, "knn": 0.5 + 0.01 * chance, "loss": 1.0, "seconds": 2.0, "commit": "abc"}
 result["machine"] = {"system": "none", "processor": "none", "torch": "none"}
 result["settings"] = {"seed": {"value": seed}}

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import math
 import os
 import shutil
 import sys
@@ -66,9 +67,9 @@ PLANS = {
         forced={"K_inter": 512, "warmup_epochs": 1, "every": 1, **WMSE},
     ),
     "imagenette": Plan(
-        parts={"train": 150, "val": 100},
-        changed={"epochs": 2, "batch": 64, "warmup": 0, "knn_every": 2},
-        forced={"K": 1024, "K_inter": 128, "clusters": 30, "warmup_epochs": 1, "every": 1, **WMSE},
+        parts={"train": 64, "val": 40},
+        changed={"epochs": 2, "batch": 32, "warmup": 0, "knn_every": 2},
+        forced={"K": 512, "K_inter": 64, "clusters": 16, "warmup_epochs": 1, "every": 1, **WMSE},
     ),
 }
 COLUMNS = (
@@ -123,6 +124,8 @@ def cells_of(scale: str, plan: Plan, score: str) -> list[Cell]:
             forced = {key: value for key, value in plan.forced.items() if recipe.values.get(key)}
             if "warmup_steps" in forced and "warmup" in plan.changed:
                 forced["warmup"] = 0
+            if recipe.values.get("w_size", 0) > plan.changed.get("batch", math.inf):
+                forced["batch"] = recipe.values["w_size"]  # of so many images at least is a batch whitened
             weighted = {"score": score} if recipe.values.get("weight") == "score" else {}
             cells.append(Cell(name, 0, {**plan.changed, **forced, **weighted, "threads": 1}))
     return sorted(cells, key=lambda cell: "score" in cell.changed)

@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import json
+import os
 import platform
 import shlex
 import subprocess
@@ -32,7 +33,7 @@ import torchvision
 from methods import METHODS
 from papers import RECIPES, reported
 from papers.recipe import Recipe
-from training.checkpoint import replace
+from training.checkpoint import NAME, replace
 from training.data import open_data
 from training.distributed import Processes, processes
 from training.loop import NotFiniteError, Run
@@ -57,7 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with processes(options.device) as here:
             return run(options, settings, here)
     except KeyboardInterrupt:
-        print("interrupted before there was anything to save", file=sys.stderr)
+        if (options.out / NAME).exists():
+            print(f"interrupted. Go on from the last checkpoint with the same command: {again()}", file=sys.stderr)
+        else:
+            print("interrupted before there was anything to save", file=sys.stderr)
         return INTERRUPTED
     except (ValueError, OSError, ImportError, NotFiniteError) as error:
         print(f"pretrain.py: {error}", file=sys.stderr)
@@ -71,6 +75,8 @@ def parsed(words: Sequence[str]) -> tuple[argparse.Namespace, dict[str, Setting]
     """
     parser = argparse.ArgumentParser(
         description="Pre-train an encoder by a recipe. RECIPE --help lists its settings.",
+        prog="pretrain.py",
+        usage="%(prog)s RECIPE --data DATA --out OUT [--test TEST] [--device DEVICE] [--minutes N] [--SETTING X ...]",
         epilog=f"recipes: {', '.join(sorted(RECIPES))}",
         allow_abbrev=False,
     )
@@ -85,7 +91,7 @@ def parsed(words: Sequence[str]) -> tuple[argparse.Namespace, dict[str, Setting]
     if words[0].startswith("-"):
         parser.error("the recipe comes first: pretrain.py RECIPE --data ...")
     if words[0] not in RECIPES:
-        parser.error(f"there is no recipe {words[0]!r}{nearest(words[0], RECIPES)}; all: {', '.join(sorted(RECIPES))}")
+        parser.error(f"there is no recipe {words[0]!r}{nearest(words[0], RECIPES)} pretrain.py --help lists all")
     known = settings_of_recipe(RECIPES[words[0]])
     group = parser.add_argument_group(f"settings, as {words[0]} has them")
     for name, setting in known.items():
@@ -98,7 +104,8 @@ def parsed(words: Sequence[str]) -> tuple[argparse.Namespace, dict[str, Setting]
     options, unknown = parser.parse_known_args(words)
     for word in unknown:
         name = word.removeprefix("--").partition("=")[0].replace("-", "_")
-        parser.error(f"there is no setting {word!r} in {words[0]}{nearest(name, known)}")
+        told = word.partition("=")[0]
+        parser.error(f"there is no setting {told!r} in {words[0]}{nearest(name, known)} {words[0]} --help lists all")
     hints = hints_of(METHODS[known["method"].value])
     for name in known:
         if (text := vars(options).pop(f"setting {name}")) is not None:
@@ -140,7 +147,7 @@ def run(options: argparse.Namespace, settings: Mapping[str, Setting], here: Proc
         return 0
     if not result.finished:
         print(f"stopped at step {training.step} of {training.steps}; a whole checkpoint is in {out}.")
-        print(f"Go on with the same command: {shlex.join([sys.executable, *sys.argv])}")
+        print(f"Go on with the same command: {again()}")
         return INTERRUPTED
     last = asdict(result.rows[-1])
     machine = {"machine": machine_of(here), "commit": commit()}
@@ -155,6 +162,13 @@ def run(options: argparse.Namespace, settings: Mapping[str, Setting], here: Proc
         f"done: {', '.join(f'{name} {value:.4g}' for name, value in last.items() if value is not None)}; all in {out}"
     )
     return 0
+
+
+def again() -> str:
+    """The command that started this process, or all of them."""
+    each = os.environ.get("LOCAL_WORLD_SIZE")
+    start = [sys.executable] if each is None else ["torchrun", "--nproc-per-node", each]
+    return shlex.join([*start, *sys.argv])
 
 
 def machine_of(here: Processes) -> dict[str, Any]:

@@ -15,7 +15,9 @@ It writes table.md, table.csv and runs.csv into ``--out``, anew after every run.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
+import io
 import json
 import math
 import sys
@@ -28,6 +30,7 @@ from typing import Any
 from papers import RECIPES, TABLES, Row, Table
 from papers.intervals import PILOT, Interval, difference, mean
 from papers.runs import PRETRAIN, Cell, Outcome, Runs, last_line, wait
+from pretrain import parsed
 
 EVALUATE = PRETRAIN.with_name("evaluate.py")
 MONITOR = "k-NN top-1 of the test set at the last epoch, %"
@@ -82,6 +85,7 @@ def main(arguments: Sequence[str] | None = None, *, pretrain: Path = PRETRAIN, e
             )
         out = options.out or Path("runs") / f"{table.paper}-{table.number}-{options.scale}".replace(" ", "")
         rows = [Measured(row, reason=why_not(row, options.scale, options.score)) for row in table.rows]
+        refuse_unknown(rows, options, changed)
         if options.dry_run:
             for one in rows:
                 print(f"{one.row.name}: {one.reason or cell_of(one.row, options, changed, 0).folder}")
@@ -103,7 +107,7 @@ def main(arguments: Sequence[str] | None = None, *, pretrain: Path = PRETRAIN, e
         print("\ninterrupted; the same command goes on", file=sys.stderr)
         return 130
     print((out / "table.md").read_text(encoding="utf-8"))
-    return 0
+    return 0 if any(one.values for one in rows) else 1
 
 
 def find(paper: str, number: str) -> Table:
@@ -147,6 +151,24 @@ def why_not(row: Row, scale: str, score: str | None) -> str:
     if weight == "score" and score is None:
         return "needs a score network that was trained on this data: --score FILE"
     return ""
+
+
+def refuse_unknown(rows: Sequence[Measured], options: argparse.Namespace, changed: Mapping[str, str]) -> None:
+    """Give rows whose method has not a setting of the command line the reason for which they are not run.
+
+    Raises:
+        ValueError: if there is no row left that does.
+    """
+    able = [one for one in rows if not one.reason]
+    for one in able:
+        cell, told = cell_of(one.row, options, changed, 0), io.StringIO()
+        try:
+            with contextlib.redirect_stderr(told):
+                parsed([cell.recipe, "--data", options.data, "--out", "-", *cell.words])
+        except SystemExit:
+            one.reason = told.getvalue().strip().splitlines()[-1].removeprefix("pretrain.py: error: ")
+    if able and all(one.reason for one in able):
+        raise ValueError(able[0].reason)
 
 
 def cell_of(row: Row, options: argparse.Namespace, changed: Mapping[str, str], seed: int) -> Cell:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.transforms import v2
 from tqdm.auto import tqdm
-from training.networks import Backbone
+from training.networks import Backbone, check_input
 from training.settings import Settings
 from training.views import plain_view
 
@@ -105,8 +105,8 @@ def open_encoder(
         how: `Encoder`'s other attributes, that go before the run's own.
 
     Raises:
-        ValueError: with the remedy, for a name that does not exist, a file that is cut short, or weights of another
-            architecture.
+        ValueError: with the remedy, for a name that does not exist, a file that is cut short, weights of another
+            architecture, or an image size that it does not take.
     """
     path = Path(what)
     if path.is_dir():
@@ -118,6 +118,7 @@ def open_encoder(
                 network = Backbone(what, stem or "imagenet")
         except ValueError as error:
             raise ValueError(f"there is no run and no file {what!r}, and no such network: {error}") from None
+        check_input(network, how.get("size", Encoder.size))
         return Encoder(network, f"{what} as initialized (seed {seed})", **how)
     state, run = read_state(path), read_settings(path.parent)
     backbone, stem = backbone or run.get("backbone"), stem or run.get("stem", "imagenet")
@@ -126,6 +127,7 @@ def open_encoder(
     network = Backbone(backbone, stem)
     load(network, state, prefix, f"{backbone} (stem {stem})")
     of_run = {key: run[key] for key in ("size", "mean", "std") if key in run}
+    check_input(network, (of_run | how).get("size", Encoder.size))
     return Encoder(network, f"{backbone}, weights from {path}", **(of_run | how))
 
 

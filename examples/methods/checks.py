@@ -6,7 +6,7 @@ from __future__ import annotations
 def fraction(name: str, value: float) -> float:
     """``value`` in [0, 1]."""
     if not 0 <= value <= 1:
-        raise ValueError(f"{name} must be in [0, 1], got {value!r}; divide percentages by 100")
+        raise ValueError(f"{name} must be in [0, 1], got {value!r}; it is a share, 0 none and 1 all")
     return value
 
 
@@ -55,6 +55,6 @@ def bank_fits(images: int, clusters: int, min_cluster: int) -> None:
     if clusters > most:
         raise ValueError(
             f"clusters must be at most images / (2 * min_cluster) = {most}, so that clusters of at least "
-            f"{max(min_cluster, 1)} leave room to move, got {clusters} for {images} images; about 10 a class do, or "
-            f"images / 128 = {max(images // 128, 2)}"
+            f"{max(min_cluster, 1)} leave room to move, got {clusters} for {images} images; "
+            + (f"clusters={most} fits, and about 10 a class do" if most > 1 else "lower min_cluster")
         )

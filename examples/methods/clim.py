@@ -104,7 +104,7 @@ class CLIM(Method):
         if self.selector in ("center", "kmeans") and self.clusters > images // 2:
             raise ValueError(
                 f"clusters must be at most images / 2 = {images // 2}, or most images are alone in theirs, got "
-                f"{self.clusters}; about 10 a class do, or images / 128 = {max(images // 128, 2)}"
+                f"{self.clusters}; clusters={images // 2} fits, and about 10 a class do"
             )
 
     def before_epoch(self, epoch: int, embed: Embed) -> None:

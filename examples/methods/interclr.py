@@ -159,14 +159,15 @@ class InterCLR(Method):
             p1, p2 = v
             return byol(p1, p2, mates, mates)
         (q,) = v
-        others = self.bank.negatives(
-            q,
-            batch.index,
-            self.K,
-            strategy=self.strategy,
-            pool=self.pool,
-            epoch=batch.epoch,
-        )
+        try:
+            others = self.bank.negatives(
+                q, batch.index, self.K, strategy=self.strategy, pool=self.pool, epoch=batch.epoch
+            )
+        except ValueError as error:
+            raise ValueError(
+                f"K_inter must be at most what negatives are drawn from, got {self.K}: clusters have become too "
+                f"unequal ({error}); start anew with a smaller --K_inter, or a larger --pool"
+            ) from error
         return npid(q, mates, self.bank.features[others], self.tau, self.m_inter)
 
     def after_update(self, batch: Batch) -> None:

@@ -33,7 +33,6 @@ class LeOCLR(Method):
 
     views = 3
     pair = None  # each pair of views has a weight of its own
-    sync_batch_norm = False
 
     def __init__(
         self,
@@ -55,6 +54,7 @@ class LeOCLR(Method):
         self.attract = one_of("attract", attract, ("original", "all"))
         self.reduction = one_of("reduction", reduction, ("sum", "mean"))
         self.enqueue = one_of("enqueue", enqueue, ("first", "both"))
+        self.sync_batch_norm = framework == "simclr"  # MoCo's batches are split, or shuffled over the devices
         self.m, self.tau = fraction("m", m), positive("tau", tau)
         net = backbone()
         self.f_q = split_batch_norm(Encoder(net, mlp(net.width, hidden, dim)), bn_splits)

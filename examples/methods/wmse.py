@@ -10,7 +10,7 @@ from training.networks import Backbone, Encoder, mlp
 
 from jointaug.chance import named_step
 from jointaug.losses import LossParts, wmse
-from methods.checks import count
+from methods.checks import count, fraction
 from methods.method import MakeBackbone, Method
 
 
@@ -24,6 +24,7 @@ class WMSE(Method):
         w_size: images of a sub-batch that is whitened, at least ``2 * dim``; the batch is a multiple of it.
         w_iter: how often the batch is cut into sub-batches; 4 on STL-10 and Tiny-ImageNet.
         m: views of an image, at least 2; every pair of them counts. Smaller crops may be among them.
+        eps: share of the identity in a covariance, in [0, 1); the authors have 0, which can leave one singular.
     """
 
     pair = None  # each pair of views has a weight of its own
@@ -37,6 +38,7 @@ class WMSE(Method):
         w_size: int = 128,
         w_iter: int = 1,
         m: int = 2,
+        eps: float = 0.0,
     ) -> None:
         super().__init__()
         net = backbone()
@@ -45,6 +47,7 @@ class WMSE(Method):
             raise ValueError(
                 f"w_size must be at least 2 * dim = {2 * dim} (a smaller covariance is unstable), got {w_size}"
             )
+        self.eps = fraction("eps", eps)
         self.w_size, self.w_iter, self.views = w_size, count("w_iter", w_iter), count("m", m, 2)
 
     @property
@@ -65,4 +68,4 @@ class WMSE(Method):
         weights = None
         if batch.weigh is not None:
             weights = torch.stack([batch.weigh(a, b) for a, b in combinations(batch.views, 2)], 1)
-        return wmse(z, self.w_size, perm, pair_weights=weights)
+        return wmse(z, self.w_size, perm, eps=self.eps, pair_weights=weights)

@@ -61,8 +61,8 @@ STL10: Changes = {
     "std": code((0.2312, 0.2265, 0.2237)),
 }
 HEADS: dict[str, Changes] = {
-    "simclr": {"dim": code(128), "tau": code(0.5)},
-    "moco2": {"K": code(65536), "m": code(0.999), "tau": code(0.2)},
+    "simclr": {"hidden": code(512), "dim": code(128), "head_bn": code(False), "tau": code(0.5)},
+    "moco2": {"hidden": code(512), "K": code(65536), "m": code(0.999), "tau": code(0.2)},
     "byol": {"hidden": code(512), "dim": code(128), "m": code(0.996), "m_schedule": code("constant")},
     "simsiam": {"hidden": code(512), "dim": code(512), "bottleneck": code(128)},
 }

@@ -87,6 +87,7 @@ WMSE_TOYS: Changes = {
     **{name: WMSE.settings[name] for name in ("optimizer", "lr", "weight_decay")},
     "dim": ours(16),
     "w_size": ours(32),
+    "eps": ours(1e-3),
     "batch": ours(64),
     "epochs": ours(20),
     "warmup": ours(1.0),
@@ -117,7 +118,13 @@ RECIPES = (
             "weight_decay": paper(1e-4),
         },
     ),
-    *scorecl(WMSE, "wmse", {}, rendered=WMSE_TOYS),
+    *scorecl(
+        WMSE,
+        "wmse",
+        {},
+        imagenet100={name: wmse.IMAGENET100.settings[name] for name in ("dim", "w_size")},
+        rendered=WMSE_TOYS,
+    ),
     *scorecl(VICREG, "vicreg", {}, rendered=VICREG_TOYS),
 )
 

@@ -59,6 +59,7 @@ RENDERED = {
     **{name: IMAGENET100.settings[name] for name in OWN},
     "dim": ours(16),
     "w_size": ours(32, "twice the dimension"),
+    "eps": ours(1e-3, "without it a covariance came out singular after 13 epochs"),
     "batch": ours(64, "two parts that are whitened"),
     "epochs": ours(20),
     "warmup_steps": ours(20),
@@ -73,6 +74,7 @@ RECIPES = (
         all_scales={},
         cifar10={
             **NO_WARMUP_EPOCHS,
+            "lr": CIFAR10_PAPER.settings["lr"],
             "dim": ours(64),
             "w_size": ours(128),
             "scale": paper((0.2, 1.0)),

@@ -42,9 +42,9 @@ def replace(file: Path, content: bytes | memoryview) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         unfinished.replace(file)
-    except OSError:
+    except OSError as error:
         unfinished.unlink(missing_ok=True)
-        raise
+        raise OSError(error.errno, error.strerror, str(file)) from error
 
 
 def load(folder: Path, run: Mapping[str, Any], device: torch.device) -> dict[str, Any] | None:
@@ -71,10 +71,12 @@ def load(folder: Path, run: Mapping[str, Any], device: torch.device) -> dict[str
         ) from error
     differences = [
         f"{name} was {written.get(name)!r} and is now {run.get(name)!r}"
-        for name in sorted(written.keys() | run.keys())
+        for name in sorted(written.keys() | run.keys(), key=lambda name: (name != "recipe", name))
         if written.get(name) != run.get(name)
     ]
     if differences:
+        if written.get("recipe") != run.get("recipe"):
+            del differences[1:]  # the others follow from it
         raise ValueError(
             f"{folder} holds another run: {'; '.join(differences)}. A run goes on as it began, or its numbers mean "
             "nothing: ask for the same again, or choose another --out"

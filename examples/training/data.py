@@ -136,10 +136,17 @@ def open_data(where: str, test: str | None = None, *, size: int = 32) -> Data:
 
     Raises:
         FileNotFoundError: if there is no such folder, or it has not the files of torchvision's data set.
-        ValueError: for a folder without images, or a test folder with other classes.
+        ValueError: for a folder without images, a test folder with other classes, or one where there are test images.
     """
     kind, _, rest = where.partition(":")
+    named = kind == "rendered" or (kind in _TORCHVISION and rest)
+    if named and test is not None:
+        raise ValueError(f"--test must be left out for {kind}, which has test images of its own, got {test!r}")
     if kind == "rendered":
+        if rest and not (rest.isdecimal() and int(rest)):
+            raise ValueError(
+                f"--data rendered:COUNT must have a positive integer for the number of toys, got {where!r}"
+            )
         return _rendered(int(rest) if rest else RENDERED, size)
     if kind in _TORCHVISION and rest:
         try:
@@ -411,8 +418,11 @@ class LoaderFeed:
     def __call__(self, requests: Sequence[Request]) -> Iterator[Served]:
         """The views of each request."""
         self._requests.now = requests
-        for served in self.loader:
-            yield served.to(self.device)
+        try:
+            for served in self.loader:
+                yield served.to(self.device)
+        except ValueError as error:  # a worker's: its traceback, and the message in the last line
+            raise ValueError(str(error).strip().splitlines()[-1].removeprefix("ValueError: ")) from error
 
 
 class _Requests:

@@ -61,10 +61,19 @@ def processes(device: str | None = None) -> Iterator[Processes]:
 
     Args:
         device: ``"cpu"``, ``"cuda"``, ...; by default a GPU of each process's own where there are any.
+
+    Raises:
+        ValueError: for a device that is not there.
     """
     rank, count, local = (int(os.environ.get(name, default)) for name, default in _TORCHRUN.items())
     kind = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    mine = torch.device(f"cuda:{local}" if kind == "cuda" else kind)
+    try:
+        mine = torch.device(f"cuda:{local}" if kind == "cuda" else kind)
+        torch.empty(0, device=mine)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(
+            f"--device must be one that torch has here, such as cpu, got {kind!r}: {str(error).splitlines()[0]}"
+        ) from error
     if mine.type == "cuda":
         torch.cuda.set_device(mine)
     if count == 1:

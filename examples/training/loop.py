@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import signal
@@ -28,15 +29,15 @@ from training.data import Data, Images, Request, Source, feed, in_memory
 from training.distributed import Processes
 from training.logs import Log, Row
 from training.monitor import Embedder, Monitor, Spread
-from training.networks import Backbone
+from training.networks import Backbone, check_input
 from training.order import order_of
 from training.settings import Settings, keywords_of
 from training.step import Learner
-from training.views import pipeline
+from training.views import pipeline, whole_view
 
 LOOK_EVERY = 10  # steps: so often the loss of a GPU is read, for which the CPU has to wait
 COLLAPSED = 0.05  # spread of the embeddings: the mean cosine of two images is .9975
-BACKBONE = "backbone.pt"
+BACKBONE, NOT_FINITE = "backbone.pt", "not_finite.json"
 
 
 class NotFiniteError(ArithmeticError):
@@ -104,6 +105,8 @@ class Run:
         torch.manual_seed(s.seed)
         method = kind(lambda: Backbone(s.backbone, s.stem), **keywords_of(kind, s, own, images))
         method.check(images, s.batch // s.accumulate)
+        for side in {s.size, *s.sizes, *([s.local_size] if s.locals else [])}:
+            check_input(method.encoder, side, heat=s.crop == "contrastive")
 
         self.per_epoch = images // s.batch
         self.steps = s.epochs * self.per_epoch
@@ -117,13 +120,13 @@ class Run:
         if (state := checkpoint.load(out, self.same, here.device)) is not None:
             self._load(state)
 
-        self.train = _held(data.train, s, here.device)
+        self.train = held(data.train, s, here.device)
         self.feed = feed(self.train, pipeline(s, self.method.views), s.seed, here.device, workers=s.workers)
         self.embed = Embedder(s, here)
         self.monitor: Monitor | None = None
         if s.knn_every and data.test is not None and data.bank.labels is not None and data.test.labels is not None:
-            bank = self.train if data.labelled is None else _held(data.labelled, s, here.device)
-            self.monitor = Monitor(s, self.embed, bank, _held(data.test, s, here.device))
+            bank = self.train if data.labelled is None else held(data.labelled, s, here.device)
+            self.monitor = Monitor(s, self.embed, bank, held(data.test, s, here.device))
 
     def go(self, minutes: float | None = None) -> Result:
         """Train to the end, or to a signal (Ctrl-C); what is left is done by another `Run` in this folder.
@@ -146,7 +149,9 @@ class Run:
                     return Result(False, log.rows)
             log.picture()
         if self.here.first:
-            torch.save(self.method.encoder.state_dict(), self.out / BACKBONE)
+            weights = io.BytesIO()
+            torch.save(self.method.encoder.state_dict(), weights)
+            checkpoint.replace(self.out / BACKBONE, weights.getbuffer())
         return Result(True, log.rows)
 
     def save(self) -> None:
@@ -169,11 +174,13 @@ class Run:
         try:
             checkpoint.save(self.out, state)
         except OSError as error:
+            last = self.out / checkpoint.NAME
+            kept = "the last one is whole" if last.exists() else "and there is no earlier one"
             raise OSError(
                 error.errno,
-                f"the checkpoint of step {self.step} could not be written ({error.strerror}), the last one is whole; "
-                "make room, and go on with the same command",
-                str(self.out / checkpoint.NAME),
+                f"the checkpoint of step {self.step} could not be written ({error.strerror}), {kept}; make room, and "
+                "go on with the same command",
+                str(last),
             ) from error
 
     def _load(self, state: dict[str, Any]) -> None:
@@ -189,9 +196,10 @@ class Run:
         """Train from where the run is to the end of the epoch, or until it is interrupted."""
         s, epoch, within = self.settings, *divmod(self.step, self.per_epoch)
         if within == 0:
-            self.method.before_epoch(epoch, embed := partial(self.embed, source=self.train))
+            self.method.before_epoch(epoch, partial(self.embed, source=self.train))
             if self.boxes is not None:
-                self.boxes.before_epoch(epoch, s.epochs, self.method.encoder, embed)
+                heat = Embedder(s, self.here, whole_view(s))
+                self.boxes.before_epoch(epoch, s.epochs, self.method.encoder, partial(heat, source=self.train))
         order = order_of(len(self.train), s, epoch)
         served = self.feed(self._requests(epoch, order[within:]))
         look = 1 if self.here.device.type == "cpu" else LOOK_EVERY
@@ -229,14 +237,18 @@ class Run:
     def _requests(self, epoch: int, order: Tensor) -> list[Request]:
         """This process's share of every pass of the steps in ``order``."""
         passes = [self.here.part(rows) for step in order for rows in step.chunk(self.settings.accumulate)]
-        partners: list[Tensor | None] = [None] * len(passes)
-        boxes: list[Tensor | None] = [None] * len(passes)
-        if self.method.partners:
-            table: Tensor = self.method.positives.cpu()  # type: ignore[assignment]
-            partners = [draw_positives(table, index, seed=self.settings.seed, epoch=epoch) for index in passes]
-        if self.boxes is not None:
-            boxes = [self.boxes.boxes[index] for index in passes]
-        return [Request(epoch, *of_pass) for of_pass in zip(passes, partners, boxes, strict=True)]
+        table = self._positives()
+        return [self._request(epoch, index, table) for index in passes]
+
+    def _positives(self) -> Tensor | None:
+        """The table from which partners are drawn, for methods that have some."""
+        table: Tensor | None = self.method.positives.cpu() if self.method.partners else None  # type: ignore[assignment]
+        return table
+
+    def _request(self, epoch: int, index: Tensor, table: Tensor | None) -> Request:
+        """Images, with their partners from the ``table`` of positives, if there is one, and their boxes."""
+        partners = None if table is None else draw_positives(table, index, seed=self.settings.seed, epoch=epoch)
+        return Request(epoch, index, partners, None if self.boxes is None else self.boxes.boxes[index])
 
     def _read(self, order: Tensor, epoch: int) -> float:
         """The mean loss of the steps that were not read yet.
@@ -247,15 +259,18 @@ class Run:
         values = self.losses.read()
         for step, value in enumerate(values, self.step - len(values)):
             if not torch.isfinite(torch.tensor(value)):
-                index = order[step % self.per_epoch].tolist()
+                images = self._request(epoch, order[step % self.per_epoch], self._positives())
+                more = {"partners": images.partners, "boxes": images.boxes}
+                index = images.index.tolist()
                 address = {"seed": self.settings.seed, "epoch": epoch, "index": index}
-                file = self.out / "not_finite.json"
+                address |= {name: None if rows is None else rows.tolist() for name, rows in more.items()}
+                file = self.out / NOT_FINITE
                 if self.here.first:
                     file.write_text(json.dumps({"step": step, "loss": str(value), **address}))
                 raise NotFiniteError(
                     f"the loss is {value} at step {step}; its images are at seed={self.settings.seed}, epoch={epoch}, "
-                    f"index={index[:4]} and so on, all in {file}: draw their views again; then lower the rate, or make "
-                    "the warm-up longer, and start anew"
+                    f"index={index[:4]} and so on, all in {file}: look at their views (redraw.py {self.out}); "
+                    "then lower the rate, or make the warm-up longer, and start anew"
                 )
         return sum(values) / len(values)
 
@@ -314,8 +329,8 @@ def interrupts() -> Iterator[list[int]]:
             signal.signal(kind, handler)
 
 
-def _held(source: Source, s: Settings, device: torch.device) -> Source:
-    """A source as the run takes it: in the device's memory, shrunk before if it says so, or for workers to decode."""
+def held(source: Source, s: Settings, device: torch.device) -> Source:
+    """A source as a run takes it: in the device's memory, shrunk before if it says so, or for workers to decode."""
     if s.workers:
         return source
     if s.stored is not None and isinstance(source, Images):

@@ -6,6 +6,7 @@ import torch
 from evaluation.knn import fair_k, weighted
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torchvision.transforms import v2
 
 from jointaug import MultiView
 from training.data import Request, Source, feed
@@ -15,17 +16,18 @@ from training.views import plain_view
 
 
 class Embedder:
-    """Embeds whole data sets: every image uncropped, the network in eval mode, the work split over the processes.
+    """Embeds whole data sets: one view of every image, the network in eval mode, the work split over the processes.
 
     Args:
         settings: of the run.
         here: the processes.
+        view: of an image, without chance; by default a test's.
         batch: images at a time.
     """
 
-    def __init__(self, settings: Settings, here: Processes, batch: int = 512) -> None:
+    def __init__(self, settings: Settings, here: Processes, view: v2.Compose | None = None, batch: int = 512) -> None:
         self.settings, self.here, self.batch = settings, here, batch
-        self._view = MultiView(plain_view(settings))
+        self._view = MultiView(plain_view(settings) if view is None else view)
 
     @torch.no_grad()
     def __call__(self, network: nn.Module, source: Source) -> Tensor:

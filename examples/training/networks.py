@@ -75,13 +75,14 @@ class Backbone(nn.Module):
         """The last feature map ``[B, C, h, w]``, before it is pooled.
 
         Raises:
-            TypeError: for a network without a layer ``avgpool`` that a map goes into (a transformer).
+            TypeError: for a network without a layer ``avgpool`` or ``global_pool`` that a map goes into.
         """
-        pool = getattr(self.network, "avgpool", None)
-        if not isinstance(pool, nn.Module):
+        layers = (getattr(self.network, name, None) for name in ("avgpool", "global_pool"))  # torchvision's, timm's
+        pool = next((layer for layer in layers if isinstance(layer, nn.Module)), None)
+        if pool is None:
             raise TypeError(
-                "feature_map needs a network that pools its last feature map (avgpool, as a ResNet does), got a "
-                f"{type(self.network).__name__}; take a resnet"
+                "a network must pool its last feature map, in a layer avgpool or global_pool, for the boxes of "
+                f"ContrastiveCrop, got a {type(self.network).__name__}; take a resnet"
             )
         maps: list[Tensor] = []
         handle = pool.register_forward_pre_hook(lambda _, inputs: maps.append(inputs[0]))
@@ -99,6 +100,28 @@ class Backbone(nn.Module):
         for key in [key for key in state_dict if key.startswith(prefix)]:
             state_dict[f"{prefix}network.{key.removeprefix(prefix)}"] = state_dict.pop(key)
         super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+@torch.no_grad()
+def check_input(backbone: nn.Module, side: int, *, heat: bool = False) -> None:
+    """A backbone takes images of ``side`` pixels, and has a feature map if ``heat`` is asked for.
+
+    Raises:
+        ValueError: with what the network says, if not.
+    """
+    images, training = next(backbone.parameters()).new_zeros(1, 3, side, side), backbone.training
+    backbone.eval()
+    try:
+        _ = backbone.feature_map(images) if heat else backbone(images)  # type: ignore[operator]
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+    except (AssertionError, RuntimeError) as error:
+        raise ValueError(
+            f"backbone must take images of {side} px, which this one does not ({str(error).splitlines()[0]}); choose "
+            "another --size, or another backbone"
+        ) from error
+    finally:
+        backbone.train(training)
 
 
 def _torchvision(name: str) -> tuple[nn.Module, int]:

@@ -120,6 +120,17 @@ class Settings:
                 f"warm-up is said in epochs or in steps, got warmup={self.warmup} and warmup_steps="
                 f"{self.warmup_steps}; leave one of them 0"
             )
+        for name in ("scale", "local_scale"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high <= 1:
+                raise ValueError(
+                    f"{name} must be two shares of the image's area, the smaller first, in (0, 1], got {low:g},{high:g}"
+                )
+        if self.stored is not None and self.workers:
+            raise ValueError(
+                f"stored is for images in memory, got stored={self.stored} with workers={self.workers}, which decode "
+                "whole files; leave one of them out"
+            )
         if bool(self.milestones) != (self.schedule == "step"):
             raise ValueError(
                 f'milestones belong to schedule "step", and it needs some, got schedule={self.schedule!r} with '
@@ -201,9 +212,8 @@ def checked(name: str, value: Any, hint: Any) -> Any:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """``; did you mean a, b?``, or nothing where no name is near."""
-    near = difflib.get_close_matches(name, list(names), n=3, cutoff=0.5)
-    return f"; did you mean {', '.join(near)}?" if near else ""
+    """``; did you mean a, b, c?``: the three names that are the nearest."""
+    return f"; did you mean {', '.join(difflib.get_close_matches(name, list(names), n=3, cutoff=0.0))}?"
 
 
 def _members(hint: Any) -> tuple[Any, ...]:

@@ -26,6 +26,8 @@ from training.settings import Settings
 
 Transform = Any  # of jointaug or of torchvision, which has no types
 SMALL_IMAGES = 64  # pixels
+SOLARIZED = 128  # gray levels from which on they are inverted: images are uint8 up to `_to_network`
+CENTER_SUPPRESSED = 0.6  # alpha of a crop's place, where none is given: ContrastiveCrop's, on ImageNet
 
 
 class BoxCrop(ContrastiveCrop):
@@ -75,6 +77,11 @@ def centered(size: int) -> v2.Compose:
     return v2.Compose([v2.Resize(resize), v2.CenterCrop(size)])
 
 
+def whole_view(settings: Settings) -> v2.Compose:
+    """The view of a heat map: the whole image, resized, its aspect ratio not kept, so that places are shares of it."""
+    return v2.Compose([v2.Resize([settings.size, settings.size]), *_to_network(settings)])
+
+
 def plain_view(settings: Settings) -> v2.Compose:
     """The view of a test: the middle of an image, normalized."""
     return v2.Compose([centered(settings.size), *_to_network(settings)])
@@ -97,7 +104,8 @@ def _view_maker(s: Settings, crops: int) -> Transform:
     branches: list[Transform] = [UncroppedView(s.size)] if s.original else []
     branches += [_crop_pair(s)] if s.crop != "independent" else [_random_crop(s, s.size, s.scale)] * crops
     if s.locals and s.crop == "joint":
-        branches += [JointCrop(s.local_size, s.local_scale, beta=s.beta)] * (s.locals // 2)
+        how: dict[str, Any] = {"interpolation": v2.InterpolationMode(s.interpolation)}
+        branches += [JointCrop(s.local_size, s.local_scale, **how, beta=s.beta)] * (s.locals // 2)
     else:
         branches += [_random_crop(s, s.local_size, s.local_scale)] * s.locals
     return branches[0] if len(branches) == 1 and s.crop != "independent" else MultiView(*branches)
@@ -115,9 +123,10 @@ def _crop_pair(s: Settings) -> JointCrop:
     """Two crops whose areas or places have a law of their own."""
     how: dict[str, Any] = {"interpolation": v2.InterpolationMode(s.interpolation)}
     if s.crop == "contrastive":
-        return BoxCrop(s.size, s.scale, **how, alpha=0.6 if s.alpha is None else s.alpha)
+        return BoxCrop(s.size, s.scale, **how, alpha=CENTER_SUPPRESSED if s.alpha is None else s.alpha)
     if s.crop == "center_suppressed":
-        return JointCrop(s.size, **how, law=IndependentPair(*s.scale), alpha=s.alpha)
+        alpha = CENTER_SUPPRESSED if s.alpha is None else s.alpha
+        return JointCrop(s.size, **how, law=IndependentPair(*s.scale), alpha=alpha)
     if s.crop == "decoupled":
         return JointCrop(s.size, **how, law=JointPair(s.beta, *s.scale).decoupled(), alpha=s.alpha)
     if s.crop == "reference":
@@ -136,7 +145,7 @@ def _rest(s: Settings, place: int) -> v2.Compose:
         kernel = max(round(s.size / 10) // 2 * 2 + 1, 3)  # the odd number near a tenth of the side: 23 at 224
         steps.append(v2.RandomApply([v2.GaussianBlur(kernel, s.blur)], p))
     if p := _of_view(s.solarize, place):
-        steps.append(v2.RandomSolarize(0.5, p))
+        steps.append(v2.RandomSolarize(SOLARIZED, p))
     return v2.Compose([*steps, *_to_network(s)])
 
 

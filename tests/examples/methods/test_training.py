@@ -21,11 +21,14 @@ from jointaug.losses import reduce
 
 HEAD: dict[str, Any] = {"dim": 32, "hidden": 64}
 QUEUE: dict[str, Any] = {**HEAD, "K": 32}
+WHITE: dict[str, Any] = {"dim": 2, "hidden": 64, "w_size": 8}
 BANK: dict[str, Any] = {**HEAD, "images": 48, "clusters": 4, "min_cluster": 2, "K_inter": 8, "pool": 0.5}
+NEAR: dict[str, Any] = {**QUEUE, "images": 48, "clusters": 4, "k": 10, "n_pos": 5, "warmup_epochs": 0}
 crop, small = v2.RandomResizedCrop(32, (0.2, 1.0)), v2.RandomResizedCrop(16, (0.05, 0.2))
 PAIR, TRIPLE = MultiView(crop, crop), MultiView(UncroppedView(32), crop, crop)
 JOINT, DECOUPLED = JointCrop(32, beta=0), JointCrop(32, law=JointPair(0.0, 0.2, 1.0).decoupled())
 BLUR, COLOR = v2.Compose([PAIR, JointBlur(sigma=(0.1, 2.0))]), v2.Compose([PAIR, JointColor(0.4, 0.4)])
+EITHER = v2.RandomChoice([v2.Compose([JOINT]), BLUR])
 RESOLUTIONS = MultiView(MultiResolution((32, 24)), MultiResolution((32, 24)))
 
 
@@ -50,17 +53,24 @@ CASES = {
         {},
     ),
     "vicreg, decoupled": ("vicreg", {"dim": 8, "hidden": 64}, DECOUPLED, {}),
-    "wmse, weights": ("wmse", {"dim": 2, "hidden": 64, "w_size": 8}, PAIR, {"weigh": difference}),
+    "wmse, weights": ("wmse", WHITE, PAIR, {"weigh": difference}),
     "npid": ("npid", {"images": 48, "dim": 32, "K": 32}, MultiView(crop), {}),
     "leoclr, JointCrop and weights": ("leoclr", QUEUE, MultiView(UncroppedView(32), JOINT), {"weigh": difference}),
     "leoclr, end to end": ("leoclr", {**HEAD, "framework": "simclr", "tau": 0.5}, TRIPLE, {}),
     "interclr on npid": ("interclr", {**BANK, "on": "npid", "K": 32}, MultiView(crop), {}),
     "interclr on moco, weights": ("interclr", {**BANK, "on": "moco", "K": 32}, PAIR, {"weigh": difference}),
     "interclr on byol, JointCrop": ("interclr", {**BANK, "on": "byol"}, JOINT, {}),
-    "clim, two resolutions": (
-        "clim",
-        {**QUEUE, "images": 48, "clusters": 4, "k": 10, "n_pos": 5, "warmup_epochs": 0},
-        RESOLUTIONS,
+    "clim, two resolutions": ("clim", NEAR, RESOLUTIONS, {}),
+    "clim, one resolution": ("clim", NEAR, PAIR, {}),
+    "clim without mixing, by k-NN": ("clim", {**NEAR, "mix": False, "selector": "knn"}, PAIR, {}),
+    "clim, by k-means": ("clim", {**NEAR, "selector": "kmeans"}, PAIR, {}),
+    "leoclr, attract all": ("leoclr", {**QUEUE, "attract": "all"}, TRIPLE, {}),
+    "leoclr, random original": ("leoclr", QUEUE, MultiView(crop, crop, crop), {}),
+    "moco, symmetric, JointCrop or JointBlur": ("moco", {**QUEUE, "symmetric": True}, EITHER, {}),
+    "wmse, four views": (
+        "wmse",
+        {"dim": 2, "hidden": 64, "w_size": 8, "m": 4},
+        MultiView(crop, crop, small, small),
         {},
     ),
 }

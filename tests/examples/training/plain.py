@@ -15,4 +15,7 @@ class Plain(nn.Module):
         self.layers = nn.Sequential(nn.Conv2d(3, 16, 3, 2), nn.ReLU(), nn.Conv2d(16, 32, 3, 2), nn.ReLU())
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.layers(images).mean((2, 3))
+        return self.feature_map(images).mean((2, 3))
+
+    def feature_map(self, images: Tensor) -> Tensor:
+        return self.layers(images)

@@ -14,13 +14,33 @@ from training.distributed import Processes
 from training.logs import rows_of
 
 EXAMPLES, HERE = Path(pretrain.__file__).parent, Path(__file__).parent
+BANK = ["--clusters", "3", "--min_cluster", "2", "--K", "16"]
 RUNS = {
-    "simclr": ["simclr-rendered", "--warmup", "0", "--head_bn", "false", "--accumulate", "2"],
-    "moco": ["moco2-rendered", "--warmup", "0", "--K", "16", "--bn_splits", "1"],
+    "simclr": ["simclr-rendered", "--dim", "16", "--warmup", "0", "--head_bn", "false", "--accumulate", "2"],
+    "moco": ["moco2-rendered", "--dim", "16", "--warmup", "0", "--K", "16", "--bn_splits", "1"],
+    "leoclr": [
+        "leoclr-rendered",
+        "--dim",
+        "16",
+        "--warmup",
+        "0",
+        "--K",
+        "16",
+        "--bn_splits",
+        "1",
+        "--weight",
+        "random",
+    ],
+    "interclr": ["interclr-npid2-rendered", "--warmup", "0", *BANK, "--K_inter", "4", "--pool", "0.5"],
+    "clim": [
+        *("clim-rendered", "--warmup", "0", "--K", "16", "--bn_splits", "1", "--clusters", "3", "--k", "8"),
+        *("--n_pos", "4", "--every", "1", "--warmup_epochs", "1"),
+    ],
+    "dino": ["dino-rendered", "--warmup", "0", "--outputs", "32", "--bottleneck", "8", "--workers", "1"],
 }
 COMMON = [
     *("--optimizer", "sgd", "--lr", "0.2", "--lr_batch", "none"),  # Adam makes steps of gradients that are rounding
-    *("--batch", "8", "--epochs", "2", "--dim", "16", "--hidden", "32", "--threads", "1", "--device", "cpu"),
+    *("--batch", "8", "--epochs", "2", "--hidden", "32", "--threads", "1", "--device", "cpu"),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
 import pytest
@@ -20,6 +21,21 @@ def test_the_table_is_read_as_it_was_written(tmp_path, capsys):
     assert capsys.readouterr().out.splitlines()[1].startswith("epoch 1  step 3  loss 2.5")
     with Image.open(tmp_path / "curves.png") as picture:
         assert picture.size[0] == 4 * 4 * 120  # loss, knn, spread, rate
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_bar_says_loss_rate_images_and_time_left(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.stderr", Terminal())
+    with Log(tmp_path, 6, 0) as log:
+        log.progress(3, {"loss": 2.5, "lr": 0.125, "images/s": 640.0})
+        said = str(log.bar)
+    assert "loss=2.5, lr=0.125, images/s=640" in said
+    assert "3/6" in said
+    assert "<" in said  # time passed < time left
 
 
 def test_lines_after_the_checkpoint_are_dropped(tmp_path):

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pretrain
 import pytest
+import redraw
 import torch
 import torchvision
+from PIL import Image
 from training import loop
 from training.batch import Batch
 from training.logs import rows_of
@@ -63,7 +65,7 @@ def test_a_run_leaves_everything_that_tells_what_it_was(command, tmp_path, one_t
         (["simclr-cifar11"], "there is no recipe 'simclr-cifar11'; did you mean simclr-cifar10"),
         (["simclr-cifar10", "--learning_rate", "1"], "there is no setting '--learning_rate' in simclr-cifar10"),
         (["simclr-cifar10", "--epoch", "1"], "there is no setting '--epoch' in simclr-cifar10; did you mean epochs"),
-        (["simclr-cifar10", "--taw=1"], "there is no setting '--taw=1' in simclr-cifar10; did you mean tau"),
+        (["simclr-cifar10", "--taw=1"], "there is no setting '--taw' in simclr-cifar10; did you mean tau"),
         (["simclr-cifar10", "--epochs", "ten"], "--epochs must be a whole number, got 'ten'"),
         (["simclr-cifar10", "--K", "16"], "there is no setting '--K' in simclr-cifar10"),
         (["simclr-cifar10", "--optimizer", "lars2"], "did you mean lars"),
@@ -186,8 +188,11 @@ def test_minutes_stop_at_an_epochs_end(command, tmp_path, plain):
 def test_a_loss_that_is_not_finite_stops_the_run_with_its_images(command, tmp_path, capsys, monkeypatch, plain):
     forward = loop.METHODS["moco"].forward
 
+    seen: list[Batch] = []
+
     def broken(self: torch.nn.Module, batch: Batch) -> LossParts:
         parts = forward(self, batch)
+        seen.append(batch)
         return LossParts(parts.per_sample * (float("nan") if batch.step == 4 else 1.0), parts.shared)
 
     monkeypatch.setattr(loop.METHODS["moco"], "forward", broken)
@@ -197,6 +202,52 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_its_images(command, tmp_pa
     assert (told["step"], told["seed"], told["epoch"]) == (4, 0, 1)
     assert told["index"] == loop.order_of(27, loop.Settings(batch=8), 1)[1].tolist()
     assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["step"] == 3
+
+    data = command[command.index("--data") + 1]
+    _, served = redraw.redrawn(tmp_path / "run", data, told)
+    assert all(map(torch.equal, served.views, seen[-1].views))  # the pair, bit for bit
+    assert redraw.main([str(tmp_path / "run"), "--data", data]) == 0
+    with Image.open(tmp_path / "run" / "views.png") as picture:
+        assert picture.size == (2 * 98 + 2, 8 * 98 + 2)
+
+
+def test_partners_and_boxes_are_drawn_again(toys, tmp_path, monkeypatch, plain):
+    """CLIM's partners and ContrastiveCrop's boxes are kept with the addresses."""
+    for name, words in {
+        "clim": ["clim-rendered", "--clusters", "3", "--k", "8", "--n_pos", "4", "--warmup_epochs", "0"],
+        "moco": ["moco2-rendered", "--crop", "contrastive"],
+    }.items():
+        seen: list[Batch] = []
+        forward = loop.METHODS[name].forward
+
+        def broken(self: torch.nn.Module, batch: Batch, forward=forward, seen=seen) -> LossParts:
+            seen.append(batch)
+            parts = forward(self, batch)
+            return LossParts(parts.per_sample * (float("nan") if batch.step == 4 else 1.0), parts.shared)
+
+        monkeypatch.setattr(loop.METHODS[name], "forward", broken)
+        out = tmp_path / name
+        assert pretrain.main([*words, "--data", str(toys), *SMALL, "--out", str(out)]) == 1
+        told = json.loads((out / "not_finite.json").read_text())
+        assert (told["partners"] is not None, told["boxes"] is not None) == (name == "clim", name == "moco")
+        _, served = redraw.redrawn(out, str(toys), told)
+        assert all(map(torch.equal, [*served.views, *served.partners], [*seen[-1].views, *seen[-1].partners]))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["nowhere"], "not_finite.json: the loss was finite so far"),
+        (["nowhere", "--epoch", "0", "--index", "1"], "must be the folder of a run, got one without settings.json"),
+        (["run", "--epoch", "0", "--index", "27"], "--index must be rows of the 27 images, got [27]"),
+    ],
+)
+def test_what_cannot_be_drawn_again(words, told, command, toys, tmp_path, monkeypatch, capsys, plain):
+    monkeypatch.chdir(tmp_path)
+    if words[0] == "run":
+        assert pretrain.main([*command, "--epochs", "1"]) == 0
+    assert redraw.main([*words, "--data", str(toys)]) == 1
+    assert told in capsys.readouterr().err
 
 
 def test_a_collapse_is_warned_about(command, monkeypatch, plain):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from PIL import ImageOps
+from torchvision.transforms.v2 import functional as F
 from training.data import Augment, Pixels, Request
 from training.settings import Settings
 from training.views import BoxCrop, pipeline
 
-from jointaug import Addresses, ContrastiveCrop, fuse
+from jointaug import Addresses, ContrastiveCrop, JointCrop, fuse
+from jointaug.fusion import leaves
 
 QUIET = {"flip": 0.0, "jitter_p": 0.0, "gray": 0.0, "mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
 N = 6
@@ -56,6 +59,33 @@ def test_an_original_is_the_whole_image():
     first, *crops = served(Settings(size=32, original=True, **QUIET), 3, images)
     torch.testing.assert_close(first, images.float() / 255, rtol=0, atol=1e-5)
     assert all((crop - first).abs().mean() > 0.01 for crop in crops)
+
+
+def test_solarize_inverts_what_is_bright():
+    """As Pillow's, whose threshold of 128 the papers' code has; the crop is the whole image."""
+    images = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16).expand(N, 3, 16, 16).contiguous()
+    settings = Settings(size=16, scale=(1.0, 1.0), solarize=(0.0, 1.0), **QUIET)
+    first, second = served(settings, images=images)
+    torch.testing.assert_close(first * 255, images.float(), rtol=0, atol=1e-3)
+    wanted = ImageOps.solarize(F.to_pil_image(images[0]))
+    torch.testing.assert_close(second[0] * 255, F.pil_to_tensor(wanted).float(), rtol=0, atol=1e-3)
+
+
+def test_where_center_suppressed_crops_are():
+    """Beta(.6, .6) by default: more of them lie at the borders than of uniform ones."""
+    for crop in ("center_suppressed", "contrastive"):
+        cut = next(step for step in leaves(pipeline(Settings(size=16, crop=crop))) if isinstance(step, JointCrop))
+        assert cut.alpha == 0.6
+    cut = next(
+        step for step in leaves(pipeline(Settings(crop="center_suppressed", alpha=0.1))) if isinstance(step, JointCrop)
+    )
+    assert cut.alpha == 0.1
+
+
+def test_local_crops_are_resampled_as_the_others():
+    settings = Settings(size=32, crop="joint", locals=2, local_size=16, interpolation="bicubic")
+    crops = [step for step in leaves(pipeline(settings)) if isinstance(step, JointCrop)]
+    assert [(crop.size, crop.interpolation.value) for crop in crops] == [((32, 32), "bicubic"), ((16, 16), "bicubic")]
 
 
 def constant(value: int) -> torch.Tensor:

@@ -102,7 +102,11 @@ def parsed(words: Sequence[str]) -> tuple[argparse.Namespace, dict[str, Setting]
             help=f"{setting.value} ({setting.source})".replace("%", "%%"),
         )
     options, unknown = parser.parse_known_args(words)
+    if options.minutes is not None and options.minutes < 0:
+        parser.error(f"--minutes must be at least 0, got {options.minutes:g}")
     for word in unknown:
+        if not word.startswith("--"):
+            parser.error(f"there is one value to a setting, got {word!r} besides; write several as --scale 0.2,1.0")
         name = word.removeprefix("--").partition("=")[0].replace("-", "_")
         told = word.partition("=")[0]
         parser.error(f"there is no setting {told!r} in {words[0]}{nearest(name, known)} {words[0]} --help lists all")

@@ -238,7 +238,9 @@ class Addresses:
                     "use torch.arange or .long()"
                 )
         if not isinstance(index, Tensor):
-            raise TypeError(f"index must be an int64 tensor [B], got {index!r}; for one image use Address")
+            raise TypeError(
+                f"index must be an int64 tensor [B], got {index!r}; use torch.tensor, or Address for one image"
+            )
         self.seed, self.epoch = _coordinate("seed", seed), _coordinate("epoch", epoch)
         self.index = index
         self.draw = draw if isinstance(draw, Tensor) else _coordinate("draw", draw)
@@ -267,7 +269,12 @@ def views_at(pipeline: Callable[..., Any], address: Address, *inputs: Any) -> An
 
     Returns:
         What ``pipeline(*inputs)`` returns.
+
+    Raises:
+        TypeError: for an address that is none.
     """
+    if not isinstance(address, Address):
+        raise TypeError(f"address must be an Address, got {address!r}; write Address(seed, epoch, index)")
     state = torch.get_rng_state()
     try:
         return address.run(pipeline, inputs)

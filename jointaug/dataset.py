@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import torch
 from torch.utils.data import Dataset
 
 from .chance import Address, views_at
+
+_FETCH: Final = 2**32 - 1  # the part of an address at which a sample is fetched; a pipeline has fewer
 
 
 class Indexed(Protocol):
@@ -30,8 +32,9 @@ class AddressedDataset(Dataset[Any]):
     that workers that live on (``persistent_workers=True``) see it too.
 
     Args:
-        dataset: map-style, without a random transform of its own. Its samples go to the pipeline as v2 takes them: a
-            tuple ``(image, target)`` as two arguments, anything else as one.
+        dataset: map-style. Its samples go to the pipeline as v2 takes them: a tuple ``(image, target)`` as two
+            arguments, anything else as one. A transform of its own repeats too, if it draws from torch's CPU generator
+            alone, which is seeded from the address before a sample is fetched.
         pipeline: any pipeline of this library and of ``torchvision.transforms.v2``.
         seed: of the experiment, in [0, 2**64).
         draw: to draw several times in one epoch, in [0, 2**32).
@@ -53,7 +56,7 @@ class AddressedDataset(Dataset[Any]):
     """
 
     def __init__(self, dataset: Indexed, pipeline: Callable[..., Any], seed: int = 0, *, draw: int = 0) -> None:
-        if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
+        if isinstance(dataset, str) or not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
             raise TypeError(
                 f"dataset must be map-style (with __getitem__ and __len__), got {type(dataset).__name__}; an iterable "
                 "one has no index to address"
@@ -94,5 +97,5 @@ class AddressedDataset(Dataset[Any]):
         if not 0 <= index < len(self):
             raise IndexError(f"index must be in [0, {len(self)}), got {index}")
         address = Address(self.seed, self.epoch if epoch is None else epoch, index, self.draw if draw is None else draw)
-        sample = self.dataset[index]
+        sample = views_at(self.dataset.__getitem__, address.step(_FETCH), index)
         return views_at(self.pipeline, address, *(sample if isinstance(sample, tuple) else (sample,)))

@@ -168,6 +168,8 @@ class _Coupling(v2.Transform, Addressable):
         if not transforms:
             raise ValueError(f"{name} needs at least one transform, got none; write {name}(transform)")
         for i, transform in enumerate(transforms):
+            if isinstance(transform, type):
+                raise TypeError(f"argument {i} of {name} must be a transform, got the class {transform!r}; call it")
             if not callable(transform):
                 hint = "; pass transforms one by one, not in a list" if isinstance(transform, (list, tuple)) else ""
                 raise TypeError(f"argument {i} of {name} must be a transform (a callable), got {transform!r}{hint}")
@@ -292,8 +294,10 @@ class Shared(_Coupling):
 def _one_view_each(outputs: list[Any], taker: object) -> list[Any]:
     for output in outputs:
         if isinstance(output, Views) or (isinstance(output, tuple) and has_views(output)):
+            name = type(taker).__name__
             raise TypeError(
-                f"{type(taker).__name__} must get one sample from each view, but a transform in it made views of one "
-                f"({_kinds([output])}); make all views first: MultiView(first, second)"
+                f"{name} must get one sample from each view, but a transform in it made views of one "
+                f"({_kinds([output])}); a joint transform stands outside of {name}, and all views are made before: "
+                "MultiView(first, second)"
             )
     return outputs

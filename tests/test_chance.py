@@ -10,7 +10,7 @@ import torch
 from scipy import stats
 from torchvision.transforms import v2
 
-from jointaug import Address, Addresses, JointCrop, MultiView, PerView, Shared, views_at
+from jointaug import Address, AddressedDataset, Addresses, JointCrop, MultiView, PerView, Shared, views_at
 from jointaug.chance import FRESH, child_step, chosen, named_step, philox
 
 FAILURE_RATE = 1e-6  # of each statistical test below; seeds are fixed
@@ -200,7 +200,7 @@ def test_two_policies_share_their_numbers_step_by_step():
         (lambda: Address(0, 0, 1.0), TypeError, "index"),
         (lambda: Address(0, 0, True), TypeError, "index"),
         (lambda: Address(0, 0, 0, 2**32), ValueError, "draw"),
-        (lambda: Addresses(0, 0, 3), TypeError, "use Address"),
+        (lambda: Addresses(0, 0, 3), TypeError, "or Address for one image"),
         (lambda: Addresses(0, 0, torch.zeros(3)), ValueError, "int64"),
         (lambda: Addresses(0, 0, torch.zeros(3, 1, dtype=torch.int64)), ValueError, r"\(3, 1\)"),
     ],
@@ -208,3 +208,26 @@ def test_two_policies_share_their_numbers_step_by_step():
 def test_wrong_addresses_are_named(make, error, words):
     with pytest.raises(error, match=words):
         make()
+
+
+class Flipping:
+    """A data set with a random transform of its own."""
+
+    flip = v2.RandomHorizontalFlip()
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        return self.flip(torch.arange(12.0).view(1, 3, 4) + index)
+
+    def __len__(self) -> int:
+        return 40
+
+
+def test_a_random_transform_of_the_data_set_is_addressed_too():
+    data = AddressedDataset(Flipping(), v2.Identity(), seed=3)
+    first = torch.stack([data[index] for index in range(40)])
+    torch.manual_seed(5)
+    assert torch.equal(first, torch.stack([data[index] for index in range(40)]))
+    flipped = first[:, 0, 0, 0] > first[:, 0, 0, 1]
+    assert 8 < flipped.sum() < 32  # both happen; outside with probability 1e-4
+    data.set_epoch(1)
+    assert not torch.equal(first, torch.stack([data[index] for index in range(40)]))

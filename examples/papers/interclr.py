@@ -147,6 +147,6 @@ TABLES = (
             for lam in (0.0, 0.25, 0.5, 0.75, 1.0)
         ),
         note="The text gives no values but the best lambda, 0.75; the grid is ours. Its epochs are not stated: ours "
-        "are the study's 100 (sec. 5.3.1), and 200, as in the rest of sec. 5.3.2, is the other reading (`--epochs 200`).",
+        "are the study's 100 (sec. 5.3.1); 200, as in the rest of sec. 5.3.2, is the other reading (`--epochs 200`).",
     ),
 )

@@ -126,6 +126,17 @@ class Settings:
                 raise ValueError(
                     f"{name} must be two shares of the image's area, the smaller first, in (0, 1], got {low:g},{high:g}"
                 )
+        for name in ("flip", "jitter_p", "gray", "blur_p", "solarize"):
+            value = getattr(self, name)
+            if not all(0 <= p <= 1 for p in (value if isinstance(value, tuple) else (value,))):
+                raise ValueError(f"{name} must be a probability in [0, 1], or one for each view, got {value}")
+        if self.beta and self.crop not in ("joint", "decoupled"):
+            raise ValueError(f"beta is of joint areas, got beta={self.beta} with crop={self.crop}; add --crop joint")
+        if self.alpha is not None and self.crop == "independent":
+            raise ValueError(
+                f"alpha is of a crop's place, got alpha={self.alpha} with crop=independent; add --crop joint, "
+                "center_suppressed or contrastive"
+            )
         if self.stored is not None and self.workers:
             raise ValueError(
                 f"stored is for images in memory, got stored={self.stored} with workers={self.workers}, which decode "

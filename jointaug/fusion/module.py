@@ -200,7 +200,10 @@ def _single(transform: Any, view: View, draws: Draws) -> View:
     """Plan a transform of one view inside `PerView` or `Shared`."""
     after = _walk(transform, _State([view], made=False), draws)
     if after.made:
-        raise TypeError(f"a transform in PerView or Shared made views of a view: {transform!r}; make all views first")
+        raise TypeError(
+            f"a transform in PerView or Shared made views of a view: {transform!r}; a joint transform "
+            "stands outside of them, and all views are made before"
+        )
     return after.views[0]
 
 

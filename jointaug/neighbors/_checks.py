@@ -23,7 +23,7 @@ def feature_matrix(name: str, value: Any, *, width: int | None = None, device: t
     if not value.is_floating_point():
         raise TypeError(f"{name} must hold floating-point numbers, got {value.dtype}; use .float()")
     if value.ndim != 2 or 0 in value.shape:
-        raise ValueError(f"{name} must be a matrix [n, d] with n, d >= 1, got shape {tuple(value.shape)}; flatten it")
+        raise ValueError(f"{name} must be a matrix [n, d] with n, d >= 1, got shape {tuple(value.shape)}; reshape it")
     if width is not None and value.shape[1] != width:
         raise ValueError(
             f"{name} must be {width} wide, as the features it is held against, got {value.shape[1]}; embed both with "

@@ -373,12 +373,13 @@ def two_sides(name: str, value: Any) -> tuple[int, int]:
 
 def fractions(name: str, value: Any) -> tuple[float, float]:
     """A range of areas as fractions of the image's area."""
+    pixels = isinstance(value, Sequence) and any(isinstance(v, (int, float)) and v > 1 for v in value)
     return interval(
         name,
         value,
         rule="0 < low <= high <= 1 (fractions of the image's area)",
         high=1.0,
-        remedy="divide pixels by H * W",
+        remedy="divide pixels by H * W" if pixels else f"write {name}=(0.2, 1.0)",
     )
 
 

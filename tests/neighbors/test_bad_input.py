@@ -56,7 +56,7 @@ CASES = {
     # features
     "features: array": (lambda: kmeans(X.numpy(), 2), TypeError, r"features must be a tensor .* ndarray; use"),
     "features: integers": (lambda: kmeans(Y[:, None], 2), TypeError, r"features must hold floating.* torch.int64; use"),
-    "features: vector": (lambda: knn(X[0], 1), ValueError, r"features must be a matrix .* \(4,\); flatten"),
+    "features: vector": (lambda: knn(X[0], 1), ValueError, r"features must be a matrix .* \(4,\); reshape"),
     "features: none": (lambda: knn(X[:0], 1), ValueError, r"features must be a matrix .* \(0, 4\)"),
     "features: nan": (lambda: kmeans(NAN, 2), ValueError, r"features must be finite.* row 13 .* \(one of 1 such"),
     "features: inf": (lambda: knn(INF, 2), ValueError, r"features must be finite.* row 4 "),

@@ -94,9 +94,21 @@ def test_rows_that_cannot_run_say_why(tmp_path: Path, data: Path):
     assert "--weight none" in single["SimCLR, none"]
 
 
+def test_a_setting_that_no_row_has(tmp_path: Path, data: Path, capsys):
+    """It is told before anything runs; where some rows have it, the others are not run and say why."""
+    assert run("leoclr", "8", "--data", str(data), "--out", str(tmp_path / "a"), "--epoch", "1") == 1
+    assert "there is no setting '--epoch' in leoclr-rendered; did you mean epochs" in capsys.readouterr().err
+    assert not list(tmp_path.glob("a/*/result.json"))
+    words = ("scorecl", "6", "--data", str(data), "--out", str(tmp_path / "b"), "--seeds", "1", "--bottleneck", "64")
+    assert run(*words) == 0
+    page = (tmp_path / "b" / "table.md").read_text()
+    assert "not run: there is no setting '--bottleneck' in scorecl-simclr-rendered" in page
+    assert "| SimSiam, none | 63.15 | 50" in page
+
+
 def test_a_scale_without_recipes(tmp_path: Path, data: Path):
     out = tmp_path / "out"
-    assert run("leoclr", "6", "--scale", "places", "--data", str(data), "--out", str(out)) == 0
+    assert run("leoclr", "6", "--scale", "places", "--data", str(data), "--out", str(out)) == 1
     page = (out / "table.md").read_text()
     assert "there is no recipe leoclr-places; scales: cifar10, cifar10-paper" in page
     assert "CLSA is another paper's method" in page

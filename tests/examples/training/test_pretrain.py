@@ -69,6 +69,11 @@ def test_a_run_leaves_everything_that_tells_what_it_was(command, tmp_path, one_t
         (["simclr-cifar10", "--epochs", "ten"], "--epochs must be a whole number, got 'ten'"),
         (["simclr-cifar10", "--K", "16"], "there is no setting '--K' in simclr-cifar10"),
         (["simclr-cifar10", "--optimizer", "lars2"], "did you mean lars"),
+        (
+            ["simclr-cifar10", "--scale", "0.1", "1.0"],
+            "there is one value to a setting, got '1.0' besides; write several",
+        ),
+        (["simclr-cifar10", "--minutes", "-3"], "--minutes must be at least 0, got -3"),
     ],
 )
 def test_a_wrong_command_is_told_before_anything_is_read(words, told, capsys, tmp_path):
@@ -248,6 +253,45 @@ def test_what_cannot_be_drawn_again(words, told, command, toys, tmp_path, monkey
         assert pretrain.main([*command, "--epochs", "1"]) == 0
     assert redraw.main([*words, "--data", str(toys)]) == 1
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--device", "gpu"], "--device must be one that torch has here, such as cpu, got 'gpu'"),
+        (["--data", "rendered:abc"], "--data rendered:COUNT must have a positive integer for the number of toys"),
+        (["--data", "rendered:18", "--test", "toys"], "--test must be left out for rendered, which has test images"),
+        (
+            ["--backbone", "vit_b_16"],
+            "backbone must take images of 32 px, which this one does not (Wrong image height!",
+        ),
+        (["--backbone", "vit_b_16", "--size", "224", "--crop", "contrastive"], "must pool its last feature map"),
+    ],
+)
+def test_what_a_run_cannot_have_is_one_line(words, told, command, capsys):
+    """Before anything is trained."""
+    assert pretrain.main([*command, *words]) == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("pretrain.py: ")
+    assert told in line
+
+
+def test_an_unreadable_file_is_one_line_from_a_worker_too(command, toys, tmp_path, capsys, plain):
+    shutil.copytree(toys, tmp_path / "broken")
+    first = sorted((tmp_path / "broken" / "train").rglob("*.png"))[0]
+    first.write_bytes(b"nothing")
+    words = [str(tmp_path / "broken") if word == str(toys) else word for word in command]
+    assert pretrain.main([*words, "--workers", "1"]) == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith(f"pretrain.py: {first} cannot be read as an image")
+
+
+def test_the_command_to_go_on_with_is_that_of_all_processes(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["examples/pretrain.py", "moco2-rendered"])
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    assert pretrain.again().endswith("examples/pretrain.py moco2-rendered")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    assert pretrain.again() == "torchrun --nproc-per-node 2 examples/pretrain.py moco2-rendered"
 
 
 def test_a_collapse_is_warned_about(command, monkeypatch, plain):

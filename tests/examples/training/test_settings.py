@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from typing import get_type_hints
 
@@ -101,3 +102,23 @@ def test_a_method_takes_what_is_named_like_a_setting_of_the_run_from_there(name)
     assert taken.keys() <= {"seed", "images", "weight_kind", "weight_p"}
     assert taken.get("seed", 7) == 7
     assert taken.get("images", 100) == 100
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (
+            {"scale": (1.0, 0.2)},
+            "scale must be two shares of the image's area, the smaller first, in (0, 1]",
+        ),
+        ({"local_scale": (0.0, 0.2)}, "local_scale must be two shares"),
+        ({"flip": 1.5}, "flip must be a probability in [0, 1], or one for each view, got 1.5"),
+        ({"gray": (0.2, 2.0)}, "gray must be a probability"),
+        ({"beta": 1.0}, "beta is of joint areas, got beta=1.0 with crop=independent; add --crop joint"),
+        ({"alpha": 0.5}, "alpha is of a crop's place, got alpha=0.5 with crop=independent"),
+        ({"stored": 64, "workers": 2}, "stored is for images in memory, got stored=64 with workers=2"),
+    ],
+)
+def test_what_makes_no_sense_or_does_nothing_is_refused(given, told):
+    with pytest.raises(ValueError, match=re.escape(told)):
+        Settings(**given)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from papers.recipe import Recipe, ours, paper
+from papers.recipe import IMAGENET_CHANNELS, Recipe, ours, paper
 from papers.scales import family
 
 IMAGENET = Recipe(
@@ -37,8 +37,10 @@ IMAGENET = Recipe(
         "blur": paper((0.1, 2.0)),
         "blur_p": paper((1.0, 0.1)),
         "solarize": paper((0.0, 0.2)),
+        **IMAGENET_CHANNELS,
     },
 )
 SHORT = IMAGENET.but("byol-imagenet-300", epochs=paper(300), m=paper(0.99), lr=paper(0.3), weight_decay=paper(1e-6))
+SHORTEST = SHORT.but("byol-imagenet-100", epochs=paper(100), lr=paper(0.45))
 HEAD = {"hidden": ours(2048), "m": ours(0.99)}
-RECIPES = (*family("byol", IMAGENET, cifar10=HEAD, imagenette=HEAD, rendered=HEAD), SHORT)
+RECIPES = (*family("byol", IMAGENET, cifar10=HEAD, imagenette=HEAD, rendered=HEAD), SHORT, SHORTEST)

@@ -34,6 +34,8 @@ IMAGENET = moco.V2.but(
     reduction=ours("sum", "eq. 6: the n^2 terms are added"),
 ).without("symmetric", "head")
 
+#: Tab. 7: 200 epochs at two resolutions.
+SHORT = IMAGENET.but("clim-imagenet-200", epochs=paper(200))
 #: Tab. 6, 8 and 9: 200 epochs at one resolution.
 ABLATION = IMAGENET.but("clim-ablation-imagenet", epochs=paper(200), sizes=paper(()))
 
@@ -56,6 +58,7 @@ def clim(name: str, base: Recipe, sizes: dict[str, tuple[int, ...]]) -> tuple[Re
 RECIPES = (
     *clim("clim", IMAGENET, {"cifar10": (32, 24), "imagenette": (128, 96), "rendered": (32, 24)}),
     *clim("clim-ablation", ABLATION, {}),
+    SHORT,
 )
 
 TAB_6 = (

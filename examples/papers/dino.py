@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from papers.recipe import Recipe, code, ours, paper
+from papers.recipe import IMAGENET_CHANNELS, Recipe, code, ours, paper
 from papers.scales import family
 
 IMAGENET = Recipe(
@@ -45,6 +45,7 @@ IMAGENET = Recipe(
         "blur": paper((0.1, 2.0)),
         "blur_p": code((1.0, 0.1, *[0.5] * 8)),
         "solarize": code((0.0, 0.2, *[0.0] * 8)),
+        **IMAGENET_CHANNELS,
     },
 )
 OUTPUTS = {"outputs": ours(2048)}

@@ -66,7 +66,10 @@ K_CIFAR10: Changes = {
     "K": ours(2048),
 }
 K_IMAGENETTE: Changes = {"K_inter": ours(512), "K": ours(2048)}
-K_RENDERED: Changes = {"K_inter": ours(128), "K": ours(512)}
+K_RENDERED: Changes = {
+    "K_inter": ours(64, "with 128, one cluster of a third of the toys stopped a run"),
+    "K": ours(512),
+}
 
 
 def small(cluster: Changes, *others: Changes) -> Changes:
@@ -90,6 +93,12 @@ def only(change: Changes, *names: str) -> Changes:
     return {name: change[name] for name in names}
 
 
+#: 1000 epochs, the other values those of 200, or of BYOL's own 1000.
+LONG_NPID2 = NPID2.but("npid2-imagenet-1000", epochs=paper(1000))
+LONG_ON_NPID2 = ON_NPID2.but("interclr-npid2-imagenet-1000", epochs=paper(1000))
+LONG_ON_BYOL = ON_BYOL.but(
+    "interclr-byol-imagenet-1000", epochs=paper(1000), lr=paper(0.2), weight_decay=paper(1.5e-6), m=paper(0.996)
+)
 BYOL_HEAD: Changes = {"hidden": ours(2048), "m": ours(0.99)}
 RECIPES = (
     *family(
@@ -112,6 +121,9 @@ RECIPES = (
         imagenette=small(SMALL_CLUSTERS, BYOL_HEAD),
         rendered=small(FEW_CLUSTERS, BYOL_HEAD),
     ),
+    LONG_NPID2,
+    LONG_ON_NPID2,
+    LONG_ON_BYOL,
 )
 
 STRATEGIES = ("hard", "semi-hard", "random", "semi-easy")

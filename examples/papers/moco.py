@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from papers.recipe import Recipe, code, ours, paper
+from papers.recipe import IMAGENET_CHANNELS, Recipe, code, ours, paper
 from papers.scales import Changes, family
 
 V2 = Recipe(
@@ -40,6 +40,7 @@ V2 = Recipe(
         "blur": code((0.1, 2.0), "the code's is Pillow's, which approximates the Gaussian by boxes"),
         "blur_p": code(0.5),
         "solarize": code(0.0),
+        **IMAGENET_CHANNELS,
     },
 )
 V1 = V2.but(
@@ -70,8 +71,11 @@ QUEUE_IMAGENETTE: Changes = {
 }
 QUEUE_RENDERED: Changes = {"K": ours(512), "tau": ours(0.1), "bn_splits": ours(4)}
 
-RECIPES = tuple(
-    recipe
-    for name, base in (("moco2", V2), ("moco1", V1))
-    for recipe in family(name, base, cifar10=QUEUE_CIFAR10, imagenette=QUEUE_IMAGENETTE, rendered=QUEUE_RENDERED)
+RECIPES = (
+    *(
+        recipe
+        for name, base in (("moco2", V2), ("moco1", V1))
+        for recipe in family(name, base, cifar10=QUEUE_CIFAR10, imagenette=QUEUE_IMAGENETTE, rendered=QUEUE_RENDERED)
+    ),
+    V2.but("moco2-imagenet-800", epochs=paper(800)),
 )

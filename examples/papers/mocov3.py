@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from papers.recipe import Recipe, code, ours, paper
+from papers.recipe import IMAGENET_CHANNELS, Recipe, code, ours, paper
 from papers.scales import family
 
 IMAGENET = Recipe(
@@ -36,7 +36,12 @@ IMAGENET = Recipe(
         "blur": code((0.1, 2.0)),
         "blur_p": code((1.0, 0.1)),
         "solarize": code((0.0, 0.2)),
+        **IMAGENET_CHANNELS,
     },
 )
 HEAD = {"hidden": ours(2048)}
-RECIPES = family("mocov3", IMAGENET, cifar10=HEAD, imagenette=HEAD, rendered=HEAD)
+RECIPES = (
+    *family("mocov3", IMAGENET, cifar10=HEAD, imagenette=HEAD, rendered=HEAD),
+    IMAGENET.but("mocov3-imagenet-300", epochs=paper(300), lr=code(0.3)),
+    IMAGENET.but("mocov3-imagenet-1000", epochs=paper(1000), lr=code(0.3), m=code(0.996), weight_decay=code(1.5e-6)),
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from papers.recipe import Recipe, code, ours, paper
+from papers.recipe import IMAGENET_CHANNELS, Recipe, code, ours, paper
 from papers.scales import family
 
 IMAGENET = Recipe(
@@ -37,6 +37,7 @@ IMAGENET = Recipe(
         "gray": code(0.2),
         "blur_p": code(0.0),
         "solarize": code(0.0),
+        **IMAGENET_CHANNELS,
     },
 )
 NEGATIVES = {"K": ours(512, "of 1800")}

@@ -39,6 +39,10 @@ def ours(value: Any, note: str = "") -> Marked:
     return Marked(value, "ours", note)
 
 
+#: The channels of ImageNet, by which its images are normalized.
+IMAGENET_CHANNELS = {"mean": code((0.485, 0.456, 0.406)), "std": code((0.229, 0.224, 0.225))}
+
+
 @dataclass(frozen=True)
 class Recipe:
     """The settings of a run, by the names of `training.settings.Settings` and of the method's keywords."""

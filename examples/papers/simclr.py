@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from papers.recipe import Recipe, code, paper
+from papers.recipe import IMAGENET_CHANNELS, Recipe, code, paper
 from papers.scales import NT_XENT, family
 
 IMAGENET = Recipe(
@@ -37,6 +37,7 @@ IMAGENET = Recipe(
         "blur": paper((0.1, 2.0), "the kernel is a tenth of the side; ours follows sigma"),
         "blur_p": paper(0.5),
         "solarize": paper(0.0),
+        **IMAGENET_CHANNELS,
     },
 )
 CIFAR10_PAPER = IMAGENET.but(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from papers.recipe import Recipe, code, ours, paper
+from papers.recipe import IMAGENET_CHANNELS, Recipe, code, ours, paper
 from papers.scales import SGD, family
 
 IMAGENET = Recipe(
@@ -36,6 +36,7 @@ IMAGENET = Recipe(
         "blur": paper((0.1, 2.0)),
         "blur_p": paper(0.5),
         "solarize": paper(0.0),
+        **IMAGENET_CHANNELS,
     },
 )
 CIFAR10_PAPER = IMAGENET.but(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from papers.recipe import Recipe, code, ours, paper
+from papers.recipe import IMAGENET_CHANNELS, Recipe, code, ours, paper
 from papers.scales import family
 
 IMAGENET = Recipe(
@@ -39,8 +39,12 @@ IMAGENET = Recipe(
         "blur": paper((0.1, 2.0)),
         "blur_p": code((1.0, 0.1)),
         "solarize": code((0.0, 0.2)),
+        **IMAGENET_CHANNELS,
     },
 )
 EXPANDER = {"dim": ours(2048), "hidden": ours(2048)}
 SMALL = {"dim": ours(512), "hidden": ours(512)}
-RECIPES = family("vicreg", IMAGENET, all_scales={}, cifar10=EXPANDER, imagenette=EXPANDER, rendered=SMALL)
+RECIPES = (
+    *family("vicreg", IMAGENET, all_scales={}, cifar10=EXPANDER, imagenette=EXPANDER, rendered=SMALL),
+    IMAGENET.but("vicreg-imagenet-1000", epochs=paper(1000), batch=paper(2048), lr=paper(0.2)),
+)

@@ -56,7 +56,7 @@ _REASONS: dict[str, dict[str, str]] = {
         "clim, several resolutions": "its query is mixed of two images, and difficulty is that of two views of one",
     },
     "weight inside": {
-        variant: "eq. 6 is about the softmax over a batch of two views, SimCLR's alone"
+        variant: "ScoreCL's eq. 6 is about the softmax over a batch of two views, SimCLR's alone"
         for variant in VARIANTS
         if variant != "simclr"
     },

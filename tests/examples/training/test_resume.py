@@ -13,6 +13,7 @@ import pretrain
 import pytest
 import torch
 from training.logs import Row, rows_of
+from training.step import Learner
 
 from .conftest import SMALL
 
@@ -113,3 +114,56 @@ def test_a_killed_run_ends_as_the_one_that_was_not(moment, when, kept, data, com
     assert [row.step for row in rows] == [0, 3, 6]
     first, second = (torch.load(folder / "backbone.pt", weights_only=True) for folder in (whole, out))
     assert_same(first, second)
+
+
+HEAD, QUEUE = ["--dim", "16", "--hidden", "32"], ["--K", "16", "--bn_splits", "2"]
+CLUSTERS = ["--clusters", "3", "--min_cluster", "2"]
+LOCALS = ["--locals", "2", "--local_size", "16"]
+METHODS = {  # a name of its own, since a recipe may come with several options
+    "simclr, contrastive crop": ["simclr-rendered", *HEAD, "--crop", "contrastive"],
+    "mocov3": ["mocov3-rendered", *HEAD],
+    "moco, multi-crop": ["moco2-rendered", *HEAD, *QUEUE, *LOCALS],
+    "byol, accumulated": ["byol-rendered", *HEAD, "--accumulate", "2"],
+    "simsiam, weights": ["simsiam-rendered", *HEAD, "--bottleneck", "8", "--weight", "saliency", "--crop", "joint"],
+    "dino, multi-crop": ["dino-rendered", "--outputs", "32", "--hidden", "32", "--bottleneck", "8", *LOCALS],
+    "vicreg, lars": ["vicreg-rendered", *HEAD, "--optimizer", "lars"],
+    "wmse": ["wmse-rendered", "--dim", "2", "--hidden", "16", "--w_size", "8", "--warmup_steps", "0"],
+    "npid": ["npid-rendered", "--dim", "16", "--K", "16"],
+    "leoclr": ["leoclr-rendered", *HEAD, *QUEUE, "--attract", "all"],
+    "interclr on moco": ["interclr-moco2-rendered", *HEAD, *QUEUE, *CLUSTERS, "--K_inter", "4", "--pool", "0.5"],
+    "interclr on npid, offline": [
+        *("interclr-npid2-rendered", *HEAD, "--K", "16", *CLUSTERS, "--K_inter", "4", "--pool", "0.5"),
+        *("--online", "false"),
+    ],
+    "interclr on byol": ["interclr-byol-rendered", *HEAD, *CLUSTERS],
+    "clim": [
+        *("clim-rendered", *HEAD, *QUEUE, "--clusters", "3", "--k", "8", "--n_pos", "4", "--every", "1"),
+        *("--warmup_epochs", "1"),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_goes_on_as_if_nothing_had_happened(name, toys, tmp_path, plain, monkeypatch):
+    """Ctrl-C in the second epoch and in the third: queues, banks, tables of positives and boxes go on too."""
+    words = [*METHODS[name], "--data", str(toys), "--batch", "8", "--epochs", "3", "--warmup", "0"]
+    words += ["--milestones", "-1"] if name == "wmse" else []
+    words += ["--threads", "1", "--device", "cpu", "--checkpoint_every", "0.5", "--out"]
+    assert pretrain.main([*words, str(tmp_path / "whole")]) == 0
+    learn = Learner.step
+
+    def pressed(self: Learner, served: Any, step: int) -> torch.Tensor:
+        loss = learn(self, served, step)
+        if step in (4, 7):
+            signal.raise_signal(signal.SIGINT)
+        return loss
+
+    monkeypatch.setattr(Learner, "step", pressed)
+    assert [pretrain.main([*words, str(tmp_path / "parts")]) for _ in range(3)] == [130, 130, 0]
+    (learner, rows), (again, rows_again) = ended(tmp_path / "whole"), ended(tmp_path / "parts")
+    assert_same(learner, again)
+    assert rows == rows_again
+    boxes, boxes_again = (
+        torch.load(tmp_path / run / "checkpoint.pt", weights_only=True)["boxes"] for run in ("whole", "parts")
+    )
+    assert_same(boxes, boxes_again)

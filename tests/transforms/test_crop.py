@@ -17,6 +17,7 @@ from torchvision.transforms.v2 import functional as F
 
 from jointaug import ContrastiveCrop, CropBox, JointCrop, MultiView, PerView, UncroppedView, crop_box_from_heatmap
 from jointaug.distributions import FixedRatioPair, IndependentLogRatio, IndependentPair, JointLogRatio, JointPair
+from jointaug.testing import assert_same_law
 from jointaug.transforms import boxes
 
 FAILURE_RATE = 1e-6  # of each statistical test; seeds are fixed
@@ -99,6 +100,30 @@ def test_independent_areas_follow_theirs():
     for drawn in (areas, realised):
         assert ks(log_ratio(drawn), lambda x: law.cdf(torch.as_tensor(x)).numpy()) < ks_bound(N)
     assert ks(areas[0], stats.uniform(0.2, 0.8).cdf) < ks_bound(N)
+
+
+def test_independent_crops_are_torchvisions_where_every_crop_fits():
+    """The limiting case of SPEC 6, in law: area, aspect ratio and place of `v2.RandomResizedCrop` on a square.
+
+    At most half of it is taken, so that torchvision never tries again. Its sides are rounded to pixels, of 10,000.
+    """
+    side, n = 10_000, 20_000
+    _, box, _ = draw(JointCrop(law=IndependentPair(0.2, 0.5)), (side, side), n)
+    baseline, image = v2.RandomResizedCrop(224, (0.2, 0.5)), torch.empty(3, side, side, device="meta")
+    torch.manual_seed(0)
+    drawn = [baseline.make_params([image]) for _ in range(n)]
+    top, left, height, width = (
+        np.array([params[name] for params in drawn]) for name in ("top", "left", "height", "width")
+    )
+    for mine in box:
+        x, y, w, h = mine.double().numpy().T
+        for ours, theirs in (
+            (w * h / side**2, width * height / side**2),
+            (np.log(w / h), np.log(width / height)),
+            (x / (side - w), left / (side - width)),
+            (y / (side - h), top / (side - height)),
+        ):
+            assert_same_law(ours, theirs, FAILURE_RATE, slack=1e-3)
 
 
 def test_a_fixed_ratio_is_realised():

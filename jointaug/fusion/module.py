@@ -385,7 +385,7 @@ def _image(item: Any, index: int) -> Tensor:
         shape = f" of shape {tuple(item.shape)}" if isinstance(item, Tensor) else ""
         raise TypeError(
             f"{name} must be an image (a tensor [C, H, W] with pixels, or a PIL image), got "
-            f"{type(item).__name__}{shape}"
+            f"{type(item).__name__}{shape}; a batch is the images alone, and targets go by themselves"
         )
     _check_dtype(item, name)
     return _plain(item)

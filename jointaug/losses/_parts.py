@@ -42,9 +42,15 @@ def reduce(parts: tuple[Tensor, Tensor], weight: Tensor | None = None) -> Tensor
         weight: ``[B]``, at least 0; no gradient flows into it. ``None`` is the literal weight 1: the baseline.
 
     Raises:
-        TypeError: if ``weight`` is not a tensor, or the loss sees one view of an image only (NPID).
+        TypeError: for a tensor in place of the two parts, if ``weight`` is not a tensor, or if the loss sees one view of
+            an image only (NPID).
         ValueError: if ``weight`` is of another length, negative, not finite, or 0 for every image of the global batch.
     """
+    if isinstance(parts, Tensor) or len(parts) != 2:
+        raise TypeError(
+            f"parts must be the two parts of a loss, per_sample and shared, got a {type(parts).__name__}; write "
+            "reduce(nt_xent(z1, z2))"
+        )
     per_sample, shared = parts
     if weight is None:
         return per_sample.mean() + shared

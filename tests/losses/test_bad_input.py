@@ -85,6 +85,7 @@ CASES: list[tuple[str, Callable[[], object], type[Exception], str]] = [
         ValueError,
         r"weight must .*got -2.0 at flat index 3",
     ),
+    ("parts a tensor", lambda: L.reduce(x), TypeError, "parts must be the two parts of a loss, .* got a Tensor"),
     ("weight nan", lambda: L.reduce(parts, changed(ones, nan)), ValueError, r"weight must .*got nan at flat index 3"),
     ("weight infinite", lambda: L.reduce(parts, changed(ones, inf)), ValueError, r"weight must .*got inf at .* 3"),
     ("weight length", lambda: L.reduce(parts, ones[1:]), ValueError, r"weight must have shape \(8,\).*got \(7,\)"),

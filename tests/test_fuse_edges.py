@@ -67,11 +67,6 @@ def nested(parts):
 
 @given(st.recursive(LEAVES, nested, max_leaves=6), st.integers(0, 2**32 - 1))
 @settings(max_examples=40, derandomize=True, deadline=None, database=None)
-def test_labels_beside_images_are_told_to_go_by_themselves():
-    with pytest.raises(TypeError, match=r"batch\[1\] must be an image .*targets go by themselves"):
-        fuse(v2.RandomHorizontalFlip())([torch.zeros(3, 8, 8), 3])
-
-
 def test_nested_choices_are_those_of_both_executors(pipeline, seed):
     pipeline = v2.Compose([JointCrop(12), pipeline])
     fused = fuse(pipeline)(BATCH, addresses=Addresses(seed, 0, torch.arange(6)))
@@ -318,3 +313,8 @@ def test_memory_of_a_fused_batch(path, times, monkeypatch):
     fused = fuse(v2.Compose([JointCrop(160), PerView(v2.Compose(STEPS))]))
     grown, size = peak(fused, images)
     assert images.nbytes + grown < times * (images.nbytes + size)
+
+
+def test_labels_beside_images_are_told_to_go_by_themselves():
+    with pytest.raises(TypeError, match=r"batch\[1\] must be an image .*targets go by themselves"):
+        fuse(v2.RandomHorizontalFlip())([torch.zeros(3, 8, 8), 3])

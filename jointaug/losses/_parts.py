@@ -42,8 +42,8 @@ def reduce(parts: tuple[Tensor, Tensor], weight: Tensor | None = None) -> Tensor
         weight: ``[B]``, at least 0; no gradient flows into it. ``None`` is the literal weight 1: the baseline.
 
     Raises:
-        TypeError: for a tensor in place of the two parts, if ``weight`` is not a tensor, or if the loss sees one view of
-            an image only (NPID).
+        TypeError: for a tensor in place of the two parts, if ``weight`` is not a tensor, or if the loss sees one view
+            of an image only (NPID).
         ValueError: if ``weight`` is of another length, negative, not finite, or 0 for every image of the global batch.
     """
     if isinstance(parts, Tensor) or len(parts) != 2:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from papers.recipe import Recipe, code, ours, paper
+from papers.recipe import IMAGENET_CHANNELS, Recipe, code, ours, paper
 from papers.scales import family
 
 CIFAR10_PAPER = Recipe(
@@ -43,6 +43,7 @@ CIFAR10_PAPER = Recipe(
 )
 IMAGENET100 = CIFAR10_PAPER.but(
     "wmse-imagenet100",
+    IMAGENET_CHANNELS,
     stem=paper("imagenet"),
     dim=paper(128),
     w_size=paper(256),
@@ -52,7 +53,7 @@ IMAGENET100 = CIFAR10_PAPER.but(
     scale=paper((0.08, 1.0)),
     jitter=paper((0.8, 0.8, 0.8, 0.2)),
     gray=paper(0.2),
-).without("mean", "std")
+)
 NO_WARMUP_EPOCHS = {"warmup": ours(0.0)}
 OWN = ("optimizer", "lr", "lr_batch", "weight_decay", "schedule")
 RENDERED = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import difflib
 import inspect
+import re
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
@@ -30,11 +31,11 @@ class Settings:
     stem: Literal["imagenet", "small"] = "imagenet"  # of a ResNet; "small" (3x3, stride 1, no pooling) for 32 px
 
     # How long, and with what
-    epochs: int = 200
+    epochs: int = 200  # passes over the images
     batch: int = 256  # images of an optimizer step, over all processes and accumulated passes
     accumulate: int = 1  # passes that make one optimizer step
     optimizer: Literal["sgd", "adam", "adamw", "lars"] = "sgd"
-    lr: float = 0.03
+    lr: float = 0.03  # at the peak
     lr_batch: int | None = 256  # lr is for this batch and scales linearly with it; None: lr as it stands
     momentum: float = 0.9
     nesterov: bool = False
@@ -50,28 +51,28 @@ class Settings:
     clip: float | None = None  # norm of the gradient, each parameter's own (DINO)
 
     # Views, in the order of SPEC 0.4; jointaug's words
-    size: int = 224
+    size: int = 224  # side of a view, in pixels
     crop: Literal["independent", "joint", "decoupled", "reference", "contrastive", "center_suppressed"] = "independent"
     beta: float = 0.0  # of crop="joint", "decoupled"
-    scale: tuple[float, float] = (0.2, 1.0)
+    scale: tuple[float, float] = (0.2, 1.0)  # areas of the crops, as shares of the image's
     alpha: float | None = None  # Beta(alpha, alpha) of a crop's place (contrastive, center_suppressed, joint)
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
     original: bool = False  # an uncropped view first (LeOCLR)
     locals: int = 0  # further, smaller crops (multi-crop)
-    local_size: int = 96
-    local_scale: tuple[float, float] = (0.05, 0.14)
+    local_size: int = 96  # side of a smaller crop, in pixels
+    local_scale: tuple[float, float] = (0.05, 0.14)  # their areas
     sizes: tuple[int, ...] = ()  # several resolutions of each view (CLIM)
     share_box: bool = False  # of query and key at several resolutions (CLIM)
-    flip: float = 0.5
+    flip: float = 0.5  # probability
     jitter: tuple[float, float, float, float] = (0.4, 0.4, 0.4, 0.1)  # brightness, contrast, saturation, hue
-    jitter_p: float | tuple[float, ...] = 0.8
+    jitter_p: float | tuple[float, ...] = 0.8  # probability
     joint_color: bool = False  # brightness and contrast from a joint law
-    gray: float | tuple[float, ...] = 0.2
+    gray: float | tuple[float, ...] = 0.2  # probability
     blur: tuple[float, float] = (0.1, 2.0)  # sigma, in pixels of the view
-    blur_p: float | tuple[float, ...] = 0.0
-    joint_blur: bool = False
+    blur_p: float | tuple[float, ...] = 0.0  # probability
+    joint_blur: bool = False  # the two sigmas from a joint law
     joint_choice: bool = False  # JointCrop or JointBlur, one of the two for each pair (JointCrop, App. F)
-    solarize: float | tuple[float, ...] = 0.0
+    solarize: float | tuple[float, ...] = 0.0  # probability
     randaugment: tuple[int, int] | None = None  # operations, magnitude: instead of color, on the views named below
     randaugment_views: tuple[int, ...] = (1,)
     color_first: bool = False  # color before the crop (W-MSE's order)
@@ -85,10 +86,10 @@ class Settings:
     weight_p: int = 1
 
     # The run
-    seed: int = 0
+    seed: int = 0  # of all chance, the initialization included
     precision: Literal["float32", "bfloat16"] = "float32"  # bfloat16: autocast
     channels_last: bool = True
-    compile: bool = False
+    compile: bool = False  # torch.compile of the backbone
     workers: int = 0  # of the DataLoader, for folders; 0: the data set in the device's memory
     stored: int | None = None  # side to which images are resized and cropped in memory; None: all of one size as it is
     threads: int | None = None  # of torch, on a CPU; None: as torch chooses
@@ -178,6 +179,14 @@ def _keywords(method: type) -> list[str]:
 def hints_of(method: type) -> dict[str, Any]:
     """The type of every setting of a run with this method, by name."""
     return get_type_hints(Settings) | settings_of(method)
+
+
+def meanings_of(method: type) -> dict[str, str]:
+    """What every setting of a run with this method is, by name: the comment beside it, or the line of the docstring."""
+    told = dict(re.findall(r"^    (\w+): .*?  # (.+)$", inspect.getsource(Settings), re.MULTILINE))
+    for name, text in re.findall(r"^    (\w+): (.+(?:\n {6,}.+)*)", inspect.getdoc(method) or "", re.MULTILINE):
+        told.setdefault(name, " ".join(text.split()))
+    return told
 
 
 def divided(values: Mapping[str, Any]) -> tuple[Settings, dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import get_type_hints
 
 import pytest
 from methods import METHODS
-from training.settings import Settings, keywords_of, read, settings_of
+from training.settings import Settings, keywords_of, meanings_of, read, settings_of
 
 HINTS = get_type_hints(Settings)
 
@@ -122,3 +122,12 @@ def test_a_method_takes_what_is_named_like_a_setting_of_the_run_from_there(name)
 def test_what_makes_no_sense_or_does_nothing_is_refused(given, told):
     with pytest.raises(ValueError, match=re.escape(told)):
         Settings(**given)
+
+
+def test_settings_say_what_they_are():
+    told = meanings_of(METHODS["clim"])
+    assert told["floor"] == "where the cosine ends, as a share of the peak"
+    assert told["K"].startswith("keys in the queue")
+    assert told["size"] == "side of a view, in pixels"
+    for method in METHODS.values():
+        assert settings_of(method).keys() <= meanings_of(method).keys(), method

@@ -93,14 +93,14 @@ def parsed(words: Sequence[str]) -> tuple[argparse.Namespace, dict[str, Setting]
     if words[0] not in RECIPES:
         parser.error(f"there is no recipe {words[0]!r}{nearest(words[0], RECIPES)} pretrain.py --help lists all")
     known = settings_of_recipe(RECIPES[words[0]])
-    told = meanings_of(METHODS[known["method"].value])
+    meanings = meanings_of(METHODS[known["method"].value])
     group = parser.add_argument_group(f"settings, as {words[0]} has them")
     for name, setting in known.items():
         group.add_argument(
             *sorted({f"--{name}", f"--{name.replace('_', '-')}"}),
             dest=f"setting {name}",
             metavar="VALUE",
-            help=f"{told.get(name, '')} [{setting.value}, {setting.source}]".strip().replace("%", "%%"),
+            help=f"{meanings.get(name, '')} [{setting.value}, {setting.source}]".strip().replace("%", "%%"),
         )
     options, unknown = parser.parse_known_args(words)
     if options.minutes is not None and options.minutes < 0:

@@ -85,14 +85,15 @@ def test_a_wrong_command_is_told_before_anything_is_read(words, told, capsys, tm
     assert stopped.value.code == (0 if not words else 2)
 
 
-def test_help_shows_every_setting_with_its_source(capsys):
+def test_help_shows_every_setting_with_its_meaning_value_and_source(capsys):
     with pytest.raises(SystemExit):
         pretrain.main(["moco2-cifar10", "--help"])
-    told = capsys.readouterr().out
+    told = " ".join(capsys.readouterr().out.split())
     for name in ("--epochs", "--lr_batch", "--lr-batch", "--K", "--tau"):
         assert name in told
-    assert "(ours)" in told
-    assert "(default)" in told
+    assert "passes over the images [200, ours]" in told
+    assert "keys in the queue" in told
+    assert ", default]" in told
 
 
 @pytest.mark.parametrize(

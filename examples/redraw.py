@@ -85,7 +85,7 @@ def redrawn(run: Path, data: str, address: Mapping[str, Any]) -> tuple[Settings,
     if not 0 <= int(index.min()) <= int(index.max()) < len(source):
         raise ValueError(f"--index must be rows of the {len(source)} images, got {index.tolist()}; count from 0")
     kind = METHODS[settings.method]
-    method = kind(lambda: Backbone(), **keywords_of(kind, settings, own, len(source)))
+    method = kind(Backbone, **keywords_of(kind, settings, own, len(source)))
     partners, boxes = (
         None if address.get(name) is None else torch.tensor(address[name]) for name in ("partners", "boxes")
     )

@@ -21,6 +21,7 @@ IMAGENET = moco.V2.but(
     blur_p=paper(0.5),
     flip=paper(0.5),
     scale=paper((0.2, 1.0)),
+    bn_splits=paper(16, "16 devices of 32 images"),
     selector=paper("center"),
     clusters=paper(10000),
     k=paper(40),

@@ -136,7 +136,7 @@ QUARTER_VIEW = v2.RandomResizedCrop(SIDE // 2, scale=(0.25, 0.25), ratio=(1.0, 1
 
 def covers(estimates, truth):
     intervals = [estimate.interval for estimate in estimates]
-    return torch.tensor([low <= truth <= high for low, high in intervals])
+    return torch.tensor([bool(low <= truth <= high) for low, high in intervals])
 
 
 def estimates_of(values, target, draws):

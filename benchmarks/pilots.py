@@ -51,11 +51,13 @@ class Plan:
         parts: images of a class that are taken of each part of the data; empty: the rendered set.
         changed: settings of every run.
         forced: settings that so few images or epochs force on recipes that have them.
+        scored: settings of runs whose every step has the score network's passes too, which cost as much again.
     """
 
     parts: Mapping[str, int | None] = field(default_factory=dict)
     changed: Mapping[str, Any] = field(default_factory=dict)
     forced: Mapping[str, Any] = field(default_factory=dict)
+    scored: Mapping[str, Any] = field(default_factory=dict)
 
 
 WMSE = {"warmup_steps": 20, "milestones": (-0.5,)}  # its warm-up is in steps, and its rate falls before the end
@@ -65,6 +67,7 @@ PLANS = {
         parts={"train": 1000, "test": None},
         changed={"epochs": 3, "batch": 128, "warmup": 1, "knn_every": 3},
         forced={"K_inter": 512, "warmup_epochs": 1, "every": 1, **WMSE},
+        scored={"epochs": 1, "warmup": 0, "knn_every": 1},
     ),
     "imagenette": Plan(
         parts={"train": 64, "val": 40},
@@ -126,7 +129,7 @@ def cells_of(scale: str, plan: Plan, score: str) -> list[Cell]:
                 forced["warmup"] = 0
             if recipe.values.get("w_size", 0) > plan.changed.get("batch", math.inf):
                 forced["batch"] = recipe.values["w_size"]  # of so many images at least is a batch whitened
-            weighted = {"score": score} if recipe.values.get("weight") == "score" else {}
+            weighted = {"score": score, **plan.scored} if recipe.values.get("weight") == "score" else {}
             cells.append(Cell(name, 0, {**plan.changed, **forced, **weighted, "threads": 1}))
     return sorted(cells, key=lambda cell: "score" in cell.changed)
 
@@ -151,13 +154,17 @@ def train_network(data: str, checkpoint: Path) -> None:
         steps=SCORE_STEPS,
         batch_size=SCORE_BATCH,
         checkpoint=checkpoint,
-        progress=True,
+        progress=sys.stderr.isatty(),
     )
 
 
 def row_of(cell: Cell, plan: Plan, outcome: Outcome) -> dict[str, Any]:
     """What a run showed."""
-    told = {name: value for name, value in cell.changed.items() if name not in (*plan.changed, "threads", "score")}
+    told = {
+        name: value
+        for name, value in cell.changed.items()
+        if name not in ("threads", "score") and plan.changed.get(name) != value
+    }
     row: dict[str, Any] = dict.fromkeys(COLUMNS, "")
     row |= {"recipe": cell.recipe, "changed": " ".join(f"{name}={spelled(value)}" for name, value in told.items())}
     if outcome.result is None:

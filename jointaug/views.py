@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -138,6 +139,7 @@ def viewable(inputs: tuple[Any, ...], taker: object) -> list[bool]:
     bare = None if explicit else next((leaf for leaf in flat if is_bare(leaf)), None)
     if not explicit and bare is None:
         hint = "; convert arrays with v2.ToImage() first" if any(isinstance(a, np.ndarray) for a in flat) else ""
+        hint = "; open files with PIL.Image.open first" if any(isinstance(a, (str, Path)) for a in flat) else hint
         raise TypeError(
             f"{type(taker).__name__} takes a sample with an image (PIL image, tv_tensors.Image or Video, tensor "
             f"[..., C, H, W]), got {_kinds(flat) or 'nothing'}{hint}"

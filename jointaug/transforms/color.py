@@ -157,7 +157,8 @@ def _positive(name: str, given: Any, range_: tuple[float, float]) -> tuple[float
 
 def _shifts(value: Any) -> tuple[float, float]:
     rule = "-0.5 <= low <= high <= 0.5 (turns)"
+    remedy = "divide degrees by 360"
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return interval("hue", value, rule=rule, low=-0.5 - 1e-16, high=0.5)
+        return interval("hue", value, rule=rule, low=-0.5 - 1e-16, high=0.5, remedy=remedy)
     strength = number("hue", value, rule="a strength in [0, 0.5], or shifts (low, high)", low=0.0)
-    return interval("hue", (-strength, strength), rule=rule, low=-0.5 - 1e-16, high=0.5)
+    return interval("hue", (-strength, strength), rule=rule, low=-0.5 - 1e-16, high=0.5, remedy=remedy)

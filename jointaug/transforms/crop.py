@@ -17,7 +17,7 @@ from ..chance import Row
 from ..distributions import IndependentPair, PairLaw
 from . import boxes
 from .joint import JointTransform, pair_law, query_size
-from .pixels import resized_crop
+from .pixels import checked_interpolation, resized_crop
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -96,8 +96,8 @@ class JointCrop(JointTransform):
                 f"law must draw areas in (0, 1] (fractions of the image's area), got {areas!r}; divide pixels by H * W"
             )
         self.size = two_sides("size", size)
-        self.ratio = interval("ratio", ratio, rule="0 < low <= high (width over height)")
-        self.interpolation = interpolation
+        self.ratio = aspect_ratios(ratio)
+        self.interpolation = checked_interpolation(interpolation)
         self.antialias = antialias
         self.geometry = geometry
         self.alpha = None if alpha is None else positive("alpha", alpha)
@@ -351,7 +351,7 @@ class UncroppedView(v2.Transform):
     ) -> None:
         super().__init__()
         self.size = two_sides("size", size)
-        self.interpolation = interpolation
+        self.interpolation = checked_interpolation(interpolation)
         self.antialias = antialias
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:  # noqa: ARG002
@@ -383,11 +383,17 @@ def fractions(name: str, value: Any) -> tuple[float, float]:
     )
 
 
+def aspect_ratios(value: Any) -> tuple[float, float]:
+    """A range of widths over heights."""
+    rule = "0 < low <= high (width over height)"
+    return interval("ratio", value, rule=rule, remedy="write ratio=(3 / 4, 4 / 3)")
+
+
 def positive(name: str, value: Any) -> float:
     """A positive number."""
     result = number(name, value, rule="a positive number")
     if result <= 0.0:
-        raise ValueError(f"{name} must be a positive number, got {value!r}")
+        raise ValueError(f"{name} must be a positive number, got {value!r}; 1 is uniform, 0.6 ContrastiveCrop's")
     return result
 
 

@@ -87,7 +87,10 @@ class JointTransform(v2.Transform, Addressable):
         super().__init__()
         for name, law in laws.items():
             if not isinstance(law, PairLaw):
-                raise TypeError(f"the law of {name} must be a PairLaw (JointPair, IndependentPair, ...), got {law!r}")
+                raise TypeError(
+                    f"the law of {name} must be a PairLaw (JointPair, IndependentPair, ...), got {law!r}; write "
+                    "law=IndependentPair(low, high)"
+                )
             if law.batch_shape:
                 raise ValueError(
                     f"the law of {name} must be one law, got a batch of shape {tuple(law.batch_shape)}; "

@@ -80,8 +80,21 @@ def _goes_native(inpt: Any) -> bool:
     )
 
 
+def checked_interpolation(interpolation: InterpolationMode | str | int) -> InterpolationMode | str | int:
+    """An interpolation as it was given, if there is such a one."""
+    interpolation_mode(interpolation)
+    return interpolation
+
+
 def interpolation_mode(interpolation: InterpolationMode | str | int) -> InterpolationMode:
-    """An interpolation as the kernels take it, from what v2 takes."""
-    if isinstance(interpolation, int):
-        interpolation = _PILLOW_CODES.get(interpolation, str(interpolation))
-    return InterpolationMode(interpolation) if isinstance(interpolation, str) else interpolation
+    """An interpolation as the kernels take it, from what v2 takes.
+
+    Raises:
+        ValueError: for a name or a Pillow code that is none.
+    """
+    name = _PILLOW_CODES.get(interpolation, str(interpolation)) if isinstance(interpolation, int) else interpolation
+    if isinstance(name, str):
+        if name not in (known := [mode.value for mode in InterpolationMode]):
+            raise ValueError(f"interpolation must be one of {', '.join(known)}, got {interpolation!r}; pick one")
+        return InterpolationMode(name)
+    return name

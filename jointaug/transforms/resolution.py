@@ -9,12 +9,11 @@ from typing import Any
 import torch
 from torchvision.transforms import InterpolationMode
 
-from .._validate import interval
 from ..chance import Row
 from . import boxes
-from .crop import RATIO, SCALE, fractions, two_sides
+from .crop import RATIO, SCALE, aspect_ratios, fractions, two_sides
 from .joint import JointTransform
-from .pixels import resized_crop
+from .pixels import checked_interpolation, resized_crop
 
 
 class MultiResolution(JointTransform):
@@ -58,8 +57,8 @@ class MultiResolution(JointTransform):
             raise TypeError(f"sizes must be a sequence of at least one size, got {sizes!r}; write sizes=(224, 160)")
         self.sizes = tuple(two_sides(f"sizes[{i}]", size) for i, size in enumerate(sizes))
         self.scale = fractions("scale", scale)
-        self.ratio = interval("ratio", ratio, rule="0 < low <= high (width over height)")
-        self.interpolation = interpolation
+        self.ratio = aspect_ratios(ratio)
+        self.interpolation = checked_interpolation(interpolation)
         self.antialias = antialias
         self._log_ratio = (math.log(self.ratio[0]), math.log(self.ratio[1]))
 

@@ -91,7 +91,7 @@ class Settings:
     channels_last: bool = True
     compile: bool = False  # torch.compile of the backbone
     workers: int = 0  # of the DataLoader, for folders; 0: the data set in the device's memory
-    stored: int | None = None  # side to which images are resized and cropped in memory; None: all of one size as it is
+    stored: int | None = None  # side to which images are resized and cropped in memory (workers: whole); None: as it is
     threads: int | None = None  # of torch, on a CPU; None: as torch chooses
     checkpoint_every: float = 1.0  # epochs
     knn_every: int = 1  # epochs; 0: no monitor
@@ -137,11 +137,6 @@ class Settings:
             raise ValueError(
                 f"alpha is of a crop's place, got alpha={self.alpha} with crop=independent; add --crop joint, "
                 "center_suppressed or contrastive"
-            )
-        if self.stored is not None and self.workers:
-            raise ValueError(
-                f"stored is for images in memory, got stored={self.stored} with workers={self.workers}, which decode "
-                "whole files; leave one of them out"
             )
         if bool(self.milestones) != (self.schedule == "step"):
             raise ValueError(

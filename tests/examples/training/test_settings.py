@@ -116,7 +116,6 @@ def test_a_method_takes_what_is_named_like_a_setting_of_the_run_from_there(name)
         ({"gray": (0.2, 2.0)}, "gray must be a probability"),
         ({"beta": 1.0}, "beta is of joint areas, got beta=1.0 with crop=independent; add --crop joint"),
         ({"alpha": 0.5}, "alpha is of a crop's place, got alpha=0.5 with crop=independent"),
-        ({"stored": 64, "workers": 2}, "stored is for images in memory, got stored=64 with workers=2"),
     ],
 )
 def test_what_makes_no_sense_or_does_nothing_is_refused(given, told):

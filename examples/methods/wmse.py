@@ -24,7 +24,8 @@ class WMSE(Method):
         w_size: images of a sub-batch that is whitened, at least ``2 * dim``; the batch is a multiple of it.
         w_iter: how often the batch is cut into sub-batches; 4 on STL-10 and Tiny-ImageNet.
         m: views of an image, at least 2; every pair of them counts. Smaller crops may be among them.
-        eps: share of the identity in a covariance, in [0, 1); the authors have 0, which can leave one singular.
+        eps: share of the identity in a covariance, in [0, 1). The authors have 0; with more, embeddings that shrink
+            below its root are whitened no longer, and can collapse.
     """
 
     pair = None  # each pair of views has a weight of its own

@@ -72,7 +72,7 @@ PLANS = {
     "imagenette": Plan(
         parts={"train": 64, "val": 40},
         changed={"epochs": 2, "batch": 32, "warmup": 0, "knn_every": 2},
-        forced={"K": 512, "K_inter": 64, "clusters": 16, "warmup_epochs": 1, "every": 1, **WMSE},
+        forced={"K": 512, "K_inter": 48, "clusters": 16, "warmup_epochs": 1, "every": 1, **WMSE},
     ),
 }
 COLUMNS = (

@@ -8,7 +8,7 @@ from PIL import ImageOps
 from torchvision.transforms.v2 import functional as F
 from training.data import Augment, Pixels, Request
 from training.settings import Settings
-from training.views import BoxCrop, pipeline
+from training.views import BoxCrop, pipeline, plain_view, whole_view
 
 from jointaug import Addresses, ContrastiveCrop, JointCrop, fuse
 from jointaug.fusion import leaves
@@ -137,3 +137,15 @@ def test_without_boxes_a_contrastive_crop_is_that_of_the_library():
         *(f(images, addresses=Addresses(0, 0, torch.arange(N))) for f in (ours, theirs)), strict=True
     ):
         assert torch.equal(view, other)
+
+
+def test_a_heat_map_sees_the_whole_image():
+    """Boxes are shares of it: an image twice as wide as high keeps both its ends, which a test's view cuts off."""
+    image = torch.zeros(3, 128, 256, dtype=torch.uint8)
+    image[..., :32] = image[..., -32:] = 255
+    settings = Settings(size=96, **QUIET)
+    seen = whole_view(settings)(image)
+    assert seen.shape == (3, 96, 96)
+    assert seen[..., 2].min() == seen[..., -3].min() == 1.0
+    assert seen[..., 48].max() == 0.0
+    assert plain_view(settings)(image).max() == 0.0

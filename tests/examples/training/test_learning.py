@@ -8,11 +8,8 @@ import pytest
 from pretrain import main
 from training.logs import rows_of
 
-#: Three minutes of one core. The recipe's own rate and temperature want ten times as many steps to show the same.
-SHORT = [
-    *("--epochs", "8", "--batch", "32", "--optimizer", "adamw", "--lr", "0.001", "--lr_batch", "none", "--warmup", "1"),
-    *("--tau", "0.2", "--scale", "0.2,1", "--knn_every", "8", "--threads", "1"),
-]
+#: Of the recipe's ten epochs, with one look at the end: three minutes of one core.
+SHORT = ["--epochs", "8", "--knn_every", "8", "--threads", "1"]
 
 
 @pytest.mark.slow

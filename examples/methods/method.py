@@ -13,7 +13,7 @@ from training.networks import Backbone
 from jointaug.losses import LossParts
 
 Embed = Callable[[nn.Module], Tensor]
-"""``embed(network)``: its outputs ``[N, D]`` for one view of every image of the data set, without chance, in eval mode."""
+"""``embed(network)``: its outputs ``[N, D]`` for one view of each image, without chance, in eval mode."""
 
 
 MakeBackbone = Callable[[], Backbone]

@@ -87,6 +87,7 @@ WMSE_TOYS: Changes = {
     **{name: WMSE.settings[name] for name in ("optimizer", "lr", "weight_decay")},
     "dim": ours(16),
     "w_size": ours(64),
+    "eps": wmse.RENDERED["eps"],
     "batch": ours(64),
     "epochs": ours(20),
     "warmup": ours(1.0),

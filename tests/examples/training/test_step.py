@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 import torch
 from methods.method import Method
@@ -9,6 +11,7 @@ from torch import Tensor, nn
 from training.data import Served
 from training.difficulty import weight_of
 from training.distributed import Processes
+from training.networks import Backbone
 from training.settings import Settings
 from training.step import Learner
 
@@ -161,3 +164,49 @@ def test_channels_last_and_bfloat16_reach_the_network():
     plain.step(iter([views(1, 2, 3, 4)]), 0)
     assert plain.method.seen[1].dtype == torch.float32
     assert plain.method.seen[0].is_contiguous()
+
+
+class Compiled(Method):
+    """A backbone of few layers, which torch compiles in seconds; it notes whether it runs compiled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.f, self.compiled = Backbone(), []
+        self.f.network = nn.Sequential(
+            nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.AdaptiveAvgPool2d(1), nn.Flatten(), Notes(self.compiled)
+        )
+
+    @property
+    def encoder(self) -> nn.Module:
+        return self.f
+
+    def forward(self, batch) -> LossParts:
+        z = self.f(batch.views[0])
+        return LossParts(z.square().mean(1), z.new_zeros(()))
+
+
+class Notes(nn.Module):
+    def __init__(self, notes: list[bool]) -> None:
+        super().__init__()
+        self.notes = notes
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.notes.append(torch.compiler.is_compiling())
+        return x
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_a_compiled_backbone_takes_the_same_steps(one_thread):
+    """Up to rounding; and its checkpoint is that of one that is not compiled."""
+    learners = [Learner(Compiled(), settings(compile=how), Processes(), 3) for how in (False, True)]
+    losses = []
+    for learner in learners:
+        generator = torch.Generator().manual_seed(1)
+        images = [torch.rand(4, 3, 8, 8, generator=generator) for _ in range(2)]
+        served = [Served(torch.arange(4), [image, image], []) for image in images]
+        losses.append([learner.step(iter([batch]), step) for step, batch in enumerate(served)])
+    assert [learner.method.compiled for learner in learners] == [[False] * 2, [True] * 2]
+    torch.testing.assert_close(*losses, rtol=1e-4, atol=0)
+    torch.testing.assert_close(*(learner.method.state_dict() for learner in learners), rtol=1e-3, atol=1e-5)

@@ -21,6 +21,8 @@ from training.settings import Settings
 def weight_of(settings: Settings, device: torch.device) -> PairWeight | None:
     """What weighs a pair of views, or None.
 
+    A score network may be of smaller images than the views are; it is shown them at its size.
+
     Raises:
         ValueError: for a weight that needs a checkpoint, without one.
         FileNotFoundError: if there is no such checkpoint.
@@ -38,7 +40,7 @@ def weight_of(settings: Settings, device: torch.device) -> PairWeight | None:
                 "score network on this data set first"
             )
         network = ScoreNetwork.load(s.score).to(device)
-        return ScoreWeight(network, kind=s.weight_kind, p=s.weight_p, mean=s.mean, std=s.std)
+        return ScoreWeight(network, kind=s.weight_kind, p=s.weight_p, size=network.size, mean=s.mean, std=s.std)
     kinds = {"random": RandomWeight, "pixel": PixelWeight, "saliency": SaliencyWeight}
     return None if s.weight is None else kinds[s.weight](mean=s.mean, std=s.std)
 

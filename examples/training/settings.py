@@ -81,7 +81,7 @@ class Settings:
 
     # Difficulty weights (ScoreCL)
     weight: Literal["score", "random", "pixel", "saliency", "lpips"] | None = None
-    score: str | None = None  # the score network's checkpoint
+    score: str | None = None  # the score network's checkpoint; views are resized to its size
     weight_kind: Literal["vector", "norm_gap"] = "vector"
     weight_p: int = 1
 

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms.v2.functional import resize
 
 from .._validate import integer, number
 from ..chance import Addresses, named_step
@@ -250,7 +251,7 @@ class ScoreNetwork(nn.Module):
         if x.shape[1:] != (self.channels, self.size, self.size):
             raise ValueError(
                 f"x must be [B, {self.channels}, {self.size}, {self.size}], for which this score network was made, "
-                f"got {tuple(x.shape)}; resize the images, or train a ScoreNetwork of their size"
+                f"got {tuple(x.shape)}; resize them (ScoreWeight has size= for that), or train a ScoreNetwork for them"
             )
         if self.conditional == (sigma is None):
             raise ValueError(
@@ -514,6 +515,8 @@ class ScoreWeight(PairWeight):
         p: of the norm, 1 or 2.
         sigma: the noise at which a conditional network is evaluated, called ``net(views, sigma [B])``; None for an
             unconditional one.
+        size: side to which views are resized (bilinear, antialiased) for a network of smaller images; None: they are
+            of its size.
         normalize: ``"batch_mean"``, so that weights are 1 on average, or None.
         mean: of the views' normalization, a number for each channel; None if they are on [0, 1].
         std: likewise.
@@ -521,7 +524,8 @@ class ScoreWeight(PairWeight):
     Raises:
         TypeError: if ``net`` is no callable.
         ValueError: for another ``kind``, ``p`` or ``normalize``; a ``sigma`` that the network's kind does not take, or
-            outside its noise scales; on a call, for views of another size than the network's, out of range, or nan.
+            outside its noise scales; a ``size`` that is not the network's; on a call, for views of another size than
+            the network's (without ``size``), out of range, or nan.
 
     Example:
         >>> weigh = ScoreWeight(ScoreNetwork(32), mean=(0.5, 0.5, 0.5), std=(0.2, 0.2, 0.2), normalize=None)
@@ -536,6 +540,7 @@ class ScoreWeight(PairWeight):
         kind: str = "vector",
         p: int = 1,
         sigma: float | None = None,
+        size: int | None = None,
         normalize: str | None = "batch_mean",
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
@@ -556,7 +561,11 @@ class ScoreWeight(PairWeight):
                 )
         elif sigma is not None and number("sigma", sigma, rule="a positive number") <= 0:
             raise ValueError(f"sigma must be a positive number, got {sigma!r}; write 0.1, say")
-        self.net, self.kind, self.p, self.sigma = net, kind, p, sigma
+        if size is not None:
+            size = integer("size", size, low=1, rule="a positive number of pixels")
+            if isinstance(net, ScoreNetwork) and size != net.size:
+                raise ValueError(f"size must be the score network's, {net.size} pixels, got {size}; give that, or none")
+        self.net, self.kind, self.p, self.sigma, self.size = net, kind, p, sigma, size
 
     def distance(self, v1: Tensor, v2: Tensor, original: Tensor | None, addresses: Addresses | None) -> Tensor:
         """Distance of the two scores, ``[B]``."""
@@ -565,7 +574,9 @@ class ScoreWeight(PairWeight):
 
     @torch.no_grad()
     def scores(self, views: Tensor) -> Tensor:
-        """Scores of views on [0, 1]."""
+        """Scores of views on [0, 1], ``[B, C, H, W]`` or of the given ``size``."""
+        if self.size is not None:
+            views = resize(views, [self.size, self.size], antialias=True)
         with evaluating(self.net):
             score = _plain(self.net, views, None if self.sigma is None else views.new_full((len(views),), self.sigma))
         if score.shape != views.shape or not bool(score.isfinite().all()):

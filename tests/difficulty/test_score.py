@@ -413,6 +413,19 @@ def test_a_conditional_network_is_evaluated_at_one_sigma():
     torch.testing.assert_close(ScoreWeight(net, sigma=0.1)(v1, v2), expected)
 
 
+@pytest.mark.parametrize("shape", [(24, 24), (20, 30)])
+def test_views_are_shown_to_a_network_of_smaller_images_at_its_size(shape):
+    net = fresh()
+    nn.init.normal_(net.leave[-1].weight)
+    v1, v2 = torch.rand(2, 5, 3, *shape, generator=torch.Generator().manual_seed(5)).unbind()
+    small = [torch.nn.functional.interpolate(v, (8, 8), mode="bilinear", antialias=True) for v in (v1, v2)]
+    weigh = ScoreWeight(net, size=8, mean=MEAN, std=STD)
+    torch.testing.assert_close(weigh(normalized(v1), normalized(v2)), ScoreWeight(net)(*small), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(weigh.scores(v1), net(small[0]).detach())
+    exact = views()
+    assert torch.equal(ScoreWeight(net, size=8)(*exact), ScoreWeight(net)(*exact))
+
+
 # Bad input. -----------------------------------------------------------------------------------------------------------
 V1, V2 = views()
 BAD = {
@@ -458,6 +471,13 @@ BAD = {
     "sigma for an unconditional network": (lambda: ScoreWeight(fresh(), sigma=0.1), ValueError, "and for no other"),
     "no sigma for a conditional one": (lambda: ScoreWeight(fresh(True)), ValueError, "sigma must be given for a"),
     "sigma beyond the scales": (lambda: ScoreWeight(fresh(True), sigma=2.0), ValueError, r"must be in \[0.01, 1\]"),
+    "a size that is not the network's": (
+        lambda: ScoreWeight(fresh(), size=16),
+        ValueError,
+        "size must be the score network's, 8 pixels, got 16",
+    ),
+    "no pixels": (lambda: ScoreWeight(scoring, size=0), ValueError, "size must be a positive number of pixels, got 0"),
+    "half a pixel": (lambda: ScoreWeight(scoring, size=8.5), TypeError, "size must be a positive number of pixels"),
     "a call without sigma": (lambda: fresh(True)(V1), ValueError, "sigma must be given to a conditional"),
     "a kind": (lambda: ScoreWeight(scoring, kind="cosine"), ValueError, "kind must be"),
     "a norm": (lambda: ScoreWeight(scoring, p=3), ValueError, "p must be 1 or 2"),

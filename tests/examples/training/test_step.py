@@ -9,13 +9,14 @@ import torch
 from methods.method import Method
 from torch import Tensor, nn
 from training.data import Served
-from training.difficulty import weight_of
+from training.difficulty import scores_of, weight_of
 from training.distributed import Processes
 from training.networks import Backbone
 from training.settings import Settings
 from training.step import Learner
 
 from jointaug import Addresses
+from jointaug.difficulty import ScoreNetwork, ScoreWeight, train_score
 from jointaug.losses import LossParts
 
 CPU = torch.device("cpu")
@@ -127,6 +128,20 @@ def test_weights_of_the_settings_are_of_normalized_views(kind):
     weights = weigh((images - mean) / std, (images.flip(3) - mean) / std, addresses=Addresses(0, 0, torch.arange(4)))
     assert weights.shape == (4,)
     assert float(weights.mean()) == pytest.approx(1.0)
+
+
+def test_a_score_network_of_smaller_images_weighs_larger_views(tmp_path):
+    """SPEC 0.6 trains it at 48 px at most, and Imagenette's views have 128."""
+    network, file = ScoreNetwork(8), tmp_path / "score.pt"
+    train_score(network, torch.rand(4, 3, 8, 8), steps=2, batch_size=4, checkpoint=file, progress=False)
+    weigh = weight_of(Settings(weight="score", score=str(file)), CPU)
+    v1, v2 = torch.rand(2, 4, 3, 24, 24)
+    mean, std = (torch.tensor(x)[:, None, None] for x in (Settings().mean, Settings().std))
+    small = [nn.functional.interpolate(v, (8, 8), mode="bilinear", antialias=True) for v in (v1, v2)]
+    weights = weigh((v1 - mean) / std, (v2 - mean) / std)
+    torch.testing.assert_close(weights, ScoreWeight(network)(*small), rtol=1e-4, atol=1e-5)
+    maps = scores_of(weigh)((v1 - mean) / std)
+    torch.testing.assert_close(maps, network(small[0]).detach(), rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,17 @@ import os
 import platform
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import date
 from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
+
+from processor import processor
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -88,7 +93,7 @@ def machine() -> dict[str, Any]:
     installed = {str(distribution.metadata["Name"]).lower() for distribution in distributions()}
     versions = {package: version(package) for package in packages if package in installed}
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": len(os.sched_getaffinity(0)),
         "python": platform.python_version(),
         "versions": versions,
@@ -97,15 +102,6 @@ def machine() -> dict[str, Any]:
         ).stdout.strip(),
         "date": date.today().isoformat(),
     }
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    fields = dict(line.split(":", 1) for line in reversed(info.splitlines()) if ":" in line)
-    found = {key.strip(): value.strip() for key, value in fields.items()}
-    widest = "AVX-512" if "avx512f" in info else "AVX2" if "avx2" in info else "no AVX2"
-    name = found.get("model name", platform.processor() or platform.machine())
-    return f"{name} (family {found.get('cpu family', '?')}, model {found.get('model', '?')}), {widest}"
 
 
 def save(name: str, result: Mapping[str, Any]) -> Path:

@@ -1,6 +1,6 @@
 """What does a loss cost, beside lightly's of the same name? Forward and backward on one CPU core; memory of NT-Xent.
 
-    taskset -c 0 python benchmarks/losses.py --write
+    python benchmarks/losses.py --write
 
 needs lightly beside jointaug (``pip install --no-deps lightly`` suffices). B = 256, D = 128, K = 65,536 keys or
 outputs; DINO, whose rows are 65,536 outputs long, at B = 64. Every round times every case, ours and lightly's in turn;
@@ -12,24 +12,22 @@ process holds at most during one forward and backward pass, above what it held b
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
+from typing import Any
 
 import torch
+from interleaved import one_core, ratio, save
 from torch import Tensor
 
 from jointaug import losses
 
 B, D, K, W = 256, 128, 65536, 256
 DINO_B = 64
-RESULTS = Path(__file__).parent / "results" / "losses.json"
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -89,7 +87,7 @@ def seconds(loss: Loss, shape: tuple[int, int], repeats: int) -> float:
     return total / repeats
 
 
-def time_cases(rounds: int) -> dict[str, dict[str, float]]:
+def time_cases(rounds: int) -> dict[str, dict[str, Any]]:
     """Medians in milliseconds and the ratio's quartiles, ours and lightly's in turn."""
     table = cases()
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in table}
@@ -102,9 +100,9 @@ def time_cases(rounds: int) -> dict[str, dict[str, float]]:
                 times[name].append((measured[id(ours)], measured[id(theirs)]))
     result = {}
     for name, pairs in times.items():
-        low, ratio, high = statistics.quantiles([a / b for a, b in pairs], n=4)
-        ours, theirs = (statistics.median(column) * 1e3 for column in zip(*pairs, strict=True))
-        result[name] = {"ours_ms": ours, "lightly_ms": theirs, "ratio": ratio, "ratio_q1": low, "ratio_q3": high}
+        ours, theirs = (list(column) for column in zip(*pairs, strict=True))
+        medians = {f"{who}_ms": 1e3 * statistics.median(each) for who, each in (("ours", ours), ("lightly", theirs))}
+        result[name] = {**medians, "ratio": ratio(ours, theirs)}
     return result
 
 
@@ -135,10 +133,10 @@ def main() -> None:
     """Measure, print, and with --write save."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--write", action="store_true", help=f"save to {RESULTS.name}")
+    parser.add_argument("--write", action="store_true", help="save to results/losses.json")
     parser.add_argument("--peak", choices=["jointaug", "lightly"], help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
+    one_core()
     torch.manual_seed(0)
     if arguments.peak:
         print(peak_of_nt_xent(arguments.peak, 4096))
@@ -147,7 +145,8 @@ def main() -> None:
     for name, row in table.items():
         print(
             f"{name:40s} {row['ours_ms']:9.2f} ms {row['lightly_ms']:9.2f} ms   "
-            f"ratio {row['ratio']:.2f} ({row['ratio_q1']:.2f} to {row['ratio_q3']:.2f})"
+            f"ratio {row['ratio']['median']:.2f} "
+            f"({row['ratio']['quartile_1']:.2f} to {row['ratio']['quartile_3']:.2f})"
         )
     peaks = {
         which: float(subprocess.check_output([sys.executable, __file__, "--peak", which], text=True))
@@ -155,27 +154,8 @@ def main() -> None:
     }
     print("peak memory of NT-Xent, B 4,096, D 128, MiB:", {k: round(v) for k, v in peaks.items()})
     if arguments.write:
-        import lightly
-
-        commit = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], text=True, cwd=RESULTS.parent).strip()
-        about = {
-            "question": __doc__.split("\n")[0],
-            "date": date.today().isoformat(),
-            "commit": commit,
-            "machine": f"{_processor()}, one core, processor time",
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "lightly": lightly.__version__,
-            "rounds": arguments.rounds,
-        }
-        RESULTS.write_text(json.dumps({**about, "cases": table, "nt_xent_4096_peak_mib": peaks}, indent=1) + "\n")
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":")[1].strip()
-    return platform.processor()
+        about = {"question": (__doc__ or "").split("\n")[0], "time": "of the processor", "rounds": arguments.rounds}
+        save("losses", {**about, "cases": table, "nt_xent_4096_peak_mib": peaks})
 
 
 if __name__ == "__main__":

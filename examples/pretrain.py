@@ -33,6 +33,7 @@ import torchvision
 from methods import METHODS
 from papers import RECIPES, reported
 from papers.recipe import Recipe
+from processor import processor
 from training.checkpoint import NAME, replace
 from training.data import open_data
 from training.distributed import Processes, processes
@@ -181,7 +182,7 @@ def machine_of(here: Processes) -> dict[str, Any]:
     gpu = torch.cuda.get_device_name(here.device) if here.device.type == "cuda" else None
     return {
         "system": platform.platform(),
-        "processor": platform.processor() or platform.machine(),
+        "processor": processor(),
         "gpu": gpu,
         "processes": here.count,
         "threads": torch.get_num_threads(),

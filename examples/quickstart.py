@@ -40,6 +40,7 @@ import torchvision
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
+from processor import processor
 from rendered import RenderedToys
 from scipy.special import stdtrit
 from torch import Tensor, nn
@@ -525,15 +526,6 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def machine() -> str:
-    """The processor's name, where the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
 def installed_version() -> str:
     """Which jointaug this is."""
     try:
@@ -618,7 +610,7 @@ def compare(plan: Plan, images: Images) -> None:
         f"SimCLR on {train} images of {len(images.classes)} classes, k-NN (k = {evaluation.k}) on {held_out} held-out "
         f"images: {images.told}.\n"
         f"{plan.steps} steps of {plan.batch} pairs of {VIEW} x {VIEW} pixels, {plan.seeds} seeds"
-        f"{' (a pilot)' if plan.seeds < PILOT else ''}, on {machine()}, {plan.threads} training threads, "
+        f"{' (a pilot)' if plan.seeds < PILOT else ''}, on {processor()}, {plan.threads} training threads, "
         f"{plan.workers} DataLoader workers.\n"
         f"Python {platform.python_version()}, torch {torch.__version__}, torchvision {torchvision.__version__}, "
         f"jointaug {installed_version()}."

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 import torchvision
+from processor import processor
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def setting() -> dict[str, str]:
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     python = platform.python_version()
     return {
-        "machine": f"{platform.machine()}, {platform.system()}, {torch.get_num_threads()} threads, {device}",
+        "machine": f"{processor()}, {platform.system()}, {torch.get_num_threads()} threads, {device}",
         "versions": f"Python {python}, torch {torch.__version__}, torchvision {torchvision.__version__}",
         "commit": commit.stdout.strip() or "no repository",
     }

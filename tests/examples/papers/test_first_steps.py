@@ -1,0 +1,79 @@
+"""Every recipe takes its first steps: its own views, method, options and optimizer, on a network that costs nothing.
+
+What the size of data and network asks for is made small (`SMALL`); all else is the recipe's.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from papers import RECIPES
+from torch import Tensor, nn
+from training import loop
+from training.data import Data, Pixels
+from training.loop import Run
+from training.settings import divided
+
+from jointaug.difficulty import ScoreNetwork, train_score
+
+IMAGES, BATCH = 32, 16
+SMALL: dict[str, Any] = {
+    "epochs": 2, "warmup": 0.5, "warmup_steps": 1, "milestones": (-0.5,), "accumulate": 2,
+    "hidden": 32, "bottleneck": 8, "outputs": 64,
+    "K": 16, "K_inter": 4, "pool": 0.5, "clusters": 4, "min_cluster": 2, "k": 10, "n_pos": 5,
+    "warmup_epochs": 1, "every": 1, "bn_splits": 2, "freeze": 1,
+}  # fmt: skip
+
+
+class Small(nn.Module):
+    """A backbone of one convolution, which takes images of any size."""
+
+    width = 8
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 8, stride=8)
+
+    def feature_map(self, images: Tensor) -> Tensor:
+        """``[B, 8, h, w]``."""
+        return self.conv(images).relu()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """``[B, 8]``."""
+        return self.feature_map(images).mean((2, 3))
+
+
+@pytest.fixture(scope="module")
+def score(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A score network's checkpoint, of smaller images than any recipe's views."""
+    file: Path = tmp_path_factory.mktemp("score") / "score.pt"
+    images = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    train_score(ScoreNetwork(16), images, steps=1, batch_size=4, checkpoint=file, progress=False)
+    return str(file)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_first_steps(name: str, score: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None):
+    monkeypatch.setattr(loop, "Backbone", lambda *_: Small())
+    monkeypatch.setattr(loop.Log, "picture", lambda _: None)  # it would take most of the time
+    values = RECIPES[name].values
+    small = {key: value for key, value in SMALL.items() if values.get(key)}
+    if "w_size" in values:
+        small |= {"dim": 2, "w_size": BATCH // 2}
+    elif "dim" in values:
+        small["dim"] = 8
+    if values.get("weight") == "score":
+        small["score"] = score
+    settings, own = divided({**values, **small, "batch": BATCH, "knn_every": 0, "threads": 1})
+    pictures = torch.randint(256, (IMAGES, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    run = Run(settings, own, Data(Pixels(pictures, None), None), tmp_path / "run", recipe=name)
+    before = [parameter.detach().clone() for parameter in run.method.parameters()]
+    result = run.go()
+    assert result.finished
+    assert all(math.isfinite(row.loss) for row in result.rows[1:])
+    changed = [not torch.equal(*pair) for pair in zip(before, run.method.parameters(), strict=True)]
+    assert sum(changed) > len(changed) / 2

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
@@ -87,6 +89,9 @@ def processes(device: str | None = None) -> Iterator[Processes]:
 
 
 _TORCHRUN = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}  # what torchrun says, and what holds without it
+_KEYWORDS = inspect.signature(DistributedDataParallel).parameters
+_SYNC = "forward_sync_buffers" if "forward_sync_buffers" in _KEYWORDS else "broadcast_buffers"  # torch renamed it
+_NO_BUFFERS: dict[str, Any] = {_SYNC: False}
 
 
 def parallel(method: nn.Module, here: Processes) -> nn.Module:
@@ -96,4 +101,4 @@ def parallel(method: nn.Module, here: Processes) -> nn.Module:
     """
     if here.count == 1:
         return method
-    return DistributedDataParallel(method, broadcast_buffers=False, gradient_as_bucket_view=True)
+    return DistributedDataParallel(method, gradient_as_bucket_view=True, **_NO_BUFFERS)

@@ -45,7 +45,7 @@ COMMON = [
 
 
 TORCHRUN = """
-import sys
+import sys, warnings
 sys.path[:0] = [{examples!r}, {here!r}]
 import pretrain
 from plain import Plain
@@ -54,6 +54,7 @@ from training import loop
 from torch import nn
 from training.distributed import processes
 loop.Backbone = Plain
+warnings.simplefilter("error")
 data, out = sys.argv[1:]
 with processes("cpu") as here:
     network = nn.BatchNorm1d(2)

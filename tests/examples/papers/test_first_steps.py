@@ -1,6 +1,6 @@
-"""Every recipe takes its first steps: its own views, method, options and optimizer, on a network that costs nothing.
+"""Every recipe, and every row of a table, takes its first steps, with its own views, method, options and optimizer.
 
-What the size of data and network asks for is made small (`SMALL`); all else is the recipe's.
+The network costs nothing. What the size of data and network asks for is made small (`SMALL`); all else is the recipe's.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from papers import RECIPES
+from papers import RECIPES, TABLES
 from torch import Tensor, nn
 from training import loop
 from training.data import Data, Pixels
@@ -27,6 +27,16 @@ SMALL: dict[str, Any] = {
     "K": 16, "K_inter": 4, "pool": 0.5, "clusters": 4, "min_cluster": 2, "k": 10, "n_pos": 5,
     "warmup_epochs": 1, "every": 1, "bn_splits": 2, "freeze": 1,
 }  # fmt: skip
+#: Recipes, and what rows of tables change in them, on the toys.
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    **{name: (name, {}) for name in RECIPES},
+    **{
+        f"{table.paper} {table.number}, {row.name}": (f"{row.recipe}-rendered", dict(row.changed))
+        for table in TABLES.values()
+        for row in table.rows
+        if row.recipe and row.changed and not row.missing
+    },
+}
 
 
 class Small(nn.Module):
@@ -56,11 +66,12 @@ def score(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(file)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", CASES)
 def test_first_steps(name: str, score: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None):
     monkeypatch.setattr(loop, "Backbone", lambda *_: Small())
     monkeypatch.setattr(loop.Log, "picture", lambda _: None)  # it would take most of the time
-    values = RECIPES[name].values
+    recipe, changed = CASES[name]
+    values = {**RECIPES[recipe].values, **changed}
     small = {key: value for key, value in SMALL.items() if values.get(key)}
     if "w_size" in values:
         small |= {"dim": 2, "w_size": BATCH // 2}
@@ -70,10 +81,10 @@ def test_first_steps(name: str, score: str, tmp_path: Path, monkeypatch: pytest.
         small["score"] = score
     settings, own = divided({**values, **small, "batch": BATCH, "knn_every": 0, "threads": 1})
     pictures = torch.randint(256, (IMAGES, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    run = Run(settings, own, Data(Pixels(pictures, None), None), tmp_path / "run", recipe=name)
-    before = [parameter.detach().clone() for parameter in run.method.parameters()]
+    run = Run(settings, own, Data(Pixels(pictures, None), None), tmp_path / "run", recipe=recipe)
+    start = [parameter.detach().clone() for parameter in run.method.parameters()]
     result = run.go()
     assert result.finished
     assert all(math.isfinite(row.loss) for row in result.rows[1:])
-    changed = [not torch.equal(*pair) for pair in zip(before, run.method.parameters(), strict=True)]
-    assert sum(changed) > len(changed) / 2
+    moved = [not torch.equal(*pair) for pair in zip(start, run.method.parameters(), strict=True)]
+    assert sum(moved) > len(moved) / 2

@@ -256,7 +256,9 @@ def markdown(table: Table, rows: Sequence[Measured], options: argparse.Namespace
         lines.append("Another scale than the paper's: the order of rows can be held against it, the values cannot.")
     seeds = max((len(one.values) for one in rows), default=0)
     if seeds < PILOT:
-        lines.append(f"**A pilot**: {seeds} seeds, and {PILOT} are the least that is called a result.")
+        lines.append(
+            f"**A pilot**: {seeds} seed{'' if seeds == 1 else 's'}, and {PILOT} are the least that is called a result."
+        )
     lines.append("Intervals cover with 95 % each; differences are unpaired (Welch), as no correlation was measured.")
     head = ["row", *(f"reported, {name}" for name in table.columns), "measured", "difference", "seeds"]
     lines += ["", f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]

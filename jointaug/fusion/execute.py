@@ -24,13 +24,6 @@ class _Segment(NamedTuple):
     call: Call | None
     dtype: torch.dtype
 
-    @property
-    def form(self) -> tuple[Any, ...]:
-        """Views whose segments have one form share a pass."""
-        cut = None if self.cut is None else (self.cut.size, self.cut.interpolation, self.cut.antialias)
-        kernels = tuple((s.kernel, s.where is None, *map(_form_of, s.parameters)) for s in self.steps)
-        return cut, self.flip is None, kernels, self.call is None, self.dtype
-
 
 def execute(inputs: Sequence[Images], views: Sequence[View]) -> list[Any]:
     """The views as batches ``[B, C, h, w]``; a list of images that nothing brought to one size stays a list."""
@@ -40,7 +33,7 @@ def execute(inputs: Sequence[Images], views: Sequence[View]) -> list[Any]:
     for k, (view, program) in enumerate(zip(views, programs, strict=True)):
         head = program[0]
         alone = head.cut is None or head.call is not None
-        together.setdefault((k,) if alone else (view.source, len(program), head.form), []).append(k)
+        together.setdefault((k,) if alone else (view.source, len(program), _form(head)), []).append(k)
     for group in together.values():
         if len(group) > 1:
             joined = _one_pass(inputs[views[group[0]].source], [programs[k][0] for k in group])
@@ -127,6 +120,13 @@ def _joined(steps: Sequence[Step]) -> Step:
 
 def _stacked(masks: Sequence[Any]) -> Tensor | None:
     return None if masks[0] is None else torch.stack(list(masks), 1)
+
+
+def _form(segment: _Segment) -> tuple[Any, ...]:
+    """Views whose segments have one form share a pass (no property: Dynamo of torch 2.8 sees none in a named tuple)."""
+    cut = None if segment.cut is None else (segment.cut.size, segment.cut.interpolation, segment.cut.antialias)
+    kernels = tuple((step.kernel, step.where is None, *map(_form_of, step.parameters)) for step in segment.steps)
+    return cut, segment.flip is None, kernels, segment.call is None, segment.dtype
 
 
 def _form_of(parameter: Any) -> Any:

@@ -304,11 +304,11 @@ def rows_of(count: int, device: torch.device, generator: torch.Generator | None,
         TypeError: for what is no generator or no addresses.
         ValueError: for both sources, a generator on another device, or another number of addresses than images.
     """
-    if not isinstance(generator, torch.Generator | None):
+    if generator is not None and not isinstance(generator, torch.Generator):
         raise TypeError(
             f"generator must be a torch.Generator, got {generator!r}; write torch.Generator().manual_seed(0)"
         )
-    if not isinstance(addresses, Addresses | None):
+    if addresses is not None and not isinstance(addresses, Addresses):
         raise TypeError(f"addresses must be jointaug.Addresses, got {addresses!r}; write Addresses(seed, epoch, index)")
     if addresses is None:
         if generator is not None and generator.device.type != device.type:

@@ -283,7 +283,7 @@ def _color_jitter(transform: v2.ColorJitter, view: View, draws: Draws) -> View:
     order = torch.tensor(_ORDERS, device=view.device)[(row[4] * len(_ORDERS)).long()]
     neutral = {"brightness": 1.0, "contrast": 1.0, "saturation": 1.0, "hue": 0.0}
     factors: dict[str, Tensor | float] = {}
-    for (name, nothing), u in zip(neutral.items(), row, strict=False):
+    for (name, nothing), u in zip(neutral.items(), row[:4], strict=True):
         between = getattr(transform, name)
         factors[name] = nothing if between is None else between[0] + u * (between[1] - between[0])
     draws.record(transform, {**factors, "order": order})

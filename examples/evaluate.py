@@ -38,9 +38,10 @@ from evaluation.encoder import Encoder, open_encoder
 from evaluation.images import Images, held_out_rows, open_images, rank_in_class
 from evaluation.probe import Batches, accuracy, steps, train
 from evaluation.protocols import PROTOCOLS
-from evaluation.results import Result, write
+from evaluation.results import Result, read, write
 from torch import Tensor, nn
 from torchvision.transforms import v2
+from training.distributed import device_of
 
 from jointaug import Addresses
 from jointaug.chance import named_step
@@ -259,7 +260,7 @@ def opened(options: argparse.Namespace) -> Evaluation:
     how = {"size": options.size} if options.size else {}
     encoder = open_encoder(
         options.encoder, backbone=options.backbone, stem=options.stem, prefix=options.prefix, seed=options.seed,
-        device=options.device, threads=options.threads, **how,
+        device=str(device_of(options.device)), threads=options.threads, **how,
     )  # fmt: skip
     train_images, test_images = open_images(options.data, encoder.size)
     if options.images:
@@ -267,7 +268,8 @@ def opened(options: argparse.Namespace) -> Evaluation:
             images.subset(rank_in_class(images.labels, options.seed, "images") < options.images)
             for images in (train_images, test_images)
         )
-    smallest = int(train_images.labels.bincount().min())
+    sizes = train_images.labels.bincount()
+    smallest = int(sizes[sizes > 0].min())
     if options.k and max(options.k) > smallest:
         raise ValueError(
             f"--k must be at most {smallest}, the images of the smallest class to train on, got {max(options.k)}: a "
@@ -280,8 +282,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Evaluate; the exit status."""
     options, parser = arguments_of(arguments)
     try:
-        options.out.mkdir(parents=True, exist_ok=True)
+        read(options.out)  # results that cannot be added to are told before, not after, hours of work
         evaluation = opened(options)
+        options.out.mkdir(parents=True, exist_ok=True)
         subject = {
             "encoder": evaluation.encoder.told,
             "weights": evaluation.encoder.digest,

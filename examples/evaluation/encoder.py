@@ -21,7 +21,8 @@ from evaluation.images import Images
 from jointaug import Addresses, fuse
 
 WRAPPERS = ("state_dict", "model")  # keys under which trainers put a state dict
-CLASSIFIERS = ("fc", "classifier", "head", "heads")  # how torchvision and timm call what a backbone is without
+#: How torchvision and timm call what a backbone is without.
+CLASSIFIERS = ("fc", "classifier", "head", "heads", "head_dist", "aux_head", "last_linear")
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,22 @@ class Encoder:
 
     @torch.no_grad()
     def embed(self, pixels: list[Tensor], views: nn.Module, addresses: Addresses) -> Tensor:
-        """Features ``[B, width]`` of uint8 images of any sizes, as ``views`` shows them at these addresses."""
+        """Features ``[B, width]`` of uint8 images of any sizes, as ``views`` shows them at these addresses.
+
+        Raises:
+            ValueError: for features that are not finite.
+        """
         batch: Any = pixels
         if len({image.shape for image in pixels}) == 1:
             batch, addresses = torch.stack(pixels).to(self.device), addresses.to(self.device)
         seen: Tensor = views(batch, addresses=addresses).to(self.device)
-        return torch.cat([self.network(seen[i : i + self.batch]).flatten(1) for i in range(0, len(seen), self.batch)])
+        parts = (seen[i : i + self.batch] for i in range(0, len(seen), self.batch))
+        features = torch.cat([self.network(part).flatten(1) for part in parts])
+        if not bool(features.isfinite().all()):
+            raise ValueError(
+                f"features must be finite, got nan or infinity from {self.told}; its training has diverged"
+            )
+        return features
 
     def features(self, images: Images, views: nn.Module, *, seed: int = 0, draw: int = 0, told: str = "") -> Tensor:
         """Features ``[N, width]`` of all images in their order; ``draw`` numbers repeated draws of the same views."""
@@ -111,7 +122,7 @@ def open_encoder(
     path = Path(what)
     if path.is_dir():
         path = path / "backbone.pt"
-    elif not path.exists() and not path.suffix and path.parent == Path():
+    elif what.startswith("timm:") or (not path.exists() and not path.suffix and path.parent == Path()):
         try:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)

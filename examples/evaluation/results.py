@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import platform
 import subprocess
@@ -14,6 +15,7 @@ from typing import Any
 import torch
 import torchvision
 from processor import processor
+from training.checkpoint import replace
 
 
 @dataclass(frozen=True)
@@ -40,19 +42,33 @@ def write(folder: Path, subject: dict[str, Any], results: Sequence[Result]) -> l
     Returns:
         All results that the files now hold.
     """
-    path = folder / "evaluation.json"
-    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    before = read(folder)
     now = {result.protocol for result in results}
     if before.get("subject") == json.loads(json.dumps(subject)):
         results = [*(Result(**row) for row in before["results"] if row["protocol"] not in now), *results]
     document = {"subject": subject, "setting": setting(), "results": [asdict(result) for result in results]}
-    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    with (folder / "evaluation.csv").open("w", newline="", encoding="utf-8") as file:
-        rows = csv.DictWriter(file, list(Result.__dataclass_fields__), lineterminator="\n")
-        rows.writeheader()
-        rows.writerows(asdict(result) for result in results)
-    (folder / "evaluation.md").write_text(markdown(subject, results), encoding="utf-8")
+    table = io.StringIO()
+    rows = csv.DictWriter(table, list(Result.__dataclass_fields__), lineterminator="\n")
+    rows.writeheader()
+    rows.writerows(asdict(result) for result in results)
+    texts = {"json": json.dumps(document, indent=2) + "\n", "csv": table.getvalue(), "md": markdown(subject, results)}
+    for kind, text in texts.items():
+        replace(folder / f"evaluation.{kind}", text.encode())
     return list(results)
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """What ``evaluation.json`` in a folder holds; nothing if it is not there.
+
+    Raises:
+        ValueError: for a file that is cut short.
+    """
+    path = folder / "evaluation.json"
+    try:
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except ValueError as error:
+        raise ValueError(f"{path} must be whole JSON, and is not ({error}); remove it, and evaluate anew") from error
+    return document
 
 
 def markdown(subject: dict[str, Any], results: Sequence[Result]) -> str:

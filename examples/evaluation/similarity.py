@@ -9,7 +9,8 @@ from torch.nn import functional as F
 def intra_class_similarity(features: Tensor, labels: Tensor) -> float:
     """The mean over classes of the mean cosine over all pairs of a class.
 
-    Of ``n`` normalized features that sum to ``s``, the pairs' mean is ``(|s| ** 2 - n) / (n * (n - 1))``.
+    Of ``n`` normalized features that sum to ``s``, the pairs' mean is ``(|s| ** 2 - n) / (n * (n - 1))``. The cosine
+    with a feature of zeros is 0.
 
     Args:
         features: ``[N, d]``, of any norm.
@@ -24,7 +25,8 @@ def intra_class_similarity(features: Tensor, labels: Tensor) -> float:
     sizes = labels.bincount().double()
     unit = F.normalize(features.double(), dim=1)
     sums = unit.new_zeros(len(sizes), unit.shape[1]).index_add_(0, labels, unit)
-    pairs = (sums.square().sum(1) - sizes) / (sizes * (sizes - 1))
+    own = unit.new_zeros(len(sizes)).index_add_(0, labels, unit.square().sum(1))  # sizes, but for features of zeros
+    pairs = (sums.square().sum(1) - own) / (sizes * (sizes - 1))
     if not bool((sizes > 1).any()):
         raise ValueError(f"labels must have a class of two images, got {len(labels)} images of as many; add images")
     return pairs[sizes > 1].mean().item()

@@ -120,7 +120,7 @@ TABLES = (
         number="5",
         title="JointCrop on four methods, for several beta",
         metric="linear top-1 on Tiny-ImageNet, ResNet-18, 500 epochs",
-        protocol=("linear:moco", "top-1, %"),
+        protocol=("linear:contrastivecrop", "top-1, %"),
         columns={"Tiny-ImageNet": "tiny"},
         rows=tuple(
             Row(

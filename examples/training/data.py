@@ -168,8 +168,8 @@ def open_data(where: str, test: str | None = None, *, size: int = 32) -> Data:
     held_out, others = _folder(test_root)
     if others != classes:
         raise ValueError(
-            f"--test must have the class folders of --data, got {sorted(set(others) ^ set(classes))[:5]} in one "
-            "alone; name this data set's own"
+            f"{test_root} must have the class folders of {train_root}, got {sorted(set(others) ^ set(classes))[:5]} in "
+            "one alone; labels are the folders' places in the alphabet"
         )
     return Data(train, held_out, classes)
 

@@ -69,13 +69,7 @@ def processes(device: str | None = None) -> Iterator[Processes]:
     """
     rank, count, local = (int(os.environ.get(name, default)) for name, default in _TORCHRUN.items())
     kind = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        mine = torch.device(f"cuda:{local}" if kind == "cuda" else kind)
-        torch.empty(0, device=mine)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ValueError(
-            f"--device must be one that torch has here, such as cpu, got {kind!r}: {str(error).splitlines()[0]}"
-        ) from error
+    mine = device_of(f"cuda:{local}" if kind == "cuda" else kind)
     if mine.type == "cuda":
         torch.cuda.set_device(mine)
     if count == 1:
@@ -86,6 +80,22 @@ def processes(device: str | None = None) -> Iterator[Processes]:
         yield Processes(rank, count, mine)
     finally:
         distributed.destroy_process_group()
+
+
+def device_of(name: str) -> torch.device:
+    """A device that is there.
+
+    Raises:
+        ValueError: for one that is not.
+    """
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(
+            f"--device must be one that torch has here, such as cpu, got {name!r}: {str(error).splitlines()[0]}"
+        ) from error
+    return device
 
 
 _TORCHRUN = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}  # what torchrun says, and what holds without it

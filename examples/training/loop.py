@@ -110,6 +110,11 @@ class Run:
 
         self.per_epoch = images // s.batch
         self.steps = s.epochs * self.per_epoch
+        if s.warmup_steps >= self.steps:
+            raise ValueError(
+                f"warmup_steps must be fewer than the run's {self.steps} steps, got {s.warmup_steps}; a short run "
+                "warms up for a tenth of it or not at all (--warmup_steps 0)"
+            )
         self.learner = Learner(method, s, here, self.per_epoch)
         self.method = self.learner.method
         self.boxes = Boxes(images) if s.crop == "contrastive" else None

@@ -133,7 +133,10 @@ def _torchvision(name: str) -> tuple[nn.Module, int]:
             f"backbone must be a classifier of torchvision's or timm:NAME, got {name!r}; the nearest: {', '.join(near)}"
         )
     network: nn.Module = torchvision.models.get_model(name)
-    path, last = [(path, layer) for path, layer in network.named_modules() if isinstance(layer, nn.Linear)][-1]
+    layers = [(path, layer) for path, layer in network.named_modules() if isinstance(layer, nn.Linear)]
+    if not layers:
+        raise ValueError(f"backbone must end in a linear layer, which {name} does not; take a resnet, say")
+    path, last = layers[-1]
     network.set_submodule(path, nn.Identity())
     return network, last.in_features
 

@@ -143,6 +143,12 @@ class Settings:
                 f'milestones belong to schedule "step", and it needs some, got schedule={self.schedule!r} with '
                 f"milestones={self.milestones}"
             )
+        outside = [m for m in self.milestones if not 0 < (m if m >= 0 else self.epochs + m) < self.epochs]
+        if outside:
+            raise ValueError(
+                f"milestones must lie within the run, got {outside[0]:g} for epochs={self.epochs}; choose others "
+                "(below 0: epochs before the end)"
+            )
 
 
 LEAST = {

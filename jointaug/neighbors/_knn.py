@@ -23,7 +23,7 @@ class Neighbors(NamedTuple):
     """What `knn` found, nearest first.
 
     Attributes:
-        distances: float32 ``[q, k]``: Euclidean, or ``1 - cosine``.
+        distances: float32 ``[q, k]``: Euclidean, or ``1 - cosine``; the cosine with a row of zeros is 0.
         indices: int64 ``[q, k]``, rows of the features; equal distances are in the order of their rows.
     """
 
@@ -84,7 +84,7 @@ def knn(
     q = x if queries is None else placed(q)
     tile, scores = (_CPU_TILE, _CPU_SCORES) if x.device.type == "cpu" else (_TILE, _SCORES)
     step = min(len(q), chunk_rows(chunk, min(n, tile), scores, least=64))
-    search = _Search(x, k, step, tile, bias=not cosine)
+    search = _Search(x, k, step, tile, cosine=cosine)
     distances, indices = x.new_empty(len(q), k), torch.empty(len(q), k, dtype=torch.int64, device=x.device)
     for start in range(0, len(q), step):
         rows = q[start : start + step]
@@ -102,15 +102,16 @@ class _Search:
     as one more column (the width is a multiple of four, which a GPU wants). Padding scores minus infinity.
     """
 
-    def __init__(self, x: Tensor, k: int, step: int, tile: int, *, bias: bool) -> None:
+    def __init__(self, x: Tensor, k: int, step: int, tile: int, *, cosine: bool) -> None:
         n, d = x.shape
         self.x, self.k = x, k
+        self.zeros = _zeros(x) if cosine else None
         self.wanted = min(k + _SPARE, n)
         tiles = -(-n // tile)
         tile = foldable(-(-n // tiles))
         self.columns = x.new_zeros(tiles * tile, d + 4 - d % 4)
         self.columns[:n, :d] = x
-        if bias:
+        if not cosine:
             self.columns[:n, d] = (x * x).sum(1) / -2
         self.columns[n:, d] = -torch.inf
         self.queries = x.new_zeros(step, self.columns.shape[1])
@@ -143,6 +144,13 @@ class _Search:
         columns = candidates.sort(1).values  # -1, the query itself or padding, comes first
         difference = self.x.index_select(0, columns.clamp(min=0).flatten()).view(*columns.shape, -1)
         squares = difference.sub_(rows[:, None]).square_().double().sum(2)
+        if self.zeros is not None:  # (a - b) (a - b) is twice 1 - a b of rows whose length is 1
+            squares.masked_fill_(self.zeros[columns.clamp(min=0)] | _zeros(rows)[:, None], 2.0)
         squares.masked_fill_(columns < 0, torch.inf)
         squares, order = squares.sort(dim=1, stable=True)
         return squares[:, : self.k], columns.gather(1, order)[:, : self.k]
+
+
+def _zeros(normalized: Tensor) -> Tensor:
+    """Which rows have no direction, bool ``[n]``."""
+    return normalized.square().sum(1) < 0.5

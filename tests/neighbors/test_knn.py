@@ -92,11 +92,16 @@ def test_autocast_does_not_matter():
     assert not plain.distances.requires_grad
 
 
-def test_zero_rows_have_finite_cosines():
+def test_the_cosine_with_a_row_of_zeros_is_zero():
+    """As torch's cosine_similarity has it; so such a row is nearer than what points away, and than nothing else."""
     x = points(20)
-    x[3] = 0
-    found = knn(x, 5, metric="cosine")
-    assert found.distances.isfinite().all()
+    x[3] = x[7] = 0
+    cosines = F.cosine_similarity(x[:, None].double(), x.double(), dim=2).fill_diagonal_(-torch.inf)
+    values, order = cosines.sort(dim=1, descending=True, stable=True)
+    found = knn(x, 19, metric="cosine")
+    assert torch.equal(found.indices, order[:, :19])
+    torch.testing.assert_close(found.distances.double(), 1 - values[:, :19], rtol=1e-5, atol=1e-6)
+    assert knn(x, 3, queries=torch.zeros(2, 16), metric="cosine").distances.tolist() == [[1.0] * 3] * 2
 
 
 def test_memory_is_bounded(monkeypatch):

@@ -70,3 +70,11 @@ def test_what_no_crop_can_hide_is_always_found(seeing, noise):
         return -(255 * mean[:, None] - torch.tensor([20.0, 100.0, 180.0])).abs()
 
     assert all(value == 100 for values in crops.crop_accuracies(seeing, by_color, noise).values() for value in values)
+
+
+def test_a_crop_has_the_areas_of_its_name():
+    steps = crops.crops(224)
+    assert [steps[f"RandomResizedCrop({low:g}, 1)"][-1].scale for low in (0.2, 0.08)] == [(0.2, 1.0), (0.08, 1.0)]
+    assert {name: (of[0].size, tuple(of[-1].size)) for name, of in steps.items()} == {
+        name: ([256] if name == "center" else [256, 256], (224, 224)) for name in NAMES
+    }

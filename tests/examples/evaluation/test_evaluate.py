@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 
 import evaluate
 import numpy as np
 import pytest
 import torch
 from evaluation import knn
-from evaluation.encoder import open_encoder
-from evaluation.images import open_images
+from evaluation.encoder import Encoder, open_encoder
+from evaluation.images import held_out_rows, open_images
+from evaluation.probe import Probe
 from evaluation.protocols import PROTOCOLS
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from torch.nn import functional as F
+from torchvision.transforms import v2
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -55,6 +58,8 @@ def test_every_protocol_has_its_numbers(all_protocols):
     assert kinds == {"knn", "similarity", "retrieval", "tsne", "linear:small", "linear:byol", "crops:small"}
     for (_, metric), value in numbers.items():
         assert 0 <= value <= 100 if metric.endswith("%") else -1 <= value <= 20, (metric, value)
+    found = {metric for protocol, metric in numbers if protocol == "retrieval"}
+    assert found == {"hits at 1, %", "hits at 10, %", "cosine at 1", "cosine at 10"}
     for picture in ("retrieval.png", "tsne.png"):
         with Image.open(out / picture) as image:
             assert min(image.size) > 300
@@ -107,6 +112,52 @@ def test_of_several_rates_the_best_on_held_out_images_counts(data, tmp_path):
     assert "rate 0.01, 30 epochs, batch 16" in how
     alone = run(data, tmp_path / "alone", *arguments, "--lr", "1e-12")
     assert both["linear:small", "training loss"] < 0.5 < alone["linear:small", "training loss"]
+
+
+@pytest.fixture
+def evaluation(data, tmp_path):
+    options, _ = evaluate.arguments_of(["resnet18", "--data", data, "--size", "32", "--out", str(tmp_path)])
+    return evaluate.opened(options)
+
+
+def test_test_images_and_held_out_ones_train_nothing_and_test_images_choose_nothing(evaluation, monkeypatch):
+    """Of two heads one is right on test images alone, the other on the held-out tenth alone: the second is taken."""
+    held_out = held_out_rows(evaluation.train.labels, evaluate.VALIDATION, 0)
+    sides = [
+        (evaluation.features, evaluation.labels),
+        (evaluation.train_features[held_out], evaluation.train_labels[held_out]),
+    ]
+    trained_on = []
+    embed = evaluation.encoder.embed
+
+    def noting(_, pixels, views, addresses):
+        trained_on.extend(addresses.index.tolist())
+        return embed(pixels, views, addresses)
+
+    def knows(features, labels):
+        answers = {tuple(row.tolist()): int(label) for row, label in zip(features, labels, strict=True)}
+        return lambda x: F.one_hot(torch.tensor([answers.get(tuple(row.tolist()), 3) for row in x]), 4)
+
+    def train(batches, *_, **__):
+        assert sum(len(labels) for _, labels in batches(0)) == 54
+        return Probe([knows(*side) for side in sides], [1.0, 2.0])
+
+    monkeypatch.setattr(Encoder, "embed", noting)
+    monkeypatch.setattr(evaluate, "train", train)
+    monkeypatch.setitem(PROTOCOLS, "byol", replace(PROTOCOLS["byol"], rates=(0.2, 0.1)))
+    top_1, loss = evaluation.linear("byol")
+    assert "rate 0.1," in top_1.how
+    assert (top_1.value, loss.value) == (0, 2)
+    assert sorted(trained_on) == (~held_out).nonzero()[:, 0].tolist()
+
+
+def test_a_probes_random_views_are_cropped_and_flipped(evaluation, monkeypatch):
+    steps = []
+    monkeypatch.setattr(Encoder, "views", lambda self, *given: steps.extend(given))
+    evaluation._batches(torch.arange(4), 2, PROTOCOLS["moco"].crop)
+    crop, flip = steps
+    assert (type(crop), crop.size, crop.scale) == (v2.RandomResizedCrop, (32, 32), (0.08, 1.0))
+    assert (type(flip), flip.p) == (v2.RandomHorizontalFlip, 0.5)
 
 
 def test_the_pictures_need_no_training_and_pretraining_settings_are_the_runs(data, tmp_path):

@@ -12,6 +12,7 @@ from evaluation.protocols import PROTOCOLS, Protocol
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import top_k_accuracy_score
 from torch.nn import functional as F
+from training.optimizers import LARS
 
 
 def gaussians(n, classes=4, d=6, spread=1.0, seed=0):
@@ -87,14 +88,44 @@ def test_trains_as_the_protocol_says(name):
     assert probe.losses[0] == pytest.approx(loss, rel=1e-6)
 
 
-EPOCHS = {"moco": (100, 256), "mocov3": (90, 1024), "simsiam": (90, 4096), "simclr": (90, 4096), "byol": (80, 1024),
-          "vicreg": (100, 256), "dino": (100, 1024), "wmse": (500, 1000), "interclr": (100, 256),
-          "interclr-places": (14, 256), "contrastivecrop": (100, 512)}  # fmt: skip
+RANDOM, ONCE = (0.08, 1.0), None  # random crops, or features computed once
+# Epochs, batch, optimizer, decay, milestones, deviation of the first weights, crop, batch normalization.
+STATED = {
+    "moco": (100, 256, "sgd", 0, (0.6, 0.8), 0.01, RANDOM, False),
+    "mocov3": (90, 1024, "sgd", 0, (), 0.01, RANDOM, False),
+    "simclr": (90, 4096, "nesterov", 0, (), 0.01, RANDOM, False),
+    "simsiam": (90, 4096, "lars", 0, (), 0.01, RANDOM, False),
+    "byol": (80, 1024, "nesterov", 0, (), 0.01, RANDOM, False),
+    "vicreg": (100, 256, "sgd", 1e-6, (), 0.01, RANDOM, False),
+    "dino": (100, 1024, "sgd", 0, (), 0.01, RANDOM, False),
+    "wmse": (500, 1000, "adam", 5e-6, (), None, ONCE, False),
+    "scorecl": (100, 256, "sgd", 0, (0.6, 0.8), 0.01, RANDOM, False),
+    "interclr": (100, 256, "nesterov", 1e-4, (0.3, 0.6, 0.9), 0.01, RANDOM, True),
+    "interclr-places": (14, 256, "nesterov", 1e-4, (0.25, 0.5, 0.75), 0.01, RANDOM, True),
+    "contrastivecrop": (100, 512, "sgd", 0, (0.6, 0.8), 0.01, RANDOM, False),
+    "small": (100, 256, "adam", 1e-4, (), 0.01, ONCE, True),  # ours
+}
 
 
-@pytest.mark.parametrize("name", EPOCHS)
-def test_runs_for_as_long_as_spec_says(name):
-    assert (PROTOCOLS[name].epochs, PROTOCOLS[name].batch) == EPOCHS[name]
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_every_setting_is_what_spec_says(name):
+    p = PROTOCOLS[name]
+    assert (p.epochs, p.batch, p.optimizer, p.decay, p.milestones, p.std, p.crop, p.whiten) == STATED[name]
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_the_optimizer_is_the_named_one(name):
+    kind, momentum, nesterov = {
+        "sgd": (torch.optim.SGD, 0.9, False),
+        "nesterov": (torch.optim.SGD, 0.9, True),
+        "lars": (LARS, 0.9, None),
+        "adam": (torch.optim.Adam, None, None),
+    }[STATED[name][2]]
+    made = optimizer(PROTOCOLS[name], head(3, 2, PROTOCOLS[name]), 0.5)
+    (group,) = made.param_groups
+    assert type(made) is kind
+    assert (group["lr"], group["weight_decay"]) == (0.5, STATED[name][3])
+    assert (group.get("momentum"), group.get("nesterov")) == (momentum, nesterov)
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)

@@ -66,3 +66,19 @@ def test_the_picture_has_every_point_in_the_color_of_its_class(classes):
         torch.testing.assert_close(torch.tensor(scatter.get_offsets().data).float(), points[labels == label])
     assert len({tuple(scatter.get_facecolor()[0]) for scatter in drawn}) == classes
     assert [text.get_text() for text in figure.legends[0].texts] == [f"class {i + 1}" for i in range(classes)]
+
+
+@pytest.mark.parametrize(("images", "perplexity"), [(120, 30), (31, 10)])
+def test_the_perplexity_is_30_or_a_third_of_the_others(images, perplexity, monkeypatch):
+    given = {}
+
+    class Spy:
+        def __init__(self, components, **settings):
+            given.update(settings, components=components)
+
+        def fit_transform(self, x):
+            return x[:, :2]
+
+    monkeypatch.setattr("sklearn.manifold.TSNE", Spy)
+    embed(blobs(images)[0])
+    assert (given["components"], given["perplexity"], given["random_state"]) == (2, perplexity, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from training import monitor
 from training.data import Pixels
 from training.distributed import Processes
 from training.monitor import Embedder, Monitor, Spread
@@ -56,3 +57,13 @@ def test_the_monitor_knows_colors_apart():
     assert Monitor(Settings(size=32), embed, source, source)(Mean()) == 1.0
     wrong = Pixels(images, (labels + 1) % 3)
     assert Monitor(Settings(size=32), embed, source, wrong)(Mean()) == 0.0
+
+
+def test_the_monitors_neighbors_and_temperature_are_the_runs(monkeypatch):
+    """As many as are asked for, but at most half the smallest class."""
+    asked = []
+    monkeypatch.setattr(monitor, "weighted", lambda *arguments: asked.append(arguments[3:]) or arguments[1])
+    source = Pixels(torch.zeros(30, 3, 8, 8, dtype=torch.uint8), torch.arange(30) % 3)
+    for settings in (Settings(size=8, knn_k=4, knn_tau=0.07), Settings(size=8)):
+        Monitor(settings, Embedder(settings, Processes()), source, source)(Mean())
+    assert asked == [(4, 0.07), (5, 0.1)]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.optim import SGD, Adam, AdamW
 from training.optimizers import LARS, optimizer_of
 from training.settings import Settings
 
@@ -89,5 +90,13 @@ def test_every_parameter_is_trained_once_and_decayed_if_it_should(name):
     }
     if name == "lars":
         assert [group["adapt"] for group in optimizer.param_groups] == [d > 0 for d, _ in groups]
+    assert type(optimizer) is {"sgd": SGD, "adam": Adam, "adamw": AdamW, "lars": LARS}[name]
     everything = optimizer_of(Settings(optimizer=name, weight_decay=0.01), method)
     assert [group["weight_decay"] for group in everything.param_groups] == [0.01]
+
+
+@pytest.mark.parametrize(("name", "nesterov"), [("sgd", False), ("sgd", True), ("lars", None)])
+def test_momentum_is_the_runs(name, nesterov):
+    settings = Settings(optimizer=name, momentum=0.8, nesterov=bool(nesterov))
+    (group,) = optimizer_of(settings, nn.Linear(2, 2)).param_groups
+    assert (group["momentum"], group.get("nesterov")) == (0.8, nesterov)

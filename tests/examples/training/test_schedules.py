@@ -52,6 +52,18 @@ def test_warm_up_is_a_line_and_then_a_cosine_of_the_rest(given):
     assert [share(settings, step, STEPS) for step in range(35)] == pytest.approx(wanted, abs=1e-12)
 
 
+def test_a_step_and_a_cosine_after_warm_up_change_at_an_epochs_first_step():
+    """By epochs: a milestone in the middle of one counts from the next; the warm-up itself goes by steps."""
+    stepped = Settings(epochs=5, schedule="step", schedule_by="epoch", milestones=(1.5,), gamma=0.2)
+    assert [share(stepped, step, STEPS) for step in range(5 * STEPS)] == [1.0] * 2 * STEPS + [0.2] * 3 * STEPS
+    stepped = Settings(epochs=5, schedule="step", milestones=(1.5,), gamma=0.2)
+    assert [share(stepped, step, STEPS) for step in (10, 11)] == [1.0, 0.2]
+    warm = Settings(epochs=5, warmup=1.0, schedule_by="epoch")
+    falls = rates(lambda optimizer: CosineAnnealingLR(optimizer, 4), 4)
+    wanted = [step / STEPS for step in range(STEPS)] + [rate for rate in falls for _ in range(STEPS)]
+    assert [share(warm, step, STEPS) for step in range(5 * STEPS)] == pytest.approx(wanted, abs=1e-12)
+
+
 def test_the_rate_scales_with_the_batch_if_it_is_said_for_one():
     assert peak_rate(Settings(lr=0.03, batch=512)) == pytest.approx(0.06)
     assert peak_rate(Settings(lr=0.03, batch=512, lr_batch=None)) == 0.03

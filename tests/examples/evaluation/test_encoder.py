@@ -181,3 +181,14 @@ def test_load_leaves_a_classifier_alone_that_is_not_wanted():
     assert torch.equal(network[0].weight, torch.ones(2, 2))
     with pytest.raises(ValueError, match=r"1 too many \(1.weight\)"):
         load(network, state | {"1.weight": torch.ones(3)}, None, "it")
+
+
+def test_a_name_of_timms_may_have_a_dot_and_its_classifiers_any_name():
+    timm = pytest.importorskip("timm")
+    assert open_encoder("timm:resnet10t.c3_in1k", size=32).told == "timm:resnet10t.c3_in1k as initialized (seed 0)"
+    name = "deit_tiny_distilled_patch16_224"
+    distilled = timm.create_model(name).state_dict()
+    network = timm.create_model(name, num_classes=0)
+    load(network, distilled, None, name)
+    assert all(torch.equal(value, distilled[key]) for key, value in network.state_dict().items())
+    assert {key.split(".")[0] for key in distilled.keys() - network.state_dict().keys()} == {"head", "head_dist"}

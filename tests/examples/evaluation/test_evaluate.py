@@ -188,6 +188,11 @@ def test_the_pictures_need_no_training_and_pretraining_settings_are_the_runs(dat
             "the loss at rate 1e+38 is not finite",
         ),
         (["resnet81", "knn"], "no run and no file 'resnet81'"),
+        (["squeezenet1_0", "knn"], "backbone must end in a linear layer, which squeezenet1_0 does not"),
+        (
+            ["resnet18", "knn", "--device", "cudaa"],
+            "--device must be one that torch has here, such as cpu, got 'cudaa'",
+        ),
         (["resnet18", "knn", "--data", "nowhere"], "nowhere"),
         (["timm:nothing_that_is", "knn"], "timm"),
     ],
@@ -232,3 +237,29 @@ def test_every_protocol_can_be_named():
     names = [f"{kind}:{name}" for kind in ("linear", "crops") for name in PROTOCOLS]
     assert [evaluate.protocol_name(name) for name in names] == names
     assert (evaluate.protocol_name("linear"), evaluate.protocol_name("crops")) == ("linear:moco", "crops:moco")
+
+
+@pytest.mark.parametrize("protocol", ["knn", "similarity", "tsne", "linear:moco"])
+def test_an_encoder_that_diverged_is_told(data, tmp_path, capsys, protocol):
+    state = open_encoder("resnet18", size=32).network.state_dict()
+    state["layer4.1.bn2.weight"].fill_(float("nan"))
+    torch.save(state, tmp_path / "backbone.pt")
+    with pytest.raises(SystemExit):
+        evaluate.main([f"{tmp_path}/backbone.pt", "--backbone", "resnet18", "--data", data, "--size", "32", protocol])
+    assert "features must be finite, got nan or infinity from resnet18" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "evaluation.json").exists()
+
+
+def test_results_that_were_cut_short_are_told_before_the_work(data, tmp_path, capsys):
+    (tmp_path / "evaluation.json").write_text('{"subject": {"enc')
+    with pytest.raises(SystemExit):
+        evaluate.main(["resnet18", "knn", "--data", data, "--size", "32", "--out", str(tmp_path)])
+    captured = capsys.readouterr()
+    assert "evaluation.json must be whole JSON, and is not" in captured.err
+    assert not captured.out
+
+
+def test_what_fails_leaves_no_folder(data, tmp_path):
+    with pytest.raises(SystemExit):
+        evaluate.main(["resnet81", "knn", "--data", data, "--out", str(tmp_path / "new")])
+    assert not (tmp_path / "new").exists()

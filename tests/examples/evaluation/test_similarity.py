@@ -41,3 +41,10 @@ def test_classes_count_alike_and_lone_images_not_at_all():
 def test_without_a_pair_there_is_no_similarity():
     with pytest.raises(ValueError, match="labels must have a class of two images, got 3 images"):
         intra_class_similarity(torch.eye(3), torch.arange(3))
+
+
+def test_the_cosine_with_a_feature_of_zeros_is_zero():
+    """As torch's cosine_similarity has it: a dead encoder is neither spread out nor at one point."""
+    features = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 0.0]])
+    assert intra_class_similarity(features, torch.tensor([0, 0, 0])) == pytest.approx(1 / 3)
+    assert intra_class_similarity(torch.zeros(30, 4), torch.zeros(30, dtype=torch.int64)) == 0

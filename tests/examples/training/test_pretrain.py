@@ -103,6 +103,7 @@ def test_help_shows_every_setting_with_its_meaning_value_and_source(capsys):
         (["--K", "20"], "K must be a multiple of the 8 keys of a step and at most the 27 images of the data set"),
         (["--K", "32"], "K=24 fits"),
         (["--original", "true"], "original does not go on moco"),
+        (["--warmup_steps", "6"], "warmup_steps must be fewer than the run's 6 steps, got 6; a short run warms up for"),
         (["--weight", "score"], "score must be a checkpoint of jointaug.difficulty.train_score"),
     ],
 )

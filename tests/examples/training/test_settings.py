@@ -79,6 +79,14 @@ def test_a_wrong_word_is_told_what_would_be_right(name, text, error, told):
         ({"epochs": 5, "warmup": 10.0}, "warmup must be shorter than the run, got warmup=10.0 for epochs=5"),
         ({"schedule": "step"}, 'milestones belong to schedule "step"'),
         ({"milestones": (5.0,)}, 'milestones belong to schedule "step"'),
+        (
+            {"schedule": "step", "milestones": (120.0, 160.0), "epochs": 100},
+            "milestones must lie within the run, got 120 for epochs=100; choose others",
+        ),
+        (
+            {"schedule": "step", "milestones": (-50.0, -5.0), "epochs": 20},
+            "milestones must lie within the run, got -50 for epochs=20",
+        ),
     ],
 )
 def test_settings_out_of_range_or_against_each_other(given, told):

@@ -95,6 +95,7 @@ def machine() -> dict[str, Any]:
     return {
         "processor": processor(),
         "cores": len(os.sched_getaffinity(0)),
+        "openblas": openblas() or "as it chooses",
         "python": platform.python_version(),
         "versions": versions,
         "commit": subprocess.run(
@@ -102,6 +103,11 @@ def machine() -> dict[str, Any]:
         ).stdout.strip(),
         "date": date.today().isoformat(),
     }
+
+
+def openblas() -> str:
+    """Whose kernels OpenBLAS (faiss's, numpy's) was told to use; empty: it chooses."""
+    return os.environ.get("OPENBLAS_CORETYPE", "")
 
 
 def save(name: str, result: Mapping[str, Any]) -> Path:

@@ -1,6 +1,7 @@
 """Is k-means as fast as faiss?
 
     python benchmarks/kmeans.py --write                 # 50,000 x 128, 1,000 centers, 20 rounds, beside faiss-cpu
+    OPENBLAS_CORETYPE=Haswell python benchmarks/kmeans.py --write  # faiss's product by kernels that it may not choose
 
 Needs faiss-cpu (``benchmarks/peers.sh``); ImageNet's size is in ``neighbors.py``. Features are clustered, on the unit
 sphere, and so noisy that 20 rounds do not converge. Both start from random points; ours gives labels besides, one
@@ -15,7 +16,7 @@ from __future__ import annotations
 import argparse
 
 import torch
-from interleaved import interleaved, ratio, save, summary
+from interleaved import interleaved, openblas, ratio, save, summary
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -81,7 +82,7 @@ def main() -> None:
     for key, value in result.items():
         print(key, value)
     if arguments.write:
-        print(save("kmeans", result))
+        print(save("_".join(filter(None, ("kmeans", openblas().lower()))), result))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Is exact k-NN as fast as faiss?
 
     python benchmarks/knn.py --write                    # 50,000 x 128 against themselves, k = 40, beside faiss-cpu
+    OPENBLAS_CORETYPE=Haswell python benchmarks/knn.py --write  # faiss's product by kernels that it may not choose
 
 Needs faiss-cpu (``benchmarks/peers.sh``); ImageNet's size is in ``neighbors.py``. Features are clustered, on the unit
 sphere; faiss is asked for 41 neighbors, since it returns the point itself.
@@ -14,7 +15,7 @@ from __future__ import annotations
 import argparse
 
 import torch
-from interleaved import interleaved, ratio, save, summary
+from interleaved import interleaved, openblas, ratio, save, summary
 from kmeans import D, clustered
 
 from jointaug.neighbors import knn
@@ -63,7 +64,7 @@ def main() -> None:
     for key, value in result.items():
         print(key, value)
     if arguments.write:
-        print(save("knn", result))
+        print(save("_".join(filter(None, ("knn", openblas().lower()))), result))
 
 
 if __name__ == "__main__":

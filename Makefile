@@ -48,7 +48,7 @@ types: $(DEV) ## mypy, strict
 docs: $(DEV) ## the documentation, warnings as errors, into docs/_build/html
 	.venv/bin/python -m sphinx -W -n --keep-going -b html docs docs/_build/html
 
-bench: ## every table of speed, beside the peers, into benchmarks/results (ARGS="--rounds 3")
+bench: ## tables of pipelines, kernels and memory, beside the peers, into benchmarks/results (ARGS="--rounds 3")
 	benchmarks/peers.sh
 	.venv-peers/bin/python benchmarks/all.py $(ARGS)
 

@@ -51,7 +51,7 @@ def milliseconds(table: dict[str, Any]) -> dict[str, float]:
 
 
 def rows() -> list[Row]:
-    """Every row of issue 8's table but the GPU's."""
+    """Every row but the GPU's."""
     kernels, pipelines = tables("kernels"), tables("pipelines")["tables"]
     copied = kernels["copy_bytes_per_second"] / 1e3  # bytes in a millisecond
     kernel = {title: milliseconds(table) for title, table in kernels["tables"].items()}

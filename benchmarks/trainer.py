@@ -8,8 +8,8 @@ look at the loss, table) take turns with epochs of the bare step: forward, backw
 augmented already. Reported, as medians over the rounds with quartiles:
 
 * ``own``: the share of the loop's time that is neither augmentation nor the bare step's calls; on a CPU, where a call
-  ends when its work does. The issue's bound: 3 %.
-* ``step_ratio``: a step of the loop, augmentation included, over the bare step. The issue's bound: 1.15 on a GPU.
+  ends when its work does. The bound is 3 %.
+* ``step_ratio``: a step of the loop, augmentation included, over the bare step. The bound on a GPU is 1.15.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The linear probes of the papers, as data: SPEC's table of protocols, a row each.
+"""The linear probes of the papers, as data, a row each.
 
 All train one linear layer with cross-entropy on features of a frozen encoder in eval mode, on random crops with flips,
 or on features that were computed once (``crop=None``), and test on center crops at the last epoch.

@@ -138,7 +138,7 @@ TAB_6 = (
     ("SimCLR", "simclr", (60.11, 60.08, 59.39, 60.59, 60.11, 62.34)),
     ("SimSiam", "simsiam", (63.15, 56.37, 63.02, 63.76, 61.99, 64.55)),
 )
-LPIPS = "the weights of LPIPS are not at hand, and nothing is downloaded"
+LPIPS = "LPIPS compares views with their original, which a step does not have, and its weights are not at hand"
 WEIGHTS = ("none", "random", "pixel", "saliency", "lpips", "score")
 TABLES = (
     Table(

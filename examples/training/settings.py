@@ -50,7 +50,7 @@ class Settings:
     floor: float = 0.0  # where the cosine ends, as a share of the peak
     clip: float | None = None  # norm of the gradient, each parameter's own (DINO)
 
-    # Views, in the order of SPEC 0.4; jointaug's words
+    # Views, in the order of their steps
     size: int = 224  # side of a view, in pixels
     crop: Literal["independent", "joint", "decoupled", "reference", "contrastive", "center_suppressed"] = "independent"
     beta: float = 0.0  # of crop="joint", "decoupled"

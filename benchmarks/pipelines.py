@@ -229,7 +229,8 @@ def main() -> None:
         title = f"batch of {count} x 3 x {side} x {side}, {len(cores)} cores, ms an image and view"
         result[title] = report(title, batched(count, side), count, arguments.rounds)
     if arguments.write:
-        path = save(Path(__file__).stem, {"tables": result})
+        shown = "photographs" if arguments.images else "noise over a gradient"
+        path = save(Path(__file__).stem, {"images of the first table": shown, "tables": result})
         path.with_suffix(".md").write_text(markdown(result))
         print(f"wrote {path} and its table as Markdown")
 

@@ -86,7 +86,7 @@ def checked_weight(name: str, weight: Tensor, shape: tuple[int, ...], like: Tens
     if total == 0:
         raise ValueError(
             f"{name} must be above 0 for at least one image of the batch, got 0 for all; "
-            "are both views of every image the same picture?"
+            "are both views of every image the same picture, or was a score network never trained?"
         )
     return weight
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# All that needs a GPU, in under 10 minutes: correctness on CUDA, then throughput, then neighbors at ImageNet's size. Uses
-# the python3 that has torch for this device, with jointaug from this checkout; kornia and torchaug are measured if they are
-# installed. A part that fails or runs out of its time does not keep the others from running; what it saved before stays.
+# All of the library that needs a GPU, in under 10 minutes (the trainer: gpu_trainer.sh): correctness on CUDA, then throughput,
+# then neighbors at ImageNet's size. Uses the python3 that has torch for this device, with jointaug from this checkout; kornia
+# and torchaug are measured if they are installed. A part that fails or runs out of its time does not keep the others from
+# running; what it saved before stays.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 python3 setup.py -q build_ext --inplace || echo "no native kernels: the CPU side runs on torch"

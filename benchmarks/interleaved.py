@@ -1,6 +1,6 @@
 """Time callables in turn, so that a noisy machine is noisy for all; say on what; keep the result.
 
-Every benchmark here uses this module: ``interleaved({"ours": f, "peer": g})`` times, ``ratio`` gives the median of
+Every benchmark of speed uses this module: ``interleaved({"ours": f, "peer": g})`` times, ``ratio`` gives the median of
 round-by-round ratios with its quartiles, ``save`` writes them with machine, versions and commit.
 """
 
@@ -108,6 +108,11 @@ def machine() -> dict[str, Any]:
 def openblas() -> str:
     """Whose kernels OpenBLAS (faiss's, numpy's) was told to use; empty: it chooses."""
     return os.environ.get("OPENBLAS_CORETYPE", "")
+
+
+def beside_openblas(name: str) -> str:
+    """The name of a result beside OpenBLAS: ``knn``, or ``knn_haswell`` where it was told to use Haswell's kernels."""
+    return f"{name}_{openblas().lower()}" if openblas() else name
 
 
 def save(name: str, result: Mapping[str, Any]) -> Path:

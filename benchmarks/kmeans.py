@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 
 import torch
-from interleaved import interleaved, openblas, ratio, save, summary
+from interleaved import beside_openblas, interleaved, ratio, save, summary
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -82,7 +82,7 @@ def main() -> None:
     for key, value in result.items():
         print(key, value)
     if arguments.write:
-        print(save("_".join(filter(None, ("kmeans", openblas().lower()))), result))
+        print(save(beside_openblas("kmeans"), result))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 
 import torch
-from interleaved import interleaved, openblas, ratio, save, summary
+from interleaved import beside_openblas, interleaved, ratio, save, summary
 from kmeans import D, clustered
 
 from jointaug.neighbors import knn
@@ -64,7 +64,7 @@ def main() -> None:
     for key, value in result.items():
         print(key, value)
     if arguments.write:
-        print(save("_".join(filter(None, ("knn", openblas().lower()))), result))
+        print(save(beside_openblas("knn"), result))
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ from training.loop import COLLAPSED
 from jointaug.difficulty import ScoreNetwork, train_score
 
 RESULTS = Path(__file__).parent / "results" / "pilots"
-SCORE_SIZE, SCORE_STEPS, SCORE_BATCH = 32, 1000, 32  # the score network's, for which 10,000 steps are better
+SCORE_SIZE, SCORE_STEPS, SCORE_BATCH = 32, 1000, 32  # the score network's; docs/papers/scorecl.md has 10,000 steps
 
 
 @dataclass(frozen=True)

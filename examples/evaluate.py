@@ -268,8 +268,7 @@ def opened(options: argparse.Namespace) -> Evaluation:
             images.subset(rank_in_class(images.labels, options.seed, "images") < options.images)
             for images in (train_images, test_images)
         )
-    sizes = train_images.labels.bincount()
-    smallest = int(sizes[sizes > 0].min())
+    smallest = int(train_images.labels.bincount().min())
     if options.k and max(options.k) > smallest:
         raise ValueError(
             f"--k must be at most {smallest}, the images of the smallest class to train on, got {max(options.k)}: a "

@@ -20,7 +20,7 @@ from hashlib import blake2b
 from typing import Any, Final, Protocol, TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.transforms import v2
 
 from ._validate import integer
@@ -31,6 +31,7 @@ Row: TypeAlias = "Sequence[float] | Sequence[Tensor]"
 _MASK: Final = 0xFFFFFFFF
 _HALF_STEP: Final = 2.0**-33  # the middle of the 2**-32 wide cell of a word: never 0, never 1
 _LEAST: Final = 2.0**-54  # torch.rand may give 0 exactly
+_CONTAINERS: Final = (v2.Compose, v2.RandomApply, v2.RandomChoice, v2.RandomOrder, nn.Sequential)
 _SMALLER_THAN: Final = {"seed": 2**64, "epoch": 2**32, "index": 2**63, "draw": 2**32}
 
 
@@ -169,7 +170,7 @@ class Address:
         """The address of view (or pair of views) number ``view`` at this position."""
         return self._moved(step=self._step, view=view, ledger=self._ledger)
 
-    def run(self, transform: Callable[..., Any], inputs: tuple[Any, ...]) -> Any:
+    def run(self, transform: Any, inputs: tuple[Any, ...]) -> Any:
         """``transform(*inputs)`` with every draw from this address.
 
         Our transforms and v2's containers take their uniforms from their own positions. Any other callable runs after
@@ -178,16 +179,19 @@ class Address:
         """
         if isinstance(transform, Addressable):
             return transform.run(inputs, self)
-        if isinstance(transform, v2.Compose):
+        kind = container_of(transform)
+        if kind is nn.Sequential and len(inputs) == 1:
+            return self._chain(range(len(transform)), list(transform), inputs)
+        if kind is v2.Compose:
             return self._chain(range(len(transform.transforms)), transform.transforms, inputs)
-        if isinstance(transform, v2.RandomApply):
+        if kind is v2.RandomApply:
             if self.row(1)[0] >= transform.p:
                 return inputs if len(inputs) > 1 else inputs[0]
             return self._chain(range(len(transform.transforms)), transform.transforms, inputs)
-        if isinstance(transform, v2.RandomChoice):
+        if kind is v2.RandomChoice:
             choice = chosen(self.row(1)[0], transform.p)
             return self.step(choice).run(transform.transforms[choice], inputs)
-        if isinstance(transform, v2.RandomOrder):
+        if kind is v2.RandomOrder:
             row = self.row(len(transform.transforms))
             return self._chain(sorted(range(len(row)), key=row.__getitem__), transform.transforms, inputs)
         torch.default_generator.manual_seed(_words(self._key, self._salt, self._step, self._view, 0)[0])
@@ -280,6 +284,17 @@ def views_at(pipeline: Callable[..., Any], address: Address, *inputs: Any) -> An
         return address.run(pipeline, inputs)
     finally:
         torch.set_rng_state(state)
+
+
+def container_of(transform: Any) -> type | None:
+    """The container of v2 or torch that ``transform`` runs its parts as, or None.
+
+    A subclass with a ``forward`` of its own is no container: what it does with its parts is not known.
+    """
+    for kind in _CONTAINERS:
+        if isinstance(transform, kind) and type(transform).forward is kind.forward:
+            return kind
+    return None
 
 
 def chosen(uniform: float, probabilities: Sequence[float]) -> int:

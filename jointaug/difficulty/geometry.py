@@ -24,7 +24,7 @@ from ..distributions import IndependentPair, PairLaw
 from ..functional import horizontal_flip, vertical_flip
 from ..fusion import fuse
 from ..fusion.module import views_made
-from ..fusion.plan import Call, Cut, Plan, View
+from ..fusion.plan import Call, Cut, Each, Plan, View
 from ..transforms import JointCrop
 
 _CHUNK = 2**16  # pairs that are drawn at a time
@@ -133,7 +133,7 @@ def _source_box(view: View, height: int | Tensor, width: int | Tensor) -> Tensor
             corner = torch.where(mirrored, frame - corner - cut, corner)
             start, extent = start + corner * extent / frame, cut * extent / frame
             frame = torch.tensor(instruction.size, dtype=torch.float64, device=view.device).expand_as(frame)
-        elif isinstance(instruction, Call):
+        elif isinstance(instruction, (Call, Each)):
             lost = True
         elif instruction.kernel in (horizontal_flip, vertical_flip):
             axis = int(instruction.kernel is horizontal_flip)

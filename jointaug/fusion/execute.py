@@ -7,26 +7,46 @@ from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
+from torchvision.transforms import InterpolationMode
 
 from ..functional import Step, crop_and_finish, finish, horizontal_flip
-from .plan import Call, Cut, View
+from .images import kind_of, one_size, pixels_of, shown_as
+from .plan import Call, Cut, Each, Known, View
 
 Images: TypeAlias = "Tensor | list[Tensor]"
 
 
 class _Segment(NamedTuple):
-    """At most one cut, steps, and at most one call: one pass, then a function."""
+    """At most one cut, steps, and at most one call: one pass, then a function, or a transform image by image."""
 
     cut: Cut | None
     flip: Tensor | None
     """Which images are mirrored, ``[B]``; flips commute with every other step, so they go with the cut."""
     steps: tuple[Step, ...]
-    call: Call | None
+    call: Call | Each | None
     dtype: torch.dtype
 
 
-def execute(inputs: Sequence[Images], views: Sequence[View]) -> list[Any]:
-    """The views as batches ``[B, C, h, w]``; a list of images that nothing brought to one size stays a list."""
+class Surprise(Exception):  # noqa: N818 (a message to `jointaug.fusion.Fused`, which plans anew; no user sees it)
+    """A transform without a rule gave something else than was expected."""
+
+    def __init__(self, place: tuple[Any, ...], seen: Known) -> None:
+        super().__init__(place, seen)
+        self.place, self.seen = place, seen
+
+
+def execute(inputs: Sequence[Images], views: Sequence[View], done: dict[int, Any]) -> list[Any]:
+    """The views as batches ``[B, C, h, w]``; a list of images that nothing brought to one size stays a list.
+
+    Args:
+        inputs: the batches (or lists of images) that the views are made from.
+        views: what is to be done.
+        done: results of transforms without a rule, by their number: read and added to, so that none runs twice, for
+            two views that begin alike or when a `Surprise` makes a second call necessary.
+
+    Raises:
+        Surprise: for results of such a transform that the views were not planned for.
+    """
     programs = [_segments(view) for view in views]
     results: list[Any] = [inputs[view.source] for view in views]
     together: dict[Any, list[int]] = {}
@@ -40,9 +60,15 @@ def execute(inputs: Sequence[Images], views: Sequence[View]) -> list[Any]:
             for position, k in enumerate(group):
                 results[k] = joined[:, position]
                 programs[k] = programs[k][1:]
+    numbers: dict[int, int] = {}
     for k, program in enumerate(programs):
         for segment in program:
             results[k] = _run(results[k], segment)
+            if isinstance(segment.call, Each):
+                number = numbers.setdefault(id(segment.call), len(numbers))
+                if number not in done:
+                    done[number] = _ask(results[k], segment.call)
+                results[k] = _each(results[k], segment.call, done[number])
     return results
 
 
@@ -70,11 +96,6 @@ def _segments(view: View) -> list[_Segment]:
     return segments
 
 
-def one_size(images: Sequence[Tensor]) -> bool:
-    """Whether the images of a list are of one size, so that they can be a batch."""
-    return all(image.shape == images[0].shape for image in images)
-
-
 def _run(images: Any, segment: _Segment) -> Any:
     if segment.cut is not None:
         images = _one_pass(images, [segment])[:, 0]
@@ -84,7 +105,7 @@ def _run(images: Any, segment: _Segment) -> Any:
         images = [_finish(image[None], _of_image(segment, i))[0] for i, image in enumerate(images)]
     else:
         images = _finish(images, segment)
-    return images if segment.call is None else _call(images, segment.call)
+    return _call(images, segment.call) if isinstance(segment.call, Call) else images
 
 
 def _finish(images: Tensor, segment: _Segment) -> Tensor:
@@ -98,17 +119,18 @@ def _one_pass(images: Images, segments: Sequence[_Segment]) -> Tensor:
     """Views whose segments have one form, cut out of each image in one pass: ``[B, V, C, h, w]``."""
     first = segments[0]
     assert first.cut is not None
+    cut, own = first.cut, images[0].dtype
     boxes = torch.stack([segment.cut.boxes for segment in segments if segment.cut is not None], 1)
-    return crop_and_finish(
-        images,
-        boxes,
-        first.cut.size,
-        [_joined([segment.steps[i] for segment in segments]) for i in range(len(first.steps))],
-        flip=_stacked([segment.flip for segment in segments]),
-        interpolation=first.cut.interpolation,
-        antialias=first.cut.antialias,
-        dtype=first.dtype,
-    )
+    flip = _stacked([segment.flip for segment in segments])
+    steps = [_joined([segment.steps[i] for segment in segments]) for i in range(len(first.steps))]
+    how: dict[str, Any] = {"flip": flip, "interpolation": cut.interpolation, "antialias": cut.antialias}
+    if cut.interpolation is not InterpolationMode.BICUBIC or cut.clips == (own is torch.uint8):
+        return crop_and_finish(images, boxes, cut.size, steps, dtype=first.dtype, **how)
+    if not cut.clips:  # converted before: kernels would clip what overshoots a uint8 image
+        floats = images / 255 if isinstance(images, Tensor) else [image / 255 for image in images]
+        return crop_and_finish(floats, boxes, cut.size, steps, dtype=first.dtype, **how)
+    # levels that were not rounded since the last cut
+    return finish(crop_and_finish(images, boxes, cut.size, **how).clamp_(0, 1), steps, dtype=first.dtype)
 
 
 def _joined(steps: Sequence[Step]) -> Step:
@@ -124,9 +146,10 @@ def _stacked(masks: Sequence[Any]) -> Tensor | None:
 
 def _form(segment: _Segment) -> tuple[Any, ...]:
     """Views whose segments have one form share a pass (no property: Dynamo of torch 2.8 sees none in a named tuple)."""
-    cut = None if segment.cut is None else (segment.cut.size, segment.cut.interpolation, segment.cut.antialias)
+    cut = segment.cut
+    form = None if cut is None else (cut.size, cut.interpolation, cut.antialias, cut.clips)
     kernels = tuple((step.kernel, step.where is None, *map(_form_of, step.parameters)) for step in segment.steps)
-    return cut, segment.flip is None, kernels, segment.call is None, segment.dtype
+    return form, segment.flip is None, kernels, segment.call is None, segment.dtype
 
 
 def _form_of(parameter: Any) -> Any:
@@ -149,10 +172,83 @@ def _of_image(segment: _Segment, i: int) -> _Segment:
     return segment._replace(steps=steps, flip=None if segment.flip is None else segment.flip[i : i + 1])
 
 
-def _call(images: Any, call: Call) -> Any:
-    outputs = call.function(images)
-    if call.where is None:
-        return outputs
+def _call(images: Images, call: Call) -> Images:
     if isinstance(images, list):
-        return [b if chosen else a for a, b, chosen in zip(images, outputs, call.where.tolist(), strict=True)]
-    return torch.where(call.where[:, None, None, None], outputs, images)
+        rows = [tuple(_row(p, i) for p in call.parameters) for i in range(len(images))]
+        wanted = [True] * len(images) if call.where is None else call.where.tolist()
+        return [
+            _as_many(call.function(image[None], *row), 1, call)[0] if chosen else image
+            for image, row, chosen in zip(images, rows, wanted, strict=True)
+        ]
+    outputs = _as_many(call.function(images, *call.parameters), len(images), call)
+    return outputs if call.where is None else torch.where(call.where[:, None, None, None], outputs, images)
+
+
+def _row(parameter: Any, i: int) -> Any:
+    return parameter[i : i + 1] if isinstance(parameter, Tensor) and parameter.ndim else parameter
+
+
+def _as_many(outputs: Any, count: int, call: Call) -> Tensor:
+    if not isinstance(outputs, Tensor) or outputs.ndim != 4 or len(outputs) != count:
+        got = f"shape {tuple(outputs.shape)}" if isinstance(outputs, Tensor) else type(outputs).__name__
+        raise ValueError(
+            f"view.call's function must give as many images as it gets, [{count}, C, H, W], got {got} from "
+            f"{call.function!r}; hand it what differs by image as parameters, view.call(function, tensor)"
+        )
+    return outputs
+
+
+def _each(images: Images, each: Each, results: list[tuple[Tensor, type] | None]) -> Images:
+    """The images after a transform without a rule; ``results`` holds what it gave, None where it was not asked.
+
+    Raises:
+        Surprise: if what it gave is not what was expected.
+    """
+    acted = [(before, *after) for before, after in zip(images, results, strict=True) if after is not None]
+    if acted and (seen := _seen(each, images, acted)) != each.expected:
+        raise Surprise(each.place, seen)
+    outputs = [before if after is None else after[0] for before, after in zip(images, results, strict=True)]
+    return torch.stack(outputs) if one_size(outputs) else outputs
+
+
+def _seen(each: Each, images: Images, acted: Sequence[tuple[Tensor, Tensor, type]]) -> Known:
+    """What is true of the results ``(image before, image, kind)``."""
+    forms = {(after.shape[0], after.dtype) for _, after, _ in acted}
+    if len(forms) > 1:
+        raise ValueError(
+            f"{each.transform!r} must give images that become one batch, got several numbers of channels or dtypes: "
+            f"{sorted(f'{channels} of {dtype}' for channels, dtype in forms)}; convert in it"
+        )
+    ((channels, dtype),) = forms
+    kinds = {kind for _, _, kind in acted}
+    kept = all(before.shape[-2:] == after.shape[-2:] for before, after, _ in acted)
+    sizes = tuple((after.shape[-2], after.shape[-1]) for _, after, _ in acted)
+    size: Any = None if kept else sizes[0] if len(set(sizes)) == 1 else sizes
+    if size is sizes and len(sizes) < len(images):
+        raise ValueError(
+            f"{each.transform!r} changes the size of some images of a batch and runs on a part of them, got sizes "
+            f"{sorted(set(sizes))[:3]}...; resize outside of the random choice"
+        )
+    return Known(size, channels, dtype, kinds.pop() if len(kinds) == 1 else None)
+
+
+def _ask(images: Images, each: Each) -> list[tuple[Tensor, type] | None]:
+    """A transform without a rule, asked image by image: pixels and kind of what it gives."""
+    wanted = [True] * len(images) if each.where is None else each.where.tolist()
+    return [
+        _answer(image, i, each) if chosen else None
+        for i, (image, chosen) in enumerate(zip(images, wanted, strict=True))
+    ]
+
+
+def _answer(image: Tensor, i: int, each: Each) -> tuple[Tensor, type]:
+    shown = shown_as(image, each.kind)
+    try:
+        output = each.function(shown, i)
+    except (TypeError, AttributeError) as error:
+        raise TypeError(
+            f"{each.transform!r} has no rule in fuse and runs image by image, but failed on image {i}, a "
+            f"{type(shown).__name__} of shape {tuple(image.shape)}: {error}; give fuse what this transform takes (a "
+            "list of PIL images, v2.ToImage() before), or teach it with @fuse.register"
+        ) from error
+    return pixels_of(output, f"what {each.transform!r} gives"), kind_of(output)

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import PIL.Image
 import torch
 from torch import Tensor, nn
 from torchvision.transforms import v2
-from torchvision.transforms.v2 import functional as F
-from torchvision.tv_tensors import TVTensor
 
-from ..chance import Addresses
+from ..chance import Addresses, container_of
 from ..transforms import JointTransform
 from ..views import MultiView, PerView, Shared
-from .execute import execute, one_size
-from .plan import Drawn, Draws, Plan, View, chosen_view, masked, rows_of
-from .rules import Rule, by_image, image_by_image, register, rule_of
+from .execute import Images, Surprise, execute
+from .images import Source, sources_of
+from .plan import Drawn, Draws, Each, Known, Plan, Rows, View, chosen_view, masked, rows_of
+from .rules import by_image, image_by_image, register, rule_of
 
 
 class Fused(nn.Module):
@@ -32,6 +30,7 @@ class Fused(nn.Module):
     def __init__(self, pipeline: Callable[..., Any]) -> None:
         super().__init__()
         self.pipeline = pipeline
+        self._known: dict[Any, Known] = {}
         views_made(pipeline, None)
         slow = sorted({type(t).__name__ for t in leaves(pipeline) if rule_of(t) is None})
         if slow:
@@ -67,13 +66,16 @@ class Fused(nn.Module):
             generator: as `forward`.
             addresses: as `forward`.
         """
-        inputs, collated = _inputs(batch)
-        sources = [_view(images, k) for k, images in enumerate(inputs)]
+        sources, collated = sources_of(batch)
+        first = sources[0].images
+        rows = rows_of(len(first), first[0].device, generator, addresses)
+        return self._plan(sources, rows, self._known, made=collated)
+
+    def _plan(self, sources: Sequence[Source], rows: Rows, known: Mapping[Any, Known], *, made: bool) -> Plan:
         drawn: list[Drawn] = []
-        rows = rows_of(sources[0].count, sources[0].device, generator, addresses)
-        state = _State(sources, made=collated)
-        state = _walk(self.pipeline, state, Draws(rows, drawn))
-        return Plan(state.views, state.made, _signature(inputs), drawn)
+        state = _State([source.view(k) for k, source in enumerate(sources)], made=made)
+        state = _walk(self.pipeline, state, Draws(rows, drawn, known))
+        return Plan(state.views, state.made, tuple(source.signature for source in sources), drawn, rows)
 
     def transform(self, batch: Any, params: Plan) -> Any:
         """The views of a batch with given draws: a function, without chance.
@@ -82,22 +84,48 @@ class Fused(nn.Module):
             batch: as `forward`, of the shape that ``params`` was made for.
             params: from `make_params`.
         """
-        inputs, _ = _inputs(batch)
+        sources, collated = sources_of(batch)
         if not isinstance(params, Plan):
             raise TypeError(f"params must come from make_params, got {type(params).__name__}; call make_params(batch)")
-        if _signature(inputs) != params.sources:
+        signature = tuple(source.signature for source in sources)
+        if signature != params.sources:
             raise ValueError(
-                f"params were made for another batch: {_brief(params.sources)}, got {_brief(_signature(inputs))}; call "
+                f"params were made for another batch: {_brief(params.sources)}, got {_brief(signature)}; call "
                 "make_params(batch) for this one"
             )
-        results = execute(inputs, params.views)
+        inputs = [source.images for source in sources]
+        if any(isinstance(instruction, Each) for view in params.views for instruction in view.program):
+            results = self._settled(sources, params, made=collated)
+        else:
+            results = execute(inputs, params.views, {})
         for result in results:
             if not isinstance(result, Tensor):
                 raise ValueError(
                     f"the pipeline leaves a list of images at sizes of their own, where a batch is wanted, got "
                     f"{[tuple(image.shape) for image in result][:3]}...; resize or crop them to one size"
                 )
+        results = _apart(results, inputs)
         return results if params.made else results[0]
+
+    def _settled(self, sources: Sequence[Source], params: Plan, *, made: bool) -> list[Any]:
+        """The results of a plan with transforms that have no rule: planned anew where one gave what none had seen."""
+        known: dict[Any, Known] = {}
+        done: dict[int, Any] = {}
+        while True:
+            try:
+                results = execute([source.images for source in sources], params.views, done)
+                break
+            except Surprise as surprise:
+                if surprise.place in known:  # it was asked on two parts of the batch
+                    raise ValueError(
+                        "a transform without a rule must give images of one size, dtype and number of channels on the "
+                        f"whole batch, got {known[surprise.place]} and {surprise.seen}; convert in it"
+                    ) from None
+                known[surprise.place] = surprise.seen
+            after = self._plan(sources, params.rows, {**self._known, **known}, made=made)
+            params.views[:], params.drawn[:] = after.views, after.drawn
+        self._known |= {place: seen for place, seen in known.items() if seen.stays}
+        return results
 
     def extra_repr(self) -> str:  # noqa: D102
         return repr(self.pipeline)
@@ -151,7 +179,7 @@ class _State:
 
 def _walk(transform: Any, state: _State, draws: Draws) -> _State:
     """Plan ``transform``; positions are those of `jointaug.Address.run`."""
-    kind = type(transform)
+    kind = container_of(transform)
     if kind is v2.Compose or kind is nn.Sequential:
         return _chain(list(children(transform)), state, draws)
     if kind is v2.RandomApply:
@@ -215,16 +243,19 @@ def _joint(transform: JointTransform, state: _State, draws: Draws) -> _State:
             f"{type(transform).__name__} couples every {n} consecutive views, got {len(views)} views; branch "
             "before with MultiView"
         )
-    rule: Rule = rule_of(transform) or by_image
     outputs = []
     for group in range(len(views) // n):
         coupled = views[group * n : (group + 1) * n]
         here = draws.view(group)
         params = transform.params_from_uniform(here.row(transform.uniforms), [_query(transform, v) for v in coupled])
         here.record(transform, params)
-        outputs += [
-            rule(transform, view, {name: pair[k] for name, pair in params.items()}) for k, view in enumerate(coupled)
-        ]
+        for k, view in enumerate(coupled):
+            own = {name: pair[k] for name, pair in params.items()}
+            rule = rule_of(transform)
+            if rule is None:
+                outputs.append(by_image(transform, view, own, draws.view(group * n + k)))
+            else:
+                outputs.append(rule(transform, view, own))
     return _State(outputs, made=True)
 
 
@@ -283,11 +314,12 @@ def _needs_views(transform: Any, state: _State) -> None:
 
 def children(transform: Any) -> Sequence[Any]:
     """The parts of a container of v2 or ours, else none."""
-    if isinstance(transform, nn.Sequential):
-        return list(transform)
-    if isinstance(transform, (v2.Compose, v2.RandomApply, v2.RandomChoice, v2.RandomOrder, MultiView, PerView, Shared)):
+    if isinstance(transform, (MultiView, PerView, Shared)):
         return list(transform.transforms)
-    return []
+    kind = container_of(transform)
+    if kind is None:
+        return []
+    return list(transform if kind is nn.Sequential else transform.transforms)
 
 
 def leaves(transform: Any) -> list[Any]:
@@ -319,11 +351,9 @@ def views_made(transform: Any, views: int | None) -> int | None:
         return transform.views if views is None else views
     if isinstance(transform, (PerView, Shared)):
         return views
-    parts = children(transform)
-    if isinstance(transform, (v2.RandomChoice, v2.RandomApply, v2.RandomOrder)):
-        counts = {views_made(part, views) for part in parts} | (
-            {views} if not isinstance(transform, v2.RandomChoice) else set()
-        )
+    parts, kind = children(transform), container_of(transform)
+    if kind in (v2.RandomChoice, v2.RandomApply, v2.RandomOrder):
+        counts = {views_made(part, views) for part in parts} | ({views} if kind is not v2.RandomChoice else set())
         if len(counts) > 1:
             raise ValueError(
                 f"the number of views must not be random, got {sorted(map(str, counts))} from "
@@ -336,97 +366,18 @@ def views_made(transform: Any, views: int | None) -> int | None:
     return views
 
 
-def _inputs(batch: Any) -> tuple[list[Any], bool]:
-    """The batches (or lists of images) to start from, and whether they are views already."""
-    if isinstance(batch, Tensor):
-        _check_batch(batch, "batch")
-        return [_plain(batch)], False
-    if not isinstance(batch, (list, tuple)):
-        raise TypeError(
-            "batch must be a tensor [B, C, H, W], a list of images, or a list of batches of views, got "
-            f"{type(batch).__name__}"
-        )
-    if not batch:
-        raise ValueError("batch must hold at least one image, got an empty list")
-    if all(isinstance(item, Tensor) and item.ndim == 4 for item in batch):
-        for k, item in enumerate(batch):
-            _check_batch(item, f"batch[{k}]")
-        if len({(len(item), item.device) for item in batch}) > 1:
-            raise ValueError(
-                f"views must hold the same images on one device, got batches of {[len(item) for item in batch]} images"
-            )
-        return [_plain(item) for item in batch], True
-    return [[_image(item, i) for i, item in enumerate(batch)]], False
+def _apart(results: Sequence[Tensor], inputs: Sequence[Images]) -> list[Tensor]:
+    """The views, each in memory of its own: what is done to one in place is done to nothing else."""
+    held = [image for images in inputs for image in (images if isinstance(images, list) else [images])]
+    views: list[Tensor] = []
+    for result in results:
+        shared = any(result is other or _same_memory(result, other) for other in [*held, *views])
+        views.append(result.clone() if shared else result)
+    return views
 
 
-def _plain(images: Tensor) -> Tensor:
-    return images.as_subclass(Tensor) if isinstance(images, TVTensor) else images  # a plain one is not traced through
-
-
-def _check_batch(batch: Tensor, name: str) -> None:
-    if batch.ndim != 4:
-        hint = "write images[None] for one image" if batch.ndim == 3 else "stack images to [B, C, H, W]"
-        raise ValueError(f"{name} must have shape [B, C, H, W], got {tuple(batch.shape)}; {hint}")
-    if 0 in batch.shape:
-        raise ValueError(f"{name} must hold images with pixels, got shape {tuple(batch.shape)}; drop empty batches")
-    _check_dtype(batch, name)
-
-
-def _check_dtype(images: Tensor, name: str) -> None:
-    if images.dtype != torch.uint8 and not images.dtype.is_floating_point:
-        raise TypeError(f"{name} must be uint8 or floating point, got {images.dtype}; convert with v2.ToDtype")
-
-
-def _image(item: Any, index: int) -> Tensor:
-    name = f"batch[{index}]"
-    if isinstance(item, PIL.Image.Image):
-        item = F.pil_to_tensor(item)
-    if not isinstance(item, Tensor) or item.ndim != 3 or 0 in item.shape:
-        shape = f" of shape {tuple(item.shape)}" if isinstance(item, Tensor) else ""
-        raise TypeError(
-            f"{name} must be an image (a tensor [C, H, W] with pixels, or a PIL image), got "
-            f"{type(item).__name__}{shape}; a batch is the images alone, and targets go by themselves"
-        )
-    _check_dtype(item, name)
-    return _plain(item)
-
-
-def _view(images: Any, source: int) -> View:
-    first = images[0]
-    if isinstance(images, Tensor):
-        height, width = images.shape[-2:]
-        return View(source, height, width, images.shape[1], images.dtype, images.device, len(images))
-    odd = next(
-        (
-            i
-            for i, im in enumerate(images)
-            if (im.shape[0], im.dtype, im.device) != (first.shape[0], first.dtype, first.device)
-        ),
-        None,
-    )
-    if odd is not None:
-        raise ValueError(
-            f"images of a list must agree in channels, dtype and device, got batch[0] {_kind(first)} and batch[{odd}] "
-            f"{_kind(images[odd])}; convert them first (PIL: image.convert('RGB'))"
-        )
-    if one_size(images):
-        channels, height, width = first.shape
-        return View(source, height, width, channels, first.dtype, first.device, len(images))
-    sides = [torch.tensor([image.shape[i] for image in images], device=first.device) for i in (-2, -1)]
-    return View(source, sides[0], sides[1], first.shape[0], first.dtype, first.device, len(images))
-
-
-def _kind(image: Tensor) -> str:
-    return f"{image.shape[0]} channels of {image.dtype} on {image.device}"
-
-
-def _signature(inputs: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple(
-        (tuple(images.shape), images.dtype)
-        if isinstance(images, Tensor)
-        else tuple((tuple(i.shape), i.dtype) for i in images)
-        for images in inputs
-    )
+def _same_memory(first: Tensor, second: Tensor) -> bool:
+    return not torch.compiler.is_compiling() and first.data_ptr() == second.data_ptr()
 
 
 def _brief(signature: Any) -> str:

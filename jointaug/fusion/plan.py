@@ -7,11 +7,12 @@ no pixel is touched. Running a program fuses its instructions into as few passes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
+import PIL.Image
 import torch
 from torch import Tensor
 from torchvision.transforms import InterpolationMode
@@ -34,19 +35,53 @@ class Cut:
     size: tuple[int, int]
     interpolation: InterpolationMode
     antialias: bool
+    clips: bool
+    """Whether a bicubic filter's overshoot is cut off, as v2 does it in uint8 and not in float."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """Any function of a batch ``[B, C, H, W]`` (or of a list, see `View.resize_each`), where ``where`` holds."""
+    """Any function of a batch ``[B, C, H, W]`` and of values for each image, where ``where`` holds."""
 
-    function: Callable[[Any], Any]
+    function: Callable[..., Tensor]
+    parameters: tuple[Any, ...]
+    """Tensors ``[B, ...]``, of which each image of a list gets its own row; anything else goes to all."""
     where: Tensor | None
     dtype: torch.dtype
     """What the function gets: the images' logical dtype at this place in the pipeline."""
 
 
-Instruction: TypeAlias = "Cut | Step | Call"
+class Known(NamedTuple):
+    """What a transform without a rule was seen to give; None: what it got."""
+
+    size: tuple[int, int] | tuple[tuple[int, int], ...] | None
+    """Height and width in pixels: of every image, or one pair for each image of the batch."""
+    channels: int
+    dtype: torch.dtype
+    kind: type | None
+
+    @property
+    def stays(self) -> bool:
+        """Whether another batch may be expected to come out so."""
+        return self.size is None or isinstance(self.size[0], int)
+
+
+@dataclass(frozen=True)
+class Each:
+    """A transform without a rule, on each image where ``where`` holds, as the kind of image that v2 would see here."""
+
+    transform: Any
+    function: Callable[[Any, int], Any]
+    """The image at that index of the batch, transformed."""
+    where: Tensor | None
+    dtype: torch.dtype
+    kind: type | None
+    place: tuple[Any, ...]
+    """Where in the pipeline it stands, and on what: a key to what is known of its results."""
+    expected: Known
+
+
+Instruction: TypeAlias = "Cut | Step | Call | Each"
 
 
 @dataclass(frozen=True)
@@ -62,6 +97,9 @@ class View:
     device: torch.device
     count: int
     """How many images the batch holds."""
+    kind: type | None = Tensor
+    """What an image is to v2 at this place: a plain tensor, a ``tv_tensors.Image``, a ``PIL.Image.Image``; None if that
+    differs by image."""
     program: tuple[Instruction, ...] = ()
 
     def cut(
@@ -73,12 +111,25 @@ class View:
     ) -> View:
         """The view after a crop (int64 boxes ``[B, 4]``) and a resize to ``(height, width)``.
 
+        As Pillow does it where the images are PIL images: always antialiased, and its nearest pixel is the exact one.
+
         Raises:
             ValueError: for a size that overflows.
         """
         _check_size(self.channels, *size)
-        instruction = Cut(boxes, size, interpolation_mode(interpolation), bool(antialias))
+        mode, smooth = self._filter(interpolation, antialias)
+        instruction = Cut(boxes, size, mode, smooth, self._clips(mode))
         return replace(self, height=size[0], width=size[1], program=(*self.program, instruction))
+
+    def _filter(
+        self, interpolation: InterpolationMode | str | int, antialias: bool | None
+    ) -> tuple[InterpolationMode, bool]:
+        mode, pillow = interpolation_mode(interpolation), self.kind is PIL.Image.Image
+        exact = pillow and mode is InterpolationMode.NEAREST
+        return InterpolationMode.NEAREST_EXACT if exact else mode, pillow or bool(antialias)
+
+    def _clips(self, mode: InterpolationMode) -> bool:
+        return mode is InterpolationMode.BICUBIC and self.dtype is torch.uint8
 
     def step(self, kernel: Callable[..., Tensor], *parameters: Any, where: Tensor | None = None) -> View:
         """The view after a kernel of `jointaug.functional`, its parameters numbers or tensors ``[B]``."""
@@ -86,24 +137,60 @@ class View:
 
     def call(
         self,
-        function: Callable[[Tensor], Tensor],
+        function: Callable[..., Tensor],
+        *parameters: Any,
         where: Tensor | None = None,
-        *,
         size: tuple[Side, Side] | None = None,
     ) -> View:
-        """The view after any function of a batch ``[B, C, H, W]``; ``size``, if it changes.
+        """The view after any function of a batch: ``function(images [B, C, H, W], *parameters)``.
+
+        Args:
+            function: gives a batch. Images of different sizes come one by one, as batches of one.
+            parameters: of the function. Tensors ``[B, ...]`` hold a value for each image, anything else is for all.
+            where: on which images, a bool tensor ``[B]``; the others stay as they are.
+            size: height and width of the results, if they change.
 
         Raises:
-            ValueError: for a list of images of different sizes, which is no batch; for a size that overflows.
+            ValueError: for a size that overflows.
         """
         height, width = (self.height, self.width) if size is None else size
-        if not isinstance(height, int) or not isinstance(width, int):
-            raise ValueError(
-                "a step that runs on a batch needs images of one size, got a list of different sizes; crop or resize "
-                "before it"
-            )
-        _check_size(self.channels, height, width)
-        return replace(self, height=height, width=width, program=(*self.program, Call(function, where, self.dtype)))
+        if isinstance(height, int) and isinstance(width, int):
+            _check_size(self.channels, height, width)
+        instruction = Call(function, parameters, where, self.dtype)
+        return replace(self, height=height, width=width, program=(*self.program, instruction))
+
+    def each(
+        self, transform: Any, function: Callable[[Any, int], Any], draws: Draws, where: Tensor | None = None
+    ) -> View:
+        """The view after a transform that is known by name alone, run image by image.
+
+        What the results are is not known before one is seen: until then they are taken to be as what goes in, and
+        `Fused.transform` plans anew what follows where they are not.
+
+        Args:
+            transform: for messages.
+            function: of an image (of this view's kind) and its index in the batch.
+            draws: at the transform's position.
+            where: on which images.
+        """
+        sides = tuple(side if isinstance(side, int) else tuple(side.tolist()) for side in (self.height, self.width))
+        place = (draws.at_step, draws.at_view, sides, self.channels, self.dtype, self.kind)
+        expected = draws.known.get(place, Known(None, self.channels, self.dtype, self.kind))
+        each = Each(transform, function, where, self.dtype, self.kind, place, expected)
+        height, width = self.height, self.width
+        if expected.size is not None and isinstance(expected.size[0], int):
+            height, width = expected.size
+        elif expected.size is not None:
+            height, width = torch.tensor(expected.size, device=self.device).unbind(1)
+        return replace(
+            self,
+            height=height,
+            width=width,
+            channels=expected.channels,
+            dtype=expected.dtype,
+            kind=expected.kind,
+            program=(*self.program, each),
+        )
 
     def resize_each(
         self,
@@ -120,9 +207,25 @@ class View:
         """
         for size in sizes:
             _check_size(self.channels, *size)
-        resize = partial(_resized, sizes=sizes, interpolation=interpolation_mode(interpolation), antialias=antialias)
-        height, width = torch.tensor(sizes, device=self.device).unbind(1)
-        return replace(self, height=height, width=width, program=(*self.program, Call(resize, None, torch.float32)))
+        mode, smooth = self._filter(interpolation, antialias)
+        resize = partial(_resized, interpolation=mode, antialias=smooth, clips=self._clips(mode))
+        targets = torch.tensor(sizes, device=self.device)
+        height, width = targets.unbind(1)
+        instruction = Call(resize, (targets,), None, torch.float32)
+        return replace(self, height=height, width=width, program=(*self.program, instruction))
+
+    def of_kind(self, options: Mapping[Any, Any], transform: Any) -> Any:
+        """What a transform's ``options`` by type say of images as they are here, ``"others"`` included, else None.
+
+        Raises:
+            ValueError: if that differs by image.
+        """
+        if self.kind is None:
+            raise ValueError(
+                f"{transform!r} asks for the type of an image, which differs by image here; make it one before, with "
+                "v2.ToImage() or v2.ToPureTensor()"
+            )
+        return options.get(self.kind, options.get("others"))
 
     def cast(self, dtype: torch.dtype) -> View:
         """The view in another dtype; values scale between [0, 1] and [0, 255]."""
@@ -136,16 +239,13 @@ class View:
 
 
 def _resized(
-    images: Sequence[Tensor],
-    *,
-    sizes: Sequence[tuple[int, int]],
-    interpolation: InterpolationMode,
-    antialias: bool | None,
-) -> list[Tensor]:
-    how: dict[str, Any] = {"interpolation": interpolation, "antialias": bool(antialias)}
-    return [
-        resized_crop(image, (0, 0, *image.shape[-2:]), size, **how) for image, size in zip(images, sizes, strict=True)
-    ]
+    images: Tensor, targets: Tensor, *, interpolation: InterpolationMode, antialias: bool, clips: bool
+) -> Tensor:
+    """A batch of one, resized to its own row of ``targets [1, 2]``."""
+    boxes = (0, 0, *images.shape[-2:])
+    size = tuple(targets[0].tolist())
+    result = resized_crop(images[0], boxes, size, interpolation=interpolation, antialias=antialias)[None]
+    return result.clamp_(0, 1) if clips else result
 
 
 def _check_size(channels: int, height: int, width: int) -> None:
@@ -196,6 +296,8 @@ class Draws:
 
     source: Rows
     log: list[Drawn]
+    known: Mapping[tuple[Any, ...], Known] = field(default_factory=dict)
+    """What transforms without a rule were seen to give, by their place."""
     at_step: int = 0
     at_view: int = 0
 
@@ -219,7 +321,11 @@ class Draws:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a fused pipeline drew for one batch; `jointaug.fuse`'s ``transform`` does it, as often as asked."""
+    """All that a fused pipeline drew for one batch; `jointaug.fuse`'s ``transform`` does it, as often as asked.
+
+    What comes after a transform without a rule is planned as if that kept size, dtype and channels; where it did not,
+    the first ``transform`` completes the plan, from the same uniforms (see `View.each`).
+    """
 
     views: list[View]
     made: bool
@@ -228,6 +334,8 @@ class Plan:
     """Shapes and dtypes of the inputs it was made for."""
     drawn: list[Drawn] = field(repr=False)
     """What each transform drew, in the pipeline's order."""
+    rows: Rows = field(repr=False)
+    """Where the uniforms came from, and come from again if more has to be planned (see `View.each`)."""
 
 
 def masked(before: View, after: View, where: Tensor) -> View:
@@ -244,12 +352,15 @@ def chosen_view(before: View, branches: Sequence[View], masks: Sequence[Tensor])
     Raises:
         ValueError: if the branches give different sizes or dtypes, or crop in ways that cannot be one crop.
     """
-    if len({(_static(view.height), _static(view.width), view.dtype) for view in branches}) > 1:
-        got = sorted({f"{_told(view.height)} x {_told(view.width)}, {view.dtype}" for view in branches})
-        raise ValueError(
-            "a random choice must give images of one size and dtype whatever is chosen, since they become one "
-            f"batch, got {got}; resize and convert outside of it"
+    if len({(_static(view.height), _static(view.width), view.channels, view.dtype) for view in branches}) > 1:
+        several = sorted(
+            {f"{view.channels} x {_told(view.height)} x {_told(view.width)}, {view.dtype}" for view in branches}
         )
+        raise ValueError(
+            "a random choice must give images of one size, dtype and number of channels whatever is chosen, since they "
+            f"become one batch, got {several}; resize and convert outside of it"
+        )
+    kinds = {view.kind for view in branches}
     tails = [view.program[len(before.program) :] for view in branches]
     program = before.program
     cuts = [tail[0] if tail and isinstance(tail[0], Cut) else None for tail in tails]
@@ -262,9 +373,9 @@ def chosen_view(before: View, branches: Sequence[View], masks: Sequence[Tensor])
                 f"{before.height} x {before.width}; crop outside of it"
             )
         if len({(c.size, c.interpolation, c.antialias) for c in cuts if c is not None}) > 1:
-            kinds = [(c.size, c.interpolation.value) for c in cuts if c is not None]
+            got = [(c.size, c.interpolation.value) for c in cuts if c is not None]
             raise ValueError(
-                f"a random choice of crops needs one size and interpolation, got {kinds}; crop outside of it"
+                f"a random choice of crops needs one size and interpolation, got {got}; crop outside of it"
             )
         boxes = whole.boxes
         for cut, mask in zip(cuts, masks, strict=True):
@@ -277,10 +388,10 @@ def chosen_view(before: View, branches: Sequence[View], masks: Sequence[Tensor])
                 raise ValueError("a random choice can be fused only if a crop is its first step; crop outside of it")
             where = mask if instruction.where is None else mask & instruction.where
             program = (*program, _under(instruction, where))
-    return replace(branches[0], program=program)
+    return replace(branches[0], program=program, kind=kinds.pop() if len(kinds) == 1 else None)
 
 
-def _under(instruction: Step | Call, where: Tensor) -> Step | Call:
+def _under(instruction: Step | Call | Each, where: Tensor) -> Step | Call | Each:
     return (
         Step(instruction.kernel, instruction.parameters, where)
         if isinstance(instruction, Step)

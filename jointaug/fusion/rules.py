@@ -13,12 +13,15 @@ from functools import partial
 from itertools import permutations
 from typing import Any, Final, TypeVar
 
+import PIL.Image
 import torch
 from torch import Tensor
+from torchvision import tv_tensors
 from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional as F
 
 from .. import functional as K
+from ..functional.crop import MODES
 from ..transforms import (
     ContrastiveCrop,
     JointBlur,
@@ -29,6 +32,7 @@ from ..transforms import (
     UncroppedView,
 )
 from ..transforms.boxes import places
+from ..transforms.pixels import interpolation_mode
 from .plan import Draws, View
 
 Rule = Callable[[Any, View, Any], View]
@@ -63,7 +67,7 @@ def register(*types: type) -> Callable[[R], R]:
         >>> @fuse.register(Dim)
         ... def dim(transform, view, draws):
         ...     (u,) = draws.row(1)
-        ...     return view.call(lambda images: images * (0.5 + 0.5 * u.float())[:, None, None, None])
+        ...     return view.call(lambda images, u: images * (0.5 + 0.5 * u.float())[:, None, None, None], u)
         >>> fuse(Dim())(torch.ones(4, 3, 8, 8)).shape
         torch.Size([4, 3, 8, 8])
     """
@@ -83,6 +87,8 @@ def rule_of(transform: Any) -> Rule | None:
     """The rule of a transform, if one covers it as it is set up."""
     if type(transform) is v2.RandomErasing and transform.value is None:
         return None  # noise for every pixel is more than a row of uniforms
+    if hasattr(transform, "interpolation") and interpolation_mode(transform.interpolation) not in MODES:
+        return None  # Lanczos and Pillow's own filters
     return RULES.get(type(transform))
 
 
@@ -126,7 +132,17 @@ def _sometimes(applied: Tensor, p: Sequence[float]) -> Tensor | None:
 def _tries(
     scale: Sequence[float], ratio: Sequence[float], row: list[Tensor], view: View
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Ten areas with ten aspect ratios (width over height): heights, widths ``[10, B]``, and the image's pixels."""
+    """Ten areas with ten aspect ratios (width over height): heights, widths ``[10, B]``, and the image's pixels.
+
+    Raises:
+        ValueError: for ranges from which v2 could not draw either.
+    """
+    for name, (low, high) in (("scale", scale), ("ratio", ratio)):
+        if not low <= high or (name == "ratio" and low <= 0):
+            raise ValueError(
+                f"{name} must be (low, high) with low <= high{' and 0 < low' * (name == 'ratio')}, got "
+                f"{(low, high)!r}; write {name}={(high, low)!r}"
+            )
     height, width = (torch.as_tensor(side, device=view.device).double() for side in (view.height, view.width))
     areas, aspects = torch.stack(row[:10]), torch.stack(row[10:20])
     pixels = height * width * (scale[0] + areas * (scale[1] - scale[0]))
@@ -193,62 +209,77 @@ def _center_crop(transform: v2.CenterCrop, view: View, draws: Draws) -> View:  #
             boxes = torch.tensor([top, left, height, width], device=view.device).expand(view.count, 4)
             return view.cut(boxes, (height, width), InterpolationMode.NEAREST)
         return view.call(partial(F.center_crop, output_size=[height, width]), size=(height, width))
-    _check_room(transform, view, height, width)
+    if any((torch.as_tensor(side) < n).any() for side, n in ((view.height, height), (view.width, width))):
+        return view.call(partial(F.center_crop, output_size=[height, width]), size=(height, width))
     sides = (torch.as_tensor(side, device=view.device) for side in (view.height, view.width))
     y, x = (((side - n) / 2.0).round().long() for side, n in zip(sides, (height, width), strict=True))
     one = torch.ones_like(y)
     return view.cut(torch.stack([y, x, one * height, one * width], -1), (height, width), InterpolationMode.NEAREST)
 
 
-def _check_room(transform: Any, view: View, height: int, width: int) -> None:
-    """Each image must hold the crop."""
-    rows, columns = ([side] if isinstance(side, int) else side.tolist() for side in (view.height, view.width))
-    for i, (row, column) in enumerate(zip(rows, columns, strict=True)):
-        if row < height or column < width:
-            raise ValueError(
-                f"{transform!r} needs images of at least {height} x {width}, got {row} x {column} (image {i}); resize "
-                "them, or pad images of one size"
-            )
-
-
 @register(v2.RandomCrop)
 def _random_crop(transform: v2.RandomCrop, view: View, draws: Draws) -> View:
     row = draws.row(2)
     height, width = _pair(transform.size)
-    padding = _padding(transform.padding)
-    view = _padded(transform, view, padding)
-    if transform.pad_if_needed and isinstance(view.height, int) and isinstance(view.width, int):
-        x, y = max(width - view.width, 0), max(height - view.height, 0)
-        view = _padded(transform, view, (x, y, x, y))
-    _check_room(transform, view, height, width)
+    view = _padded(transform, view, height, width)
     free = [
         torch.as_tensor(side, device=view.device).expand(view.count) - n
         for side, n in ((view.height, height), (view.width, width))
     ]
+    if (
+        not isinstance(view.height, int)
+        or not isinstance(view.width, int)
+        or min(view.height - height, view.width - width) < 0
+    ):
+        _check_room(transform, view, *free)
     n = torch.ones_like(free[0])
     boxes = torch.stack([places(free[0], row[0]), places(free[1], row[1]), n * height, n * width], -1)
     draws.record(transform, {"box": boxes})
     return view.cut(boxes, (height, width), InterpolationMode.NEAREST)
 
 
-def _padded(transform: v2.RandomCrop, view: View, padding: tuple[int, int, int, int]) -> View:
-    if not any(padding):
+def _check_room(transform: v2.RandomCrop, view: View, rows: Tensor, columns: Tensor) -> None:
+    """Each image must hold the crop: no negative number of free ``rows`` or ``columns``."""
+    short = ((rows < 0) | (columns < 0)).nonzero()
+    if len(short):
+        i = int(short[0])
+        height, width = (torch.as_tensor(side).expand(view.count)[i].item() for side in (view.height, view.width))
+        padded = " once padded" if transform.padding is not None else ""
+        raise ValueError(
+            f"{transform!r} needs images of at least {' x '.join(map(str, _pair(transform.size)))}{padded}, got "
+            f"{height} x {width} (image {i}); resize them, or set pad_if_needed=True"
+        )
+
+
+def _padded(transform: v2.RandomCrop, view: View, height: int, width: int) -> View:
+    """The images with the transform's padding, and with what is missing to the crop where it says so."""
+    left, right, top, bottom = transform.padding or (0, 0, 0, 0)  # as v2 keeps them
+    fill = view.of_kind(transform._fill, transform)  # noqa: SLF001
+    pad = partial(_pad, fill=fill, mode=transform.padding_mode)
+    if isinstance(view.height, int) and isinstance(view.width, int):
+        y, x = (
+            max(n - side, 0) if transform.pad_if_needed else 0
+            for n, side in ((height, view.height + top + bottom), (width, view.width + left + right))
+        )
+        sides = (left + x, top + y, right + x, bottom + y)
+        size = (view.height + sides[1] + sides[3], view.width + sides[0] + sides[2])
+        return view.call(partial(pad, sides=sides), size=size) if any(sides) else view
+    rows, columns = (torch.as_tensor(side, device=view.device).expand(view.count) for side in (view.height, view.width))
+    missing = [
+        (n - side).clamp(min=0) * transform.pad_if_needed
+        for n, side in ((width, columns + left + right), (height, rows + top + bottom))
+    ]
+    each = torch.stack([side + missing[i % 2] for i, side in enumerate((left, top, right, bottom))], -1)
+    if not each.any():
         return view
-    left, top, right, bottom = padding
-    fill = transform.fill.get(torch.Tensor, 0) if isinstance(transform.fill, dict) else transform.fill
-    return view.call(
-        partial(F.pad, padding=list(padding), fill=fill, padding_mode=transform.padding_mode),
-        size=(view.height + top + bottom, view.width + left + right),
-    )
+    return view.call(pad, each, size=(rows + each[:, 1] + each[:, 3], columns + each[:, 0] + each[:, 2]))
 
 
-def _padding(padding: Any) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom, from what v2.RandomCrop takes."""
-    if padding is None:
-        return 0, 0, 0, 0
-    sides = [padding] if isinstance(padding, int) else list(padding)
-    left, top = sides[0], sides[1 % len(sides)]
-    return (left, top, sides[2], sides[3]) if len(sides) == 4 else (left, top, left, top)
+def _pad(images: Tensor, sides: Any, *, fill: Any, mode: str) -> Tensor:
+    """A batch padded on the left, top, right and bottom; of a batch of one, ``sides`` may be its row ``[1, 4]``."""
+    listed = sides[0].tolist() if isinstance(sides, Tensor) else list(sides)
+    padded: Tensor = F.pad(images, listed, fill=fill, padding_mode=mode)
+    return padded
 
 
 @register(v2.RandomHorizontalFlip)
@@ -287,6 +318,8 @@ def _color_jitter(transform: v2.ColorJitter, view: View, draws: Draws) -> View:
         between = getattr(transform, name)
         factors[name] = nothing if between is None else between[0] + u * (between[1] - between[0])
     draws.record(transform, {**factors, "order": order})
+    if all(getattr(transform, name) is None for name in neutral):
+        return view
     return view.step(K.color_jitter, *factors.values(), order)
 
 
@@ -315,7 +348,13 @@ def _gaussian_blur(transform: v2.GaussianBlur, view: View, draws: Draws) -> View
 
 @register(v2.RandomSolarize)
 def _solarize(transform: v2.RandomSolarize, view: View, draws: Draws) -> View:
-    threshold = transform.threshold / (255.0 if view.dtype == torch.uint8 else 1.0)
+    white = 255.0 if view.dtype == torch.uint8 else 1.0
+    if transform.threshold > white:
+        raise TypeError(
+            f"threshold must be at most {white:g} for images of {view.dtype}, got {transform!r}; "
+            "divide it as the images were"
+        )
+    threshold = transform.threshold / white
     return view.step(K.solarize, threshold, where=_where(transform, draws))
 
 
@@ -331,14 +370,16 @@ def _invert(transform: v2.RandomInvert, view: View, draws: Draws) -> View:
 
 @register(v2.RandomEqualize)
 def _equalize(transform: v2.RandomEqualize, view: View, draws: Draws) -> View:
-    return view.call(F.equalize, _where(transform, draws))
+    return view.call(F.equalize, where=_where(transform, draws))
 
 
 @register(v2.Normalize)
 def _normalize(transform: v2.Normalize, view: View, draws: Draws) -> View:  # noqa: ARG001
-    if not view.dtype.is_floating_point:
+    if view.kind is PIL.Image.Image or not view.dtype.is_floating_point:
+        got = "PIL images" if view.kind is PIL.Image.Image else str(view.dtype)
+        image = "v2.ToImage() and " if view.kind is PIL.Image.Image else ""
         raise TypeError(
-            f"{transform!r} needs floating point images, got {view.dtype}; put ToDtype(torch.float32, scale=True) "
+            f"{transform!r} needs floating point images, got {got}; put {image}v2.ToDtype(torch.float32, scale=True) "
             "before"
         )
     mean, std = (list(v) * view.channels if len(v) == 1 else list(v) for v in (transform.mean, transform.std))
@@ -347,19 +388,47 @@ def _normalize(transform: v2.Normalize, view: View, draws: Draws) -> View:  # no
 
 @register(v2.ToDtype, v2.ConvertImageDtype)
 def _to_dtype(transform: Any, view: View, draws: Draws) -> View:  # noqa: ARG001
-    dtype = transform.dtype
+    if view.kind is PIL.Image.Image:
+        raise TypeError(f"{transform!r} leaves PIL images as they are; put v2.ToImage() before")
+    dtype, scale = transform.dtype, getattr(transform, "scale", True)
     if isinstance(dtype, dict):
-        dtype = dtype.get(torch.Tensor, dtype.get("others"))
+        if view.kind is not None and view.kind not in dtype and "others" not in dtype:
+            named = ", ".join(getattr(key, "__name__", repr(key)) for key in dtype)
+            raise ValueError(
+                f"dtype must name the type of the images, {view.kind.__name__}, got ToDtype of {named}; add it, or "
+                "'others'"
+            )
+        dtype = view.of_kind(dtype, transform)
     if dtype is None or dtype == view.dtype:
         return view
-    if getattr(transform, "scale", True):
-        return view.cast(dtype)
-    return view.call(partial(Tensor.to, dtype=dtype)).cast(dtype)
+    if dtype is not torch.uint8 and not dtype.is_floating_point:  # no kernel takes it: by v2's own function
+        return view.call(partial(F.to_dtype, dtype=dtype, scale=scale)).cast(dtype)
+    return view.cast(dtype) if scale else view.call(partial(Tensor.to, dtype=dtype)).cast(dtype)
 
 
-@register(v2.ToImage, v2.ToPureTensor, v2.PILToTensor, v2.Identity)
-def _as_is(transform: Any, view: View, draws: Draws) -> View:  # noqa: ARG001
+@register(v2.Identity)
+def _as_is(transform: v2.Identity, view: View, draws: Draws) -> View:  # noqa: ARG001
     return view
+
+
+@register(v2.ToImage)
+def _to_image(transform: v2.ToImage, view: View, draws: Draws) -> View:  # noqa: ARG001
+    return replace(view, kind=tv_tensors.Image)
+
+
+@register(v2.ToPureTensor)
+def _to_pure_tensor(transform: v2.ToPureTensor, view: View, draws: Draws) -> View:  # noqa: ARG001
+    return replace(view, kind=Tensor) if view.kind is tv_tensors.Image else view
+
+
+@register(v2.PILToTensor)
+def _pil_to_tensor(transform: v2.PILToTensor, view: View, draws: Draws) -> View:  # noqa: ARG001
+    return replace(view, kind=Tensor) if view.kind is PIL.Image.Image else view
+
+
+@register(v2.ToTensor)
+def _to_tensor(transform: v2.ToTensor, view: View, draws: Draws) -> View:  # noqa: ARG001
+    return replace(view.cast(torch.float32), kind=Tensor) if view.kind is PIL.Image.Image else view
 
 
 # ---- v2: erasing and RandAugment -----------------------------------------------------------------------------------
@@ -382,11 +451,11 @@ def _erase(transform: v2.RandomErasing, view: View, draws: Draws) -> View:
     top, left = places(view.height - h, row[20]), places(view.width - w, row[21])
     where = (row[22] < transform.p) & fits.any(0)
     draws.record(transform, {"box": torch.stack([top, left, h, w], -1), "applied": where})
-    value = torch.tensor(transform.value, device=view.device)[:, None, None]
-    return view.call(partial(_erased, value=value, where=where, top=top, left=left, h=h, w=w))
+    value = torch.tensor(transform.value, device=view.device)[None, :, None, None].expand(view.count, -1, 1, 1)
+    return view.call(_erased, value, where, top, left, h, w)
 
 
-def _erased(images: Tensor, *, value: Tensor, where: Tensor, top: Tensor, left: Tensor, h: Tensor, w: Tensor) -> Tensor:
+def _erased(images: Tensor, value: Tensor, where: Tensor, top: Tensor, left: Tensor, h: Tensor, w: Tensor) -> Tensor:
     y, x = (torch.arange(side, device=images.device) for side in images.shape[-2:])
     inside = (where[:, None] & _within(y, top, h))[:, None, :, None] & _within(x, left, w)[:, None, None, :]
     return torch.where(inside, value.to(images.dtype), images)
@@ -401,21 +470,22 @@ def _rand_augment(transform: v2.RandAugment, view: View, draws: Draws) -> View:
     """Each round, images that drew the same operation and sign go through it together."""
     names = list(transform._AUGMENTATION_SPACE)  # noqa: SLF001
     row = draws.row(2 * transform.num_ops)
-    operations = [(u * len(names)).long() for u in row[::2]]
-    negatives = [u <= 0.5 for u in row[1::2]]
-    draws.record(
-        transform,
-        {"operation": torch.stack(operations, -1), "negative": torch.stack(negatives, -1)} if operations else {},
-    )
-    return view.call(partial(_augmented, transform=transform, operations=operations, negatives=negatives))
+    if not row:
+        draws.record(transform, {})
+        return view
+    operations = torch.stack([(u * len(names)).long() for u in row[::2]], -1)
+    negatives = torch.stack([u <= 0.5 for u in row[1::2]], -1)
+    draws.record(transform, {"operation": operations, "negative": negatives})
+    fill = view.of_kind(transform._fill, transform)  # noqa: SLF001
+    return view.call(partial(_augmented, transform=transform, fill=fill), operations, negatives)
 
 
 def _augmented(
-    images: Tensor, *, transform: v2.RandAugment, operations: list[Tensor], negatives: list[Tensor]
+    images: Tensor, operations: Tensor, negatives: Tensor, *, transform: v2.RandAugment, fill: Any
 ) -> Tensor:
     names = list(transform._AUGMENTATION_SPACE)  # noqa: SLF001
     images = images.clone()
-    for operation, negative in zip(operations, negatives, strict=True):
+    for operation, negative in zip(operations.unbind(1), negatives.unbind(1), strict=True):
         for code in set((operation * 2 + negative).tolist()):
             name, sign = names[code // 2], code % 2
             magnitudes, signed = transform._AUGMENTATION_SPACE[name]  # noqa: SLF001
@@ -427,7 +497,7 @@ def _augmented(
                 name,
                 -magnitude if sign and signed else magnitude,
                 interpolation=transform.interpolation,
-                fill=transform._fill,  # noqa: SLF001
+                fill={Tensor: fill},
             )
     return images
 
@@ -435,29 +505,15 @@ def _augmented(
 # ---- whatever has no rule ------------------------------------------------------------------------------------------
 
 
-def by_image(transform: JointTransform, view: View, params: dict[str, Any]) -> View:
+def by_image(transform: JointTransform, view: View, params: dict[str, Any], draws: Draws) -> View:
     """The rule of a joint transform without one: its ``transform_view``, image by image, with what was drawn."""
-    return _one_by_one(transform, view, partial(_with_params, transform, params))
+    columns = {name: _column(value, view.count) for name, value in params.items()}
 
+    def one(image: Any, i: int) -> Any:
+        return transform.transform_view(image, {name: column[i] for name, column in columns.items()})
 
-def image_by_image(transform: Callable[[Tensor], Tensor], view: View, draws: Draws) -> View:
-    """Seed torch's CPU generator for each image as `jointaug.Address.run` does, and call the transform on it."""
-    (u,) = draws.row(1)
-    seeds = (u * 2**32).long()
-    draws.record(transform, {"seed": seeds})
-    return _one_by_one(transform, view, partial(_with_seeds, transform, seeds))
-
-
-Each = Callable[["Tensor | list[Tensor]"], "list[Tensor]"]
-
-
-def _with_params(transform: JointTransform, params: dict[str, Any], images: Tensor | list[Tensor]) -> list[Tensor]:
-    columns = {name: _column(value, len(images)) for name, value in params.items()}
-    applied = columns.get("applied", [True] * len(images))
-    return [
-        transform.transform_view(image, {name: column[i] for name, column in columns.items()}) if applied[i] else image
-        for i, image in enumerate(images)
-    ]
+    applied = params.get("applied")
+    return view.each(transform, one, draws, applied if isinstance(applied, Tensor) else None)
 
 
 def _column(value: Any, count: int) -> list[Any]:
@@ -466,35 +522,18 @@ def _column(value: Any, count: int) -> list[Any]:
     return value.tolist() if value.ndim else [value.item()] * count
 
 
-def _with_seeds(transform: Callable[[Tensor], Tensor], seeds: Tensor, images: Tensor | list[Tensor]) -> list[Tensor]:
+def image_by_image(transform: Callable[[Any], Any], view: View, draws: Draws) -> View:
+    """Seed torch's CPU generator for each image as `jointaug.Address.run` does, and call the transform on it."""
+    (u,) = draws.row(1)
+    seeds = (u * 2**32).long()
+    draws.record(transform, {"seed": seeds})
+    return view.each(transform, partial(_seeded, transform, seeds), draws)
+
+
+def _seeded(transform: Callable[[Any], Any], seeds: Tensor, image: Any, i: int) -> Any:
     state = torch.get_rng_state()
     try:
-        outputs = []
-        for image, seed in zip(images, seeds.tolist(), strict=False):  # a probe is one image
-            torch.default_generator.manual_seed(seed)
-            outputs.append(transform(image))
+        torch.default_generator.manual_seed(int(seeds[i]))
+        return transform(image)
     finally:
         torch.set_rng_state(state)
-    return outputs
-
-
-def _one_by_one(transform: Any, view: View, each: Each) -> View:
-    """The size, channels and dtype of the results are learnt from a black image of the first one's size."""
-    height, width = (side if isinstance(side, int) else int(side[0]) for side in (view.height, view.width))
-    black = torch.zeros(1, view.channels, height, width, dtype=view.dtype, device=view.device)
-    (probe,) = each(black)
-    same = probe.shape[-2:] == black.shape[-2:]
-    size = (view.height, view.width) if same else (probe.shape[-2], probe.shape[-1])
-    after = view.call(partial(_stacked, transform, each), size=size)
-    return replace(after, channels=probe.shape[0], dtype=probe.dtype)
-
-
-def _stacked(transform: Any, each: Each, images: Tensor | list[Tensor]) -> Tensor:
-    outputs = each(images)
-    shapes = {tuple(output.shape) for output in outputs}
-    if len(shapes) > 1:
-        raise ValueError(
-            f"{transform!r} gives images of different sizes {sorted(shapes)}, where a batch is wanted; crop or resize "
-            "before it, or resize in it"
-        )
-    return torch.stack(outputs)

@@ -1,0 +1,145 @@
+"""What torchvision itself makes of one image with the parameters that a plan holds."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import PIL.Image
+import pytest
+import torch
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional as F
+
+from jointaug.functional import _native
+
+BACKENDS = ("torch",) if _native.library is None else ("native", "torch")
+
+EXACT = {
+    v2.CenterCrop,
+    v2.RandomCrop,
+    v2.RandomHorizontalFlip,
+    v2.RandomVerticalFlip,
+    v2.ToImage,
+    v2.ToPureTensor,
+    v2.PILToTensor,
+    v2.Identity,
+    v2.RandomErasing,
+}
+"""Nothing is computed: not a bit may differ."""
+
+OF_PIL = {v2.Normalize, v2.ToDtype, v2.ConvertImageDtype, v2.ToImage, v2.PILToTensor, v2.ToPureTensor}
+"""What v2 does to a PIL image depends on its being one; anything else is compared with what it does to its tensor."""
+
+
+@contextmanager
+def running_on(backend: str) -> Iterator[None]:
+    """The kernels of `jointaug.functional` on one of their backends."""
+    with pytest.MonkeyPatch.context() as patch:
+        if backend == "torch":
+            patch.setattr(_native, "library", None)
+        yield
+
+
+def drawn_for(params: dict[str, Any], i: int) -> dict[str, Any]:
+    """What a plan holds for image ``i``."""
+    return {k: v[i].tolist() if isinstance(v, torch.Tensor) and v.ndim else v for k, v in params.items()}
+
+
+def by_v2(transform: Any, sample: Any, drawn: dict[str, Any]) -> Any:
+    """v2's own ``transform`` with v2's own parameters, the random ones replaced by those drawn."""
+    if isinstance(sample, torch.Tensor):
+        sample = sample.clone()  # there are transforms in place
+    if "seed" in drawn:
+        torch.manual_seed(drawn["seed"])
+        return transform(sample)
+    if not drawn.get("applied", True) or not transform._needs_transform_list([sample])[0]:
+        return sample
+    transform.check_inputs([sample])
+    if isinstance(transform, v2.RandAugment):
+        return _augmented(transform, sample, drawn)
+    params = transform.make_params([sample])
+    match transform:
+        case v2.RandomResizedCrop():
+            params |= dict(zip(("top", "left", "height", "width"), drawn["box"], strict=True))
+            size = tuple(transform.size)
+            if isinstance(sample, torch.Tensor) and _single_column(params["width"], params["height"], size):
+                return resized(F.crop(sample, **params), size, transform)
+        case v2.Resize() if isinstance(sample, torch.Tensor):
+            height, width = sample.shape[-2:]
+            size = F.resize(sample.new_empty(1, height, width), transform.size, max_size=transform.max_size).shape[-2:]
+            if _single_column(width, height, size):
+                return resized(sample, size, transform)
+        case v2.RandomCrop():
+            top, left, *size = drawn["box"]
+            assert size == list(transform.size)
+            params |= {"top": top, "left": left, "needs_crop": True}
+        case v2.ColorJitter():
+            assert params.keys() == {"fn_idx", *(f"{name}_factor" for name in FACTORS)}
+            params["fn_idx"] = torch.tensor(drawn["order"])
+            params |= {f"{name}_factor": drawn[name] for name in FACTORS if params[f"{name}_factor"] is not None}
+        case v2.GaussianBlur():
+            params["sigma"] = [drawn["sigma"]] * 2
+        case v2.RandomErasing():
+            i, j, h, w = drawn["box"]
+            params = {"i": i, "j": j, "h": h, "w": w, "v": torch.tensor(transform.value)[:, None, None]}
+        case _:
+            assert not drawn.keys() - {"applied"}, f"the oracle must be taught {drawn.keys()} of {transform!r}"
+    return transform.transform(sample, params)
+
+
+FACTORS = ("brightness", "contrast", "saturation", "hue")
+
+
+def _augmented(transform: v2.RandAugment, image: Any, drawn: dict[str, Any]) -> Any:
+    names = list(transform._AUGMENTATION_SPACE)
+    for operation, negative in zip(drawn.get("operation", []), drawn.get("negative", []), strict=True):
+        magnitudes, signed = transform._AUGMENTATION_SPACE[names[operation]]
+        values = magnitudes(transform.num_magnitude_bins, *F.get_size(image))
+        magnitude = 0.0 if values is None else float(values[transform.magnitude])
+        image = transform._apply_image_or_video_transform(
+            image,
+            names[operation],
+            -magnitude if signed and negative else magnitude,
+            interpolation=transform.interpolation,
+            fill=transform._fill,
+        )
+    return image
+
+
+def _single_column(width: int, height: int, size: Any) -> bool:
+    return 1 in (width, size[1]) and (height, width) != tuple(size)
+
+
+def resized(image: torch.Tensor, size: Any, transform: Any) -> torch.Tensor:
+    """v2's resize where a column stands alone, on which torch 2.14 is wrong: along one dimension, then the other, doubled.
+
+    The repeated column has the values of the single one, and so has its resize.
+    """
+    how = {"interpolation": transform.interpolation, "antialias": transform.antialias}
+    F.resize(image.new_zeros(1, 2, 2), [3, 3], **how)  # refuses what it refuses
+    work = image if image.dtype is torch.float64 else image.float()
+
+    def along_rows(x: torch.Tensor, rows: int) -> torch.Tensor:
+        return F.resize(torch.cat([x, x], -1), [rows, 2 * x.shape[-1]], **how)[..., : x.shape[-1]]
+
+    out = along_rows(along_rows(work, size[0]).mT, size[1]).mT
+    return out.round().clamp(0, 255).to(torch.uint8) if image.dtype is torch.uint8 else out.to(image.dtype)
+
+
+def filled_for(transform: Any, kind: type) -> Any:
+    """The transform with the fill that it has for this type, for any type."""
+    if not hasattr(transform, "_fill"):
+        return transform
+    transform = copy.copy(transform)
+    transform._fill = {"others": transform._fill.get(kind, transform._fill.get("others"))}
+    return transform
+
+
+def as_tensor(result: Any) -> torch.Tensor:
+    """A plain tensor, from whatever v2 gave."""
+    result = F.pil_to_tensor(result) if isinstance(result, PIL.Image.Image) else result
+    return result.as_subclass(torch.Tensor) if isinstance(result, tv_tensors.TVTensor) else result

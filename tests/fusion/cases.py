@@ -6,6 +6,7 @@ One strategy for each type: the table of `test_differential.py`, whose completen
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,7 +29,9 @@ class Case:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def make(self) -> Any:
-        return self.kind(**copy.deepcopy(dict(self.arguments)))  # v2 changes a dict of fills in place
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return self.kind(**copy.deepcopy(dict(self.arguments)))  # v2 changes a dict of fills in place
 
     def __repr__(self) -> str:
         words = ", ".join(f"{name}={_told(value)}" for name, value in self.arguments.items())
@@ -95,7 +98,7 @@ INTERPOLATIONS = st.sampled_from(
     ]
 )
 ANTIALIAS = st.sampled_from([True, False, None])
-DTYPES = st.sampled_from([torch.float32, torch.uint8, torch.float64, torch.float16])
+DTYPES = st.sampled_from([torch.float32, torch.uint8, torch.float64, torch.float16, torch.int32])
 PARTS = ranges(0.01, 1.0)
 RATIOS = st.sampled_from([(0.75, 4 / 3), (0.2, 0.4), [2.5, 5.0], (1.0, 1.0), (0.1, 10.0)])
 FACTORS = optional(st.sampled_from([0, 1, 0.0, 0.4, 1.5]) | ranges(0.0, 2.0) | st.just((1, 1)))
@@ -142,6 +145,7 @@ V2: dict[type, st.SearchStrategy] = {
     v2.ToImage: case(v2.ToImage),
     v2.ToPureTensor: case(v2.ToPureTensor),
     v2.PILToTensor: case(v2.PILToTensor),
+    v2.ToTensor: case(v2.ToTensor),
     v2.Identity: case(v2.Identity),
     v2.RandomErasing: case(
         v2.RandomErasing,
@@ -172,7 +176,7 @@ OURS: dict[type, Callable[[], Any]] = {
 }
 """What has a rule and is ours; both executors make the same views of it at an address."""
 
-IDENTITIES = {v2.ToImage, v2.ToPureTensor, v2.PILToTensor, v2.Identity}
+IDENTITIES = {v2.ToImage, v2.ToPureTensor, v2.PILToTensor, v2.ToTensor, v2.Identity}
 """What may leave every pixel as it is."""
 
 

@@ -11,7 +11,7 @@ import PIL.Image
 import pytest
 import torch
 from torchvision import tv_tensors
-from torchvision.transforms import v2
+from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional as F
 
 from jointaug.functional import _native
@@ -31,7 +31,7 @@ EXACT = {
 }
 """Nothing is computed: not a bit may differ."""
 
-OF_PIL = {v2.Normalize, v2.ToDtype, v2.ConvertImageDtype, v2.ToImage, v2.PILToTensor, v2.ToPureTensor}
+OF_PIL = {v2.Normalize, v2.ToDtype, v2.ConvertImageDtype, v2.ToImage, v2.PILToTensor, v2.ToPureTensor, v2.ToTensor}
 """What v2 does to a PIL image depends on its being one; anything else is compared with what it does to its tensor."""
 
 
@@ -115,7 +115,7 @@ def _single_column(width: int, height: int, size: Any) -> bool:
 
 
 def resized(image: torch.Tensor, size: Any, transform: Any) -> torch.Tensor:
-    """v2's resize where a column stands alone, on which torch 2.14 is wrong: along one dimension, then the other, doubled.
+    """v2's resize where a column stands alone, on which torch 2.14 is wrong: each dimension by itself, doubled.
 
     The repeated column has the values of the single one, and so has its resize.
     """
@@ -130,12 +130,18 @@ def resized(image: torch.Tensor, size: Any, transform: Any) -> torch.Tensor:
     return out.round().clamp(0, 255).to(torch.uint8) if image.dtype is torch.uint8 else out.to(image.dtype)
 
 
-def filled_for(transform: Any, kind: type) -> Any:
-    """The transform with the fill that it has for this type, for any type."""
-    if not hasattr(transform, "_fill"):
-        return transform
+def as_on_pil(transform: Any) -> Any:
+    """The transform such that it does to a tensor what it does to a PIL image, but by v2's tensor kernels.
+
+    Its fill is that of PIL images, and it resizes as Pillow does: always antialiased, and to the exact nearest pixel.
+    """
     transform = copy.copy(transform)
-    transform._fill = {"others": transform._fill.get(kind, transform._fill.get("others"))}
+    if hasattr(transform, "_fill"):
+        transform._fill = {"others": transform._fill.get(PIL.Image.Image, transform._fill.get("others"))}
+    if isinstance(transform, (v2.Resize, v2.RandomResizedCrop)):
+        transform.antialias = True
+        if transform.interpolation in ("nearest", InterpolationMode.NEAREST, 0):
+            transform.interpolation = InterpolationMode.NEAREST_EXACT
     return transform
 
 

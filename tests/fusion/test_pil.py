@@ -36,10 +36,10 @@ def image_of(mode, pixels=GRADIENT):
     return colors.convert(mode)
 
 
-PLAIN = ("L", "LA", "RGB", "RGBA", "F")
+PLAIN = ("L", "LA", "RGB", "RGBA")
 """A pixel is its channels' values."""
-OTHER = ("1", "P", "PA", "CMYK", "YCbCr", "HSV", "LAB", "I;16", "I")
-"""Indices, other color spaces, and integers that no kernel computes with."""
+OTHER = ("1", "P", "PA", "CMYK", "YCbCr", "HSV", "LAB", "I;16", "I", "F")
+"""Indices, other color spaces, and numbers of no known range."""
 
 
 @pytest.mark.parametrize("mode", PLAIN)

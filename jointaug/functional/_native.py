@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ._program import Op
     from ._resample import Crop
 
-INTERFACE = 4  # JA_INTERFACE of csrc/jointaug.h
+INTERFACE = 5  # JA_INTERFACE of csrc/jointaug.h
 MODES = {"nearest": 1, "nearest-exact": 2, "bilinear": 3, "bicubic": 4}
 LEVELS_OFF, LEVELS_TRUNCATED, LEVELS_ROUNDED = 0, 1, 2
 NAMES = ("portable", "avx2", "avx512")
@@ -116,7 +116,7 @@ def run(images: Tensor | list[Tensor], crop: Crop | None, ops: Sequence[Op], dty
         0 if crop is None else _address(crop.flip, kept),
         *(first.dtype is not torch.uint8, kind is not torch.uint8, channels, height, width),
         *((0, 0) if crop is None else (MODES[crop.mode], crop.antialias)),
-        *(len(ops), levels, 0),
+        *(len(ops), levels, crop is not None and crop.clip),
     )
     listed = None if isinstance(images, Tensor) else b"".join(IMAGE.pack(*_image(image)) for image in images)
     threads = min(torch.get_num_threads(), 1 + result.numel() // GRAIN)

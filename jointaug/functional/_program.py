@@ -94,10 +94,7 @@ def run(
     levels instead and truncated at the end, as torchvision's steps on uint8 do.
     """
     own = source[0].dtype
-    # torch's bicubic filter for uint8 rounds and clips between rows and columns, which the native one does not.
-    whole = levels and own is dtype is torch.uint8 and not ops
-    clips = whole and crop is not None and crop.mode == "bicubic"
-    if not clips and _native.fits(source, ops, dtype):
+    if _native.fits(source, ops, dtype):
         mode = _native.LEVELS_OFF
         if levels and own is torch.uint8:
             mode = _native.LEVELS_TRUNCATED if ops else _native.LEVELS_ROUNDED

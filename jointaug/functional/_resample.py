@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -22,6 +23,7 @@ class Crop:
         size: ``(height, width)`` of the results.
         mode: as ``torch.nn.functional.interpolate`` names it.
         antialias: whether the filter widens where a box shrinks.
+        clip: whether what overshoots is clipped, after the columns and after the rows, as torch does with uint8.
     """
 
     boxes: Tensor
@@ -29,6 +31,7 @@ class Crop:
     size: tuple[int, int]
     mode: str
     antialias: bool
+    clip: bool = False
 
     def of(self, rows: slice) -> Crop:
         """The boxes of some of the images."""
@@ -47,27 +50,34 @@ def resample(images: Tensor | list[Tensor], crop: Crop, dtype: torch.dtype) -> T
         n, v = divmod(row, views)
         part = images[n][:, top : top + height, left : left + width].to(dtype)
         if (height, width) != crop.size:
-            part = _interpolate(part, crop)
+            part = _interpolate(part, crop, white(first))
         results[v, n] = part.flip(-1) if flip else part
-    return results.flatten(0, 1)
+    return (results.clamp_(0, white(first)) if crop.clip and dtype is not torch.uint8 else results).flatten(0, 1)
 
 
-def _interpolate(image: Tensor, crop: Crop) -> Tensor:
+def white(images: Tensor) -> float:
+    """The greatest value of a pixel."""
+    return 255.0 if images.dtype is torch.uint8 else 1.0
+
+
+def _interpolate(image: Tensor, crop: Crop, bound: float) -> Tensor:
     if 1 in (image.shape[-1], crop.size[1]):
         # torch 2.14 is wrong on single columns: antialiased floats repeat the first row, uint8 reads astray.
         whole = torch.tensor([[0, 0, *image.shape[1:]]], device=image.device)
-        return _fixed(image[None], replace(crop, boxes=whole, flip=None), image.dtype)[0]
+        return _fixed(image[None], replace(crop, boxes=whole, flip=None), image.dtype, bound)[0]
     smooth = crop.mode.startswith("bi")
     native = image.dtype is not torch.uint8 or not smooth or "AVX" in torch.backends.cpu.get_cpu_capability()
     work = image if native and image.device.type == "cpu" else image.float()
     align = False if smooth else None
-    resized: Tensor = interpolate(
-        work.unsqueeze(0), crop.size, mode=crop.mode, align_corners=align, antialias=crop.antialias
-    ).squeeze(0)
+    resize = partial(interpolate, mode=crop.mode, align_corners=align, antialias=crop.antialias)
+    resized = work.unsqueeze(0)
+    if crop.clip and work.dtype is not torch.uint8:
+        resized = resize(resized, (image.shape[-2], crop.size[1])).clamp(0, bound)
+    resized = resize(resized, crop.size).squeeze(0)
     return resized.round().clamp(0, 255).to(image.dtype) if resized.dtype is not image.dtype else resized
 
 
-def _fixed(images: Tensor, crop: Crop, dtype: torch.dtype) -> Tensor:
+def _fixed(images: Tensor, crop: Crop, dtype: torch.dtype, bound: float | None = None) -> Tensor:
     """The same with shapes that depend on no value: every result takes as many taps as the largest box could need."""
     count, _, height, width = images.shape
     views = crop.boxes.shape[0] // count
@@ -80,7 +90,12 @@ def _fixed(images: Tensor, crop: Crop, dtype: torch.dtype) -> Tensor:
         flip = by_view_first(crop.flip, views)[:, None, None]
         columns = torch.where(flip, columns.flip(1), columns)
         column_weights = torch.where(flip, column_weights.flip(1), column_weights)
-    result = _gather(_gather(source, rows, row_weights, 2, work), columns, column_weights, 3, work)
+    if crop.clip:
+        top = white(images) if bound is None else bound
+        result = _gather(source, columns, column_weights, 3, work).clamp(0, top)
+        result = _gather(result, rows, row_weights, 2, work).clamp(0, top)
+    else:
+        result = _gather(_gather(source, rows, row_weights, 2, work), columns, column_weights, 3, work)
     return result.round().clamp(0, 255).to(torch.uint8) if dtype is torch.uint8 else result
 
 

@@ -28,6 +28,7 @@ def resized_crop(
     flip: bool | Tensor | None = None,
     interpolation: InterpolationMode = InterpolationMode.BILINEAR,
     antialias: bool = True,
+    clip: bool | None = None,
 ) -> Tensor:
     """Cut a box out of each image, resize it, and mirror it where asked.
 
@@ -42,6 +43,9 @@ def resized_crop(
         flip: mirror left and right: a bool, or a bool tensor of shape ``boxes.shape[:-1]``.
         interpolation: NEAREST, NEAREST_EXACT, BILINEAR or BICUBIC.
         antialias: widen the filter where the box shrinks (bilinear and bicubic only), as Pillow does.
+        clip: keep what bicubic gives between black and white, which it overshoots: after the columns and after the
+            rows, as torch does with uint8 on the CPU. By default uint8 images are clipped and floats are not; floats
+            that stand for a uint8 image (on [0, 1], between two steps) should be.
 
     Returns:
         ``[..., C, h, w]`` or ``[..., V, C, h, w]``; with one leading dimension, ``result[:, v]`` is contiguous.
@@ -49,7 +53,7 @@ def resized_crop(
     Each result is that of ``torchvision.transforms.v2.functional.resized_crop`` on the box. Filter weights are computed
     in float32 in torch's order of operations: exact weights would be further from it (2e-5) than these (1e-7). uint8
     images are computed in float32 and rounded once. (torchvision's own CPU path for uint8 rounds between its two
-    passes, too; with bicubic, which overshoots, it clips there, and differs from its float path by more than a level.)
+    passes, too, from which it is a level away at most, bicubic included.)
 
     Raises:
         ValueError: for a box that is empty or leaves its image, a size below 1, shapes or devices that do not fit, an
@@ -57,7 +61,7 @@ def resized_crop(
         TypeError: for an entry of the sequence that is not an image (its index is named), boxes that are not integers,
             other dtypes.
     """
-    source, lead, crop, outer = checked_crop(images, boxes, size, flip, interpolation, antialias)
+    source, lead, crop, outer = checked_crop(images, boxes, size, flip, interpolation, antialias, clip)
     first = source[0]
     return by_view(run(source, crop, [], first.dtype, levels=True), lead, outer)
 
@@ -109,6 +113,7 @@ def checked_crop(
     flip: Any,
     interpolation: Any,
     antialias: bool,
+    clip: bool | None,
 ) -> tuple[Tensor | list[Tensor], torch.Size, Crop, torch.Size]:
     """The images ``[N, C, H, W]`` or a list of N, their leading shape, the checked crop, its results' leading shape."""
     height, width = as_size(size)
@@ -128,7 +133,9 @@ def checked_crop(
     mask = None if flip is None or flip is False else as_mask("flip", flip, Target(outer, first.device, first.shape[0]))
     if mask is None and flip is not None and flip is not False:
         mask = torch.ones(outer.numel(), dtype=torch.bool, device=first.device)
-    crop = Crop(boxes.reshape(-1, 4), mask, (height, width), mode, bool(antialias) and mode.startswith("bi"))
+    widens = bool(antialias) and mode.startswith("bi")
+    clips = mode == "bicubic" and (first.dtype is torch.uint8 if clip is None else bool(clip))
+    crop = Crop(boxes.reshape(-1, 4), mask, (height, width), mode, widens, clips)
     return source, lead, crop, outer
 
 

@@ -63,6 +63,7 @@ def crop_and_finish(
     flip: bool | Tensor | None = None,
     interpolation: InterpolationMode = InterpolationMode.BILINEAR,
     antialias: bool = True,
+    clip: bool | None = None,
     dtype: torch.dtype | None = None,
 ) -> Tensor:
     """``finish(resized_crop(images, boxes, size, ...), steps)`` without rounding in between, and image by image.
@@ -71,7 +72,7 @@ def crop_and_finish(
     results' leading shape
     ``boxes.shape[:-1]``.
     """
-    source, lead, cut, outer = checked_crop(images, boxes, size, flip, interpolation, antialias)
+    source, lead, cut, outer = checked_crop(images, boxes, size, flip, interpolation, antialias, clip)
     first = source[0]
     ops = _checked_steps(steps, Target(outer, first.device, first.shape[0]))
     return by_view(run(source, cut, ops, _checked_dtype(dtype, first.dtype, steps)), lead, outer)

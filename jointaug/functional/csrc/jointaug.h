@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 /* Raise it with every change of this file or of the meaning of a field; _native.py refuses a library of another number. */
-#define JA_INTERFACE 4
+#define JA_INTERFACE 5
 
 #define PUBLIC __attribute__((visibility("default")))
 
@@ -63,7 +63,7 @@ typedef struct {
     int32_t mode, antialias;
     int32_t op_count;
     int32_t levels; /* work on 0..255 by the conventions for uint8, and truncate (1) or round (2); 0: on [0, 1], and round */
-    int32_t unused;
+    int32_t clip; /* keep crops between black and white, after the columns and after the rows */
 } ja_job;
 
 /* The steps that are left for one sample when those that do nothing are dropped. */

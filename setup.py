@@ -50,7 +50,7 @@ setup(
                 "-Wall",
             ],
             libraries=["m", "pthread"],
-            export_symbols=["ja_run", "ja_level", "ja_interface", "ja_keep_above", "ja_first_in_order"],
+            export_symbols=["ja_run", "ja_level", "ja_interface", "ja_keep_above", "ja_first_in_order", "ja_uniforms"],
             optional=True,  # without a compiler the package still installs, and runs on torch alone
         )
     ],

@@ -9,7 +9,8 @@ once:
   can change a view.
 
 The hash is Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"), written once for Python
-integers and for int64 tensors, so that one image in Python and a batch on a GPU get the same bits.
+integers and for int64 tensors, so that one image in Python and a batch on a GPU get the same bits; and once in C, where
+the native library is there, for both on the CPU.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from torch import Tensor, nn
 from torchvision.transforms import v2
 
 from ._validate import integer
+from .functional import _native
 
 Row: TypeAlias = "Sequence[float] | Sequence[Tensor]"
 """Uniforms of one draw: n floats for one image, or n tensors ``[B]`` for a batch."""
@@ -137,14 +139,13 @@ class Address:
         True
     """
 
-    __slots__ = ("_key", "_ledger", "_salt", "_step", "_view", "draw", "epoch", "index", "seed")
+    __slots__ = ("_ledger", "_step", "_view", "draw", "epoch", "index", "seed")
 
     def __init__(self, seed: int, epoch: int, index: int, draw: int = 0) -> None:
         self.seed, self.epoch, self.index, self.draw = (
             _coordinate(name, value)
             for name, value in (("seed", seed), ("epoch", epoch), ("index", index), ("draw", draw))
         )
-        self._key, self._salt = _image_key(self.seed, self.epoch, self.index, self.draw)
         self._step, self._view = 0, 0
         self._ledger: list[Tensor] | None = None
 
@@ -154,13 +155,16 @@ class Address:
     def _moved(self, *, step: int, view: int, ledger: list[Tensor] | None) -> Address:
         other = object.__new__(Address)
         other.seed, other.epoch, other.index, other.draw = self.seed, self.epoch, self.index, self.draw
-        other._key, other._salt = self._key, self._salt
         other._step, other._view, other._ledger = step, view, ledger
         return other
 
     def row(self, n: int) -> list[float]:
         """``n`` uniforms in (0, 1) at this address and position: always the same."""
-        return _row(self._key, self._salt, self._step, self._view, n)
+        if _native.library is not None:
+            return _native.uniforms_of_one(
+                self.index, self.draw, self.seed, self.epoch, step=self._step, view=self._view, n=n
+            )
+        return _row(*_key_of_one(self.seed, self.epoch, self.index, self.draw), self._step, self._view, n)
 
     def step(self, child: int) -> Address:
         """The address of the ``child``-th part of the pipeline at this position."""
@@ -194,7 +198,7 @@ class Address:
         if kind is v2.RandomOrder:
             row = self.row(len(transform.transforms))
             return self._chain(sorted(range(len(row)), key=row.__getitem__), transform.transforms, inputs)
-        torch.default_generator.manual_seed(_words(self._key, self._salt, self._step, self._view, 0)[0])
+        torch.default_generator.manual_seed(int(self.row(1)[0] * 2**32))  # the row's first word
         outputs = transform(*inputs)
         if self._ledger is not None:
             self._ledger.append(torch.get_rng_state())
@@ -230,8 +234,8 @@ class Addresses:
 
     Raises:
         TypeError: if ``index`` is no int64 tensor.
-        ValueError: if ``index`` is not one-dimensional, or a coordinate is out of range. (A negative index is not
-            looked for: that would wait for the device.)
+        ValueError: if ``index`` is not one-dimensional, ``draw`` is of another length, or a coordinate is out of range.
+            (In tensors on an accelerator that is not looked for: the host would wait.)
     """
 
     def __init__(self, seed: int, epoch: int, index: Tensor, draw: int | Tensor = 0) -> None:
@@ -248,7 +252,18 @@ class Addresses:
         self.seed, self.epoch = _coordinate("seed", seed), _coordinate("epoch", epoch)
         self.index = index
         self.draw = draw if isinstance(draw, Tensor) else _coordinate("draw", draw)
-        self._key, self._salt = _image_key(self.seed, self.epoch, self.index, self.draw)
+        if isinstance(draw, Tensor) and draw.shape != index.shape:
+            raise ValueError(
+                f"draw must be an integer or one for each of the {len(index)} images, got {len(draw)}; index it alike"
+            )
+        self._key = None
+        if _native.plain(self.index, self.draw):
+            for name, value in (("index", index), ("draw", self.draw)):
+                if isinstance(value, Tensor) and len(value):
+                    _coordinate(name, int(value.min()))
+                    _coordinate(name, int(value.max()))
+        if not _native.hashes(self.index, self.draw):
+            self._key = _image_key(self.seed, self.epoch, self.index, self.draw)
 
     def __len__(self) -> int:
         return len(self.index)
@@ -260,7 +275,9 @@ class Addresses:
 
     def rows(self, n: int, *, step: int = 0, view: int = 0) -> list[Tensor]:
         """``n`` float64 tensors ``[B]`` of uniforms in (0, 1): entry ``i`` is that of `Address` at ``index[i]``."""
-        return _row(self._key, self._salt, step, view, n)
+        if _native.hashes(self.index, self.draw):
+            return _native.uniforms(self.index, self.draw, self.seed, self.epoch, step=step, view=view, n=n)
+        return _row(*(self._key or _image_key(self.seed, self.epoch, self.index, self.draw)), step, view, n)
 
 
 def views_at(pipeline: Callable[..., Any], address: Address, *inputs: Any) -> Any:
@@ -323,6 +340,10 @@ def _image_key(seed: int, epoch: int, index: Any, draw: Any) -> tuple[tuple[Any,
     """The key of an image's own generator, and two words more that salt its counter."""
     a, b, c, d = philox((index & _MASK, index >> 32, epoch, draw), (seed & _MASK, seed >> 32))
     return (a, b), (c, d)
+
+
+_key_of_one = lru_cache(maxsize=64)(_image_key)
+"""For the integers of one image, whose chain of steps asks for it at each."""
 
 
 def _words(key: tuple[Any, Any], salt: tuple[Any, Any], step: int, view: int, block: int) -> tuple[Any, Any, Any, Any]:

@@ -10,8 +10,9 @@ import torch
 from scipy import stats
 from torchvision.transforms import v2
 
-from jointaug import Address, AddressedDataset, Addresses, JointCrop, MultiView, PerView, Shared, views_at
+from jointaug import Address, AddressedDataset, Addresses, JointCrop, MultiView, PerView, Shared, chance, views_at
 from jointaug.chance import FRESH, child_step, chosen, named_step, philox
+from jointaug.functional import _native
 
 FAILURE_RATE = 1e-6  # of each statistical test below; seeds are fixed
 
@@ -48,6 +49,96 @@ def test_a_batch_has_the_bits_of_its_images(seed):
     for i in range(len(index)):
         address = Address(seed, 5, int(index[i]), int(draw[i]))._moved(step=child_step(3, 1), view=2, ledger=None)
         assert [row[i].item() for row in rows] == address.row(7)
+
+
+needs_library = pytest.mark.skipif(_native.library is None, reason="installed without a compiler, or JOINTAUG_NATIVE=0")
+
+
+@needs_library
+@pytest.mark.parametrize(
+    ("index", "draw", "seed", "epoch", "words"),
+    [  # the published words again: the image's own are its key and its salt, which a step of the same bits turns to 0
+        (0, 0, 0, 0, "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),
+        (-1, 2**32 - 1, 2**64 - 1, 2**32 - 1, "408f276d 41c83b0e a20bc7c6 6d5451fd"),
+        (
+            0x243F6A88 - (0x100000000 - 0x85A308D3 << 32),
+            0x03707344,
+            0x299F31D0A4093822,
+            0x13198A2E,
+            "d16cfe09 94fdcceb 5001e420 24126ea1",
+        ),
+    ],
+)
+def test_the_native_hash_gives_the_published_words(index, draw, seed, epoch, words):
+    k0, k1, s0, s1 = (int(word, 16) for word in words.split())
+    counter = (0xFFFFFFFF, 0x01234567, 7, 1)
+    step = (counter[1] ^ s1) << 32 | counter[0] ^ s0
+    row = _native.uniforms_of_one(index, draw, seed, epoch, step=step, view=7, n=8)
+    assert [int(u * 2**32) for u in row[4:]] == list(philox(counter, (k0, k1)))
+    several = _native.uniforms(torch.tensor([0, index]), torch.tensor([1, draw]), seed, epoch, step=step, view=7, n=8)
+    assert [u[1].item() for u in several] == row
+
+
+@needs_library
+@pytest.mark.parametrize("count", [0, 1, 15, 16, 17, 300])
+def test_the_native_hash_gives_pythons_bits(count, monkeypatch):
+    generator = torch.Generator().manual_seed(count)
+    for n in (0, 1, 4, 7, 23):
+        index = torch.randint(2**63 - 1, (2 * count,), generator=generator)[::2]
+        draws = [0, 2**32 - 1, torch.randint(2**32, (count,), generator=generator)]
+        seed, epoch = int(torch.randint(2**63 - 1, (1,), generator=generator)) * 2 + 1, 2**32 - 1 - count
+        step, view = child_step(n, count), 2**31 + n
+        for draw in draws:
+            with monkeypatch.context() as only:
+                only.setattr(chance, "philox", None)
+                rows = Addresses(seed, epoch, index, draw).rows(n, step=step, view=view)
+            with monkeypatch.context() as without:
+                without.setattr(_native, "library", None)
+                expected = Addresses(seed, epoch, index, draw).rows(n, step=step, view=view)
+            assert len(rows) == n
+            assert all(torch.equal(a, b) for a, b in zip(rows, expected, strict=True))
+
+
+@needs_library
+def test_one_images_native_row_has_pythons_bits(monkeypatch):
+    for index, n in ((0, 1), (2**63 - 1, 9), (12345, 0)):
+        address = Address(2**64 - 1, 3, index, 2**32 - 1).step(2).view(5)
+        row = address.row(n)
+        with monkeypatch.context() as without:
+            without.setattr(_native, "library", None)
+            assert address.row(n) == row
+
+
+@pytest.mark.parametrize("native", [False, pytest.param(True, marks=needs_library)])
+def test_addresses_compile(native, monkeypatch):
+    """Made outside of the graph (with the library's hash or without) or inside: the same bits."""
+    if not native:
+        monkeypatch.setattr(_native, "library", None)
+    index = torch.tensor([3, 2**40])
+    addresses = Addresses(1, 2, index)
+    outside = torch.compile(lambda: torch.stack(addresses.rows(5, step=9)), fullgraph=True, backend="eager")
+    inside = torch.compile(
+        lambda index: torch.stack(Addresses(1, 2, index).rows(5, step=9)), fullgraph=True, backend="eager"
+    )
+    expected = torch.stack(addresses.rows(5, step=9))
+    assert torch.equal(outside(), expected)
+    assert torch.equal(inside(index), expected)
+
+
+@pytest.mark.parametrize(
+    ("index", "draw", "message"),
+    [
+        ([0, -1], 0, r"index must be an integer in \[0, 2\*\*63\), got -1"),
+        ([0, 1], [0, 2**32], r"draw must be an integer in \[0, 2\*\*32\), got 4294967296"),
+        ([0, 1], [0, -3], r"draw must be an integer in \[0, 2\*\*32\), got -3"),
+        ([0, 1, 2], [0, 1], "draw must be an integer or one for each of the 3 images, got 2"),
+        ([0], [0, 1], "draw must be an integer or one for each of the 1 images, got 2"),
+    ],
+)
+def test_coordinates_out_of_range_are_refused_in_tensors_too(index, draw, message):
+    """Bits beyond a word would be read one way in tensors and another in one image's integers."""
+    with pytest.raises(ValueError, match=message):
+        Addresses(0, 0, torch.tensor(index), torch.tensor(draw) if isinstance(draw, list) else draw)
 
 
 def test_a_longer_row_begins_with_the_shorter_one():

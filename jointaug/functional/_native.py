@@ -1,10 +1,11 @@
 """The native kernels: a shared library of plain C, reached through ctypes.
 
 The library holds a kernel for each instruction set (portable, AVX2 with FMA, AVX-512); the processor is asked once. It
-holds the inner loops of `jointaug.neighbors`' negative samplers too. It is absent where the package was installed
-without a C compiler; then, and where ``JOINTAUG_NATIVE=0`` is set in the environment, torch does the kernels' work and
-numpy the samplers'. Threads are made for a call of the kernels and end with it, as many as
-``torch.get_num_threads()`` says (which is one inside a DataLoader's worker), so that a process may fork at any time.
+holds the inner loops of `jointaug.neighbors`' negative samplers and the hash of `jointaug.chance` too. It is absent
+where the package was installed without a C compiler; then, and where ``JOINTAUG_NATIVE=0`` is set in the environment,
+torch does the kernels' work and the hash's, and numpy the samplers'. Threads are made for a call of the kernels and end
+with it, as many as ``torch.get_num_threads()`` says (which is one inside a DataLoader's worker), so that a process may
+fork at any time.
 """
 
 from __future__ import annotations
@@ -62,7 +63,9 @@ def _load() -> tuple[Any, int]:
     library.ja_run.argtypes = (*(pointer,) * 4, ctypes.c_int, ctypes.c_int)
     library.ja_keep_above.argtypes = (pointer, size, size, size, pointer, size, size, pointer, pointer, pointer)
     library.ja_first_in_order.argtypes = (pointer, pointer, size, size, pointer, pointer)
-    library.ja_keep_above.restype = library.ja_first_in_order.restype = None
+    seed, word = ctypes.c_uint64, ctypes.c_uint32
+    library.ja_uniforms.argtypes = (pointer, pointer, size, seed, word, word, seed, word, size, pointer)
+    library.ja_keep_above.restype = library.ja_first_in_order.restype = library.ja_uniforms.restype = None
     return library, int(library.ja_level())
 
 
@@ -123,6 +126,40 @@ def run(images: Tensor | list[Tensor], crop: Crop | None, ops: Sequence[Op], dty
     if library.ja_run(job, b"".join(op_bytes), b"".join(column_bytes), listed, threads, level):
         raise MemoryError(f"no memory for the scratch planes of {tuple(result.shape)} results; make the batch smaller")
     return result if result.dtype is dtype else result.to(dtype)
+
+
+def plain(*values: Tensor | float) -> bool:
+    """Whether tensors among these lie in this process's memory, to be read now: on the CPU, and nothing to trace."""
+    if torch.compiler.is_compiling():
+        return False
+    return all(type(value) is Tensor and value.is_cpu for value in values if isinstance(value, Tensor))
+
+
+def hashes(index: Tensor, draw: Tensor | int) -> bool:
+    """Whether `uniforms` can take these."""
+    return library is not None and plain(index, draw)
+
+
+def uniforms(index: Tensor, draw: Tensor | int, seed: int, epoch: int, *, step: int, view: int, n: int) -> list[Tensor]:
+    """``n`` float64 tensors ``[B]`` in (0, 1) for ``index`` ``[B]``, as `jointaug.Addresses` says."""
+    assert library is not None
+    kept: list[Tensor] = []
+    draws, same = (draw, 0) if isinstance(draw, Tensor) else (None, draw)
+    rows = torch.empty((n, len(index)), dtype=torch.float64)
+    library.ja_uniforms(
+        *(_address(index, kept), _address(draws, kept), len(index)),
+        *(seed, epoch, same, step, view, n, rows.data_ptr()),
+    )
+    return list(rows.unbind())
+
+
+def uniforms_of_one(index: int, draw: int, seed: int, epoch: int, *, step: int, view: int, n: int) -> list[float]:
+    """``n`` floats in (0, 1): `uniforms` of one image, several times faster than through tensors."""
+    assert library is not None
+    row = (ctypes.c_double * n)()
+    where = ctypes.byref(ctypes.c_int64(index))
+    library.ja_uniforms(where, None, 1, seed, epoch, draw, step, view, n, row)
+    return row[:]
 
 
 def _address(tensor: Tensor | None, kept: list[Tensor]) -> int:

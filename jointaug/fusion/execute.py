@@ -77,10 +77,11 @@ def _segments(view: View) -> list[_Segment]:
     cut: Cut | None = None
     flip: Tensor | None = None
     steps: list[Step] = []
+    work = torch.float64 if view.dtype is torch.float64 else torch.float32
     for instruction in view.program:
         if isinstance(instruction, Cut):
             if cut is not None or steps or flip is not None:
-                segments.append(_Segment(cut, flip, tuple(steps), None, torch.float32))
+                segments.append(_Segment(cut, flip, tuple(steps), None, work))
                 flip, steps = None, []
             cut = instruction
         elif isinstance(instruction, Step) and instruction.kernel is horizontal_flip:

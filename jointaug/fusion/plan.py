@@ -211,7 +211,8 @@ class View:
         resize = partial(_resized, interpolation=mode, antialias=smooth, clips=self._clips(mode))
         targets = torch.tensor(sizes, device=self.device)
         height, width = targets.unbind(1)
-        instruction = Call(resize, (targets,), None, torch.float32)
+        work = torch.float64 if self.dtype is torch.float64 else torch.float32
+        instruction = Call(resize, (targets,), None, work)
         return replace(self, height=height, width=width, program=(*self.program, instruction))
 
     def of_kind(self, options: Mapping[Any, Any], transform: Any) -> Any:

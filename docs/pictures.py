@@ -243,7 +243,7 @@ def multi_resolution() -> Figure:
 
 
 def contrastive_crop() -> Figure:
-    """From a heat map to a box, to crops whose centers lie in it, away from its centre."""
+    """From a heat map to a box, to crops around it, away from its center where there is room."""
     index, size = 22, 320
     picture = render(index, size=size)
     image = pixels(picture)

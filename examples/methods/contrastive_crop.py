@@ -32,9 +32,10 @@ class HeatBox(nn.Module):
 
 
 class Boxes(nn.Module):
-    """The box of every image, for `jointaug.ContrastiveCrop`: the whole image, later where the network responds.
+    """The box of every image, for `jointaug.ContrastiveCrop`: where the network responds.
 
-    They are renewed every fifth of the run, at 20, 40, 60 and 80 % of its epochs.
+    They are renewed every fifth of the run, at 20, 40, 60 and 80 % of its epochs. Before that there are none, and crops
+    are plain: the warm-up.
 
     Args:
         images: of the data set.
@@ -52,6 +53,10 @@ class Boxes(nn.Module):
     def due(self, epoch: int, epochs: int) -> bool:
         """Whether the boxes are renewed before this epoch."""
         return epoch in {round(epochs * part / self.updates) for part in range(1, self.updates)}
+
+    def at(self, index: Tensor, epoch: int, epochs: int) -> Tensor | None:
+        """The boxes ``[B, 4]`` of some images in this epoch; none in the warm-up."""
+        return None if epoch < round(epochs / self.updates) else self.boxes[index]
 
     def before_epoch(self, epoch: int, epochs: int, backbone: Backbone, embed: Embed) -> None:
         """Renew the boxes if it is time: a pass over all images, uncropped."""

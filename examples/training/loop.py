@@ -253,7 +253,8 @@ class Run:
     def _request(self, epoch: int, index: Tensor, table: Tensor | None) -> Request:
         """Images, with their partners from the ``table`` of positives, if there is one, and their boxes."""
         partners = None if table is None else draw_positives(table, index, seed=self.settings.seed, epoch=epoch)
-        return Request(epoch, index, partners, None if self.boxes is None else self.boxes.boxes[index])
+        boxes = None if self.boxes is None else self.boxes.at(index, epoch, self.settings.epochs)
+        return Request(epoch, index, partners, boxes)
 
     def _read(self, order: Tensor, epoch: int) -> float:
         """The mean loss of the steps that were not read yet.

@@ -36,9 +36,9 @@ class BoxCrop(ContrastiveCrop):
     boxes: Tensor | None = None
 
     def query(self, flat_inputs: list[Any]) -> tuple[Any, ...]:
-        """Height and width, then the batch's boxes."""
-        height, width, *whole = super().query(flat_inputs)
-        return (height, width, *(whole if self.boxes is None else self.boxes.double().unbind(1)))
+        """Height and width, then the batch's boxes, if there are any yet."""
+        size = super().query(flat_inputs)
+        return size if self.boxes is None else (*size, *self.boxes.double().unbind(1))
 
 
 @register(BoxCrop)

@@ -16,6 +16,8 @@ from torch import Tensor
 TRIES = 10
 """How often the reference geometry draws an aspect ratio before it takes the whole image."""
 
+_SINGLE = 2.0**-24  # what single precision, in which boxes are kept, may take from a fraction: k / n is k pixels of n
+
 
 def aspect_interval(area: float, height: int, width: int, ratio: tuple[float, float]) -> tuple[float, float]:
     """The aspect ratios (width over height) among ``ratio`` with which a crop of relative ``area`` fits into the image.
@@ -111,13 +113,33 @@ def places(free: Tensor, uniform: Tensor) -> Tensor:
     return (uniform * (free + 1)).long().minimum(free)
 
 
-def beta_quantile(uniform: Any, alpha: float) -> Any:
-    """The quantile of Beta(alpha, alpha): a float for a float, a tensor for a tensor (by way of the CPU)."""
+def beta_place(least: int, most: int, uniform: float, alpha: float) -> int:
+    """An offset at a fraction from Beta(alpha, alpha) of the way from ``least`` to ``most``, rounded toward least.
+
+    (Peng et al. 2022, https://arxiv.org/abs/2202.03278, center-suppressed sampling, as released.)
+    """
     from scipy.special import betaincinv
 
-    if isinstance(uniform, Tensor):
-        return torch.from_numpy(betaincinv(alpha, alpha, uniform.cpu().numpy())).to(uniform.device)
-    return float(betaincinv(alpha, alpha, uniform))
+    return least + int((most - least) * float(betaincinv(alpha, alpha, uniform)))
+
+
+def beta_places(least: Tensor, most: Tensor, uniform: Tensor, alpha: float) -> Tensor:
+    """`beta_place` for tensors ``[B]``, by way of the CPU."""
+    from scipy.special import betaincinv
+
+    fraction = torch.from_numpy(betaincinv(alpha, alpha, uniform.cpu().numpy())).to(uniform.device)
+    return least + ((most - least) * fraction).long()
+
+
+def centered(center: float, side: int, limit: int) -> int:
+    """The offset of a crop of ``side`` pixels around ``center``, a fraction of the ``limit`` that it is moved into."""
+    return min(max(int(limit * (center + _SINGLE)) - side // 2, 0), limit - side)
+
+
+def centered_all(center: Tensor | float, side: Tensor, limit: Tensor | int) -> Tensor:
+    """`centered` for tensors ``[B]``."""
+    center, limit = (torch.as_tensor(value, dtype=torch.float64, device=side.device) for value in (center, limit))
+    return ((limit * (center + _SINGLE)).long() - side // 2).clamp(min=0).minimum(limit.long() - side)
 
 
 def reference_box(area: float, row: Sequence[float], height: int, width: int, log_ratio: tuple[float, float]) -> Any:

@@ -57,8 +57,8 @@ class JointCrop(JointTransform):
         geometry: ``"exact"``, or ``"reference"`` for the authors' released procedure with beta 0: log ratio within
             ``log(high / low - 0.1)``, up to ten aspect ratios, then the whole image.
         alpha: instead of uniform positions, offsets as a fraction of the free pixels from Beta(alpha, alpha), for
-            each axis of each view: below 1 the crops keep away from the center (Peng et al. 2022, center-suppressed
-            sampling).
+            each axis of each view, rounded down to pixels as in the released code: below 1 the crops keep away from
+            the center (Peng et al. 2022, center-suppressed sampling).
 
     Raises:
         TypeError: for an argument of the wrong type.
@@ -162,14 +162,12 @@ class JointCrop(JointTransform):
         return torch.stack([self._offsets(height - h, row[1]), self._offsets(width - w, row[2]), h, w], -1)
 
     def _offset(self, free: int, uniform: float) -> int:
-        if self.alpha is None:
-            return boxes.place(free, uniform)
-        return round(boxes.beta_quantile(uniform, self.alpha) * free)  # type: ignore[no-any-return]
+        return boxes.place(free, uniform) if self.alpha is None else boxes.beta_place(0, free, uniform, self.alpha)
 
     def _offsets(self, free: Tensor, uniform: Tensor) -> Tensor:
         if self.alpha is None:
             return boxes.places(free, uniform)
-        return (boxes.beta_quantile(uniform, self.alpha) * free).round().long()  # type: ignore[no-any-return]
+        return boxes.beta_places(torch.zeros_like(free), free, uniform, self.alpha)
 
     def transform_view(self, inpt: Any, params: dict[str, Any]) -> Any:
         """``inpt`` cropped to ``params["box"]`` and resized to ``size``."""
@@ -187,7 +185,7 @@ class JointCrop(JointTransform):
 
 
 class CropBox(tv_tensors.TVTensor):
-    """A box that travels with a sample and says where its crops are centered: ``(left, top, right, bottom)``.
+    """A box that travels with a sample and says where its crops are: ``(left, top, right, bottom)``.
 
     Fractions of the image's sides, shape ``[4]``. It passes through transforms as it is, once for all views.
 
@@ -210,12 +208,17 @@ class CropBox(tv_tensors.TVTensor):
 
 
 class ContrastiveCrop(JointCrop):
-    """Two crops centered inside a box that travels with the sample, away from the box's center.
+    """Two crops around a box that travels with the sample, away from the box's center.
 
-    The center of a crop is drawn per axis and view from Beta(alpha, alpha) over the box, then moved so that the crop
-    lies in the image (Peng et al. 2022, https://arxiv.org/abs/2202.03278, Algorithm 1). The box comes from the
-    network's heat map (`crop_box_from_heatmap`) as a `CropBox` in the sample; without one it is the whole image, as
-    in the paper's warm-up.
+    On each axis a crop centered on the box's first end and one on its last, both moved into the image, are the two
+    extremes; the crop lies between them at a fraction from Beta(alpha, alpha), drawn for each axis and view (Peng et
+    al. 2022, https://arxiv.org/abs/2202.03278, Algorithm 1, as released). With box ends ``b0, b1`` in pixels, rounded
+    down, and a crop of ``h`` pixels in an image of ``H``: ``low = clip(b0 - h // 2, 0, H - h)``, ``high`` likewise of
+    ``b1``, and the offset ``low + int((high - low) * fraction)``. So a box of the whole image is
+    ``JointCrop(alpha=alpha)``.
+
+    The box comes from the network's heat map (`crop_box_from_heatmap`) as a `CropBox` in the sample. Without one the
+    crops are plain, at uniform positions: the paper's warm-up, when no box is known yet.
 
     Areas are independent by default, as in that paper; ``beta=`` draws them as `JointCrop` does (Zhang et al. 2025,
     App. G).
@@ -226,7 +229,7 @@ class ContrastiveCrop(JointCrop):
         ratio: as `JointCrop`.
         interpolation: as `JointCrop`.
         antialias: as `JointCrop`.
-        alpha: of the Beta law; 0.6 for ImageNet, 0.1 for small images in the paper.
+        alpha: of the Beta law, as `JointCrop`; 0.6 for ImageNet, 0.1 for small images in the paper.
         beta: of JC(beta), for joint areas.
         law: as `JointCrop`.
 
@@ -258,27 +261,40 @@ class ContrastiveCrop(JointCrop):
         super().__init__(size, scale, ratio, interpolation, antialias, beta=beta, law=law, alpha=alpha)
 
     def query(self, flat_inputs: list[Any]) -> tuple[Any, ...]:
-        """Height and width of the image, then the box's left, top, right and bottom as fractions."""
+        """Height and width of the image, then, if there is a box, its left, top, right and bottom as fractions."""
         found = [leaf for leaf in flat_inputs if isinstance(leaf, CropBox)]
         if len(found) > 1:
             raise ValueError(f"a sample holds at most one CropBox, got {len(found)}; keep the image's own")
-        box = found[0].tolist() if found else [0.0, 0.0, 1.0, 1.0]
-        return (*query_size([leaf for leaf in flat_inputs if not isinstance(leaf, CropBox)]), *box)
+        size = query_size([leaf for leaf in flat_inputs if not isinstance(leaf, CropBox)])
+        return (*size, *found[0].tolist()) if found else size
 
     def _box(self, area: float, row: Sequence[float], query: tuple[Any, ...]) -> tuple[int, int, int, int]:
-        height, width, left, top, right, bottom = query
+        height, width, *box = query
         h, w = boxes.crop_shape(area, row[0], height, width, self._log_ratio)
-        y = height * (top + (bottom - top) * boxes.beta_quantile(row[1], self.alpha))  # type: ignore[arg-type]
-        x = width * (left + (right - left) * boxes.beta_quantile(row[2], self.alpha))  # type: ignore[arg-type]
-        return min(max(round(y - h / 2), 0), height - h), min(max(round(x - w / 2), 0), width - w), h, w
+        if not box:
+            return boxes.place(height - h, row[1]), boxes.place(width - w, row[2]), h, w
+        left, top, right, bottom = box
+        alpha: float = self.alpha  # type: ignore[assignment]  # JointCrop's may be None
+        y, x = (
+            boxes.beta_place(boxes.centered(start, side, limit), boxes.centered(end, side, limit), uniform, alpha)
+            for start, end, side, limit, uniform in ((top, bottom, h, height, row[1]), (left, right, w, width, row[2]))
+        )
+        return y, x, h, w
 
     def _boxes(self, area: Tensor, row: Sequence[Tensor], query: tuple[Any, ...]) -> Tensor:
-        height, width, left, top, right, bottom = query
+        height, width, *box = query
         h, w = boxes.crop_shapes(area, row[0], height, width, self._log_ratio)
-        y = height * (top + (bottom - top) * boxes.beta_quantile(row[1], self.alpha))  # type: ignore[arg-type]
-        x = width * (left + (right - left) * boxes.beta_quantile(row[2], self.alpha))  # type: ignore[arg-type]
-        top_left = [(c - side / 2).round().long().clamp(min=0) for c, side in ((y, h), (x, w))]
-        return torch.stack([top_left[0].minimum(height - h), top_left[1].minimum(width - w), h, w], -1)
+        if not box:
+            return torch.stack([boxes.places(height - h, row[1]), boxes.places(width - w, row[2]), h, w], -1)
+        left, top, right, bottom = box
+        alpha: float = self.alpha  # type: ignore[assignment]  # JointCrop's may be None
+        y, x = (
+            boxes.beta_places(
+                boxes.centered_all(start, side, limit), boxes.centered_all(end, side, limit), uniform, alpha
+            )
+            for start, end, side, limit, uniform in ((top, bottom, h, height, row[1]), (left, right, w, width, row[2]))
+        )
+        return torch.stack([y, x, h, w], -1)
 
     def transform_view(self, inpt: Any, params: dict[str, Any]) -> Any:
         """As `JointCrop`; the box itself passes as it is."""

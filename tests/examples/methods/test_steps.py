@@ -435,7 +435,16 @@ def test_boxes_are_renewed_every_fifth_of_the_run():
     boxes = Boxes(3)
     assert [e for e in range(100) if boxes.due(e, 100)] == [20, 40, 60, 80]
     assert [e for e in range(500) if boxes.due(e, 500)] == [100, 200, 300, 400]
-    assert torch.equal(boxes.boxes, torch.tensor([[0.0, 0.0, 1.0, 1.0]] * 3))
+
+
+def test_there_are_no_boxes_in_the_warm_up():
+    """SPEC 5.1: crops are plain until boxes are first made, after a fifth of the run."""
+    boxes = Boxes(3)
+    index = torch.tensor([2, 0])
+    boxes.boxes[2] = 0.25
+    assert all(boxes.at(index, epoch, 100) is None for epoch in range(20))
+    for epoch in (20, 21, 99):
+        assert torch.equal(boxes.at(index, epoch, 100), torch.tensor([[0.25] * 4, [0.0, 0.0, 1.0, 1.0]]))
 
 
 def test_boxes_are_where_the_network_responds(embed, toys):

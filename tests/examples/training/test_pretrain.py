@@ -16,6 +16,7 @@ import torchvision
 from PIL import Image
 from training import loop
 from training.batch import Batch
+from training.data import Augment, Request, Served
 from training.logs import rows_of
 from training.step import Learner
 
@@ -55,6 +56,20 @@ def test_a_run_leaves_everything_that_tells_what_it_was(command, tmp_path, one_t
     assert pretrain.main([*command, "--lr", "0.01"]) == 0  # finished: nothing is left to do
     assert (out / "backbone.pt").read_bytes() == weights
     assert len(rows_of(out)) == 3
+
+
+def test_crops_are_plain_until_there_are_boxes(toys, tmp_path, monkeypatch, plain):
+    """SPEC 5.1: ContrastiveCrop's warm-up is the first fifth of a run."""
+    asked, serve = {}, Augment.__getitem__
+
+    def seen(self: Augment, request: Request) -> Served:
+        asked.setdefault(request.epoch, set()).add(request.boxes is not None)
+        return serve(self, request)
+
+    monkeypatch.setattr(Augment, "__getitem__", seen)
+    words = ["moco2-rendered", "--crop", "contrastive", "--data", str(toys), *SMALL, "--epochs", "5"]
+    assert pretrain.main([*words, "--out", str(tmp_path / "run")]) == 0
+    assert asked == {epoch: {epoch > 0} for epoch in range(5)}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import PIL.Image
@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 from scipy import stats
-from torch.distributions import LogNormal, Normal, Uniform
+from torch import distributions as td
+from torch.distributions import LogNormal, Normal, Uniform, constraints
 from torch.utils._pytree import tree_leaves
 from torchvision import tv_tensors
 from torchvision.transforms import v2
@@ -428,6 +429,113 @@ def test_torch_laws_are_continued_beyond_their_support():
     fails(assert_follows, Normal(0.0, 3.0).sample((1000,)), Uniform(0.0, 1.0))
 
 
+def test_a_transformed_law_is_continued_beyond_its_bases_support():
+    """2 U: torch takes all numbers for its support, and then refuses those that U would not draw."""
+    law = td.TransformedDistribution(Uniform(0.0, 1.0), [td.AffineTransform(0.0, 2.0)])
+    torch.manual_seed(0)
+    assert_follows(law.sample((1000,)), law, rounding=0.1)
+    fails(assert_follows, Normal(0.0, 3.0).sample((1000,)), law)
+    mirrored = td.TransformedDistribution(Uniform(0.0, 1.0), [td.AffineTransform(0.0, -2.0)])
+    assert_follows(mirrored.sample((1000,)), mirrored, rounding=0.1)
+    fails(assert_follows, law.sample((1000,)), mirrored)
+
+
+class Die(td.Distribution):
+    """A law on integers, whose support refuses all between them."""
+
+    arg_constraints: ClassVar = {}
+    support = constraints.integer_interval(1, 6)
+
+    def cdf(self, value):
+        self._validate_sample(value)
+        return value / 6
+
+
+class Coin(Die):
+    support = constraints.boolean
+
+    def cdf(self, value):
+        self._validate_sample(value)
+        return (1 + value) / 2
+
+
+class Unsaid(td.Distribution):
+    """A law that does not say what its support is."""
+
+    arg_constraints: ClassVar = {}
+
+    def __init__(self):
+        super().__init__(validate_args=False)
+
+    def cdf(self, value):
+        return Normal(0.0, 1.0).cdf(value)
+
+
+def test_laws_of_ones_own_on_integers_and_without_a_support():
+    rng = np.random.default_rng(0)
+    for sample, law in (
+        (rng.integers(1, 7, 2000), Die()),
+        (rng.integers(0, 2, 2000), Coin()),
+        (rng.normal(size=2000), Unsaid()),
+    ):
+        assert_follows(sample, law)
+        assert_follows(sample, law, rounding=0.25)
+        fails(assert_follows, sample + 1.0, law)
+
+
+class OnlyDraws(PairLaw):
+    """A law of pairs with nothing but its draws."""
+
+    uniforms = 2
+
+    def __init__(self):
+        super().__init__(None, low=0.2, high=1.0)
+
+    def _draw(self, *uniforms):
+        return tuple(0.2 + 0.8 * u for u in uniforms)
+
+
+class Ratio(OnlyDraws):
+    """And with a law of the log ratio that has no cdf."""
+
+    @property
+    def log_ratio(self):
+        return td.StudentT(3.0)
+
+
+two = torch.ones(2)
+WITHOUT_A_CDF = [
+    *[td.Beta(0.5, 0.5), td.StudentT(3.0), td.VonMises(0.0, 1.0), td.Poisson(1.0), td.Bernoulli(0.5)],
+    *[td.Categorical(two), td.Binomial(4, 0.5), td.Geometric(0.5), td.FisherSnedecor(2.0, 3.0)],
+    td.MixtureSameFamily(td.Categorical(two), td.Beta(two, two)),
+    td.TransformedDistribution(td.Beta(1.0, 2.0), [td.AffineTransform(0.0, 2.0)]),
+    Ratio(),
+]
+
+
+@pytest.mark.parametrize("law", WITHOUT_A_CDF, ids=lambda law: type(law).__name__)
+def test_a_law_without_a_cdf_is_refused_with_what_to_pass(law):
+    torch.manual_seed(0)
+    sample = law.sample((2000,))
+    with pytest.raises(
+        ValueError, match=r"(?s)law must have a cdf, got .*, which has none.*; pass a function"
+    ) as caught:
+        assert_follows(sample, law)
+    assert type(getattr(law, "log_ratio", law)).__name__ in str(caught.value)
+
+
+def test_a_mixture_that_does_not_say_where_it_begins_is_refused():
+    """torch's mixtures count a number out that one part cannot give, as every number here."""
+    law = td.MixtureSameFamily(td.Categorical(two), Uniform(torch.tensor([0.0, 1.0]), torch.tensor([1.0, 2.0])))
+    torch.manual_seed(0)
+    with pytest.raises(
+        ValueError, match=r"(?s)law must say where its support begins, got .*; pass its cdf as a function"
+    ):
+        assert_follows(law.sample((1000,)), law)
+    gammas = td.MixtureSameFamily(td.Categorical(two), td.Gamma(two, torch.tensor([1.0, 3.0])))
+    assert_follows(gammas.sample((1000,)), gammas, rounding=0.5)
+
+
 def test_samples_with_gradients_in_half_precision_are_taken():
     torch.manual_seed(0)
     assert_follows(torch.rand(1000).to(torch.bfloat16).requires_grad_(), Uniform(0.0, 1.0), rounding=2**-8)
@@ -454,6 +562,8 @@ BAD: list[tuple[Callable[[], None], type[Exception], str]] = [
     (lambda: assert_follows(ok[:, None], stats.uniform), ValueError, r"one-dimensional, got shape \(100, 1\)"),
     (lambda: assert_follows(["a"] * 99, stats.uniform), TypeError, "samples must be real numbers"),
     (lambda: assert_follows(ok, "uniform"), TypeError, "law must be a torch.distributions law"),
+    (lambda: assert_follows(ok, Normal), TypeError, "law must be a law, got the class Normal; call it"),
+    (lambda: assert_follows(np.ones((99, 2)), OnlyDraws()), ValueError, "which has neither; test t1 and t2"),
     (lambda: assert_follows(ok, stats.norm.pdf), ValueError, "pass a cdf, not a density"),
     (lambda: assert_follows(ok, lambda x: 2 * x), ValueError, "pass a cdf, not a density"),
     (lambda: assert_follows(ok, lambda x: 0.5), ValueError, r"values of shape \(\)"),

@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from scipy.special import betaincinv, stdtrit
 from torch import Tensor
+from torch.distributions import Distribution
 from torchvision.transforms import v2
 
 from .._validate import integer, number
@@ -411,7 +412,7 @@ class CropGeometry:
     def ks(
         self,
         quantity: Literal["log_ratio", "area"] = "log_ratio",
-        law: PairLaw | Callable[[Tensor], Tensor] | None = None,
+        law: Distribution | Callable[[Tensor], Tensor] | None = None,
         *,
         level: float = 0.95,
     ) -> Distance:
@@ -419,8 +420,8 @@ class CropGeometry:
 
         Args:
             quantity: the log ratio of the areas, or the areas themselves (of both views together).
-            law: of the pair of areas, or a distribution function of the quantity (it takes tensors); by default the
-                policy's own.
+            law: of the pair of areas, or of the quantity, or a distribution function of it (it takes tensors); by
+                default the policy's own.
             level: probability that the bound holds, in (0, 1).
 
         Returns:
@@ -450,7 +451,7 @@ class CropGeometry:
             )
         cdf: Callable[[Tensor], Tensor]
         if not isinstance(named, PairLaw):
-            cdf = named
+            cdf = named.cdf if isinstance(named, Distribution) else named
         elif quantity == "log_ratio":
             cdf = named.log_ratio.cdf
         else:

@@ -126,7 +126,7 @@ class Law(Distribution):
 
     def _log_density(self, value: Tensor) -> Tensor:
         """`log_prob` in working precision, inside the support or a rounding error beyond."""
-        raise NotImplementedError
+        raise NotImplementedError(self._lacks("density", "_log_density(value)"))
 
     def _require_density(self) -> None:
         low, high = self._exact()[-2:]
@@ -170,11 +170,15 @@ class Law(Distribution):
 
     def _draw(self, *uniforms: Tensor) -> tuple[Tensor, ...]:
         """The draw that uniforms in working precision stand for; at 0 or 1 an end of the support, not an infinity."""
-        raise NotImplementedError
+        raise NotImplementedError(self._lacks("draw", "_draw(*uniforms)"))
 
     def _draw_floats(self, *uniforms: float) -> tuple[float, ...]:
         """The same on Python floats, for a law of numbers."""
         return tuple(draw.item() for draw in self._draw(*torch.tensor(uniforms, dtype=torch.float64).unbind()))
+
+    def _lacks(self, what: str, method: str) -> str:
+        """What to say where a law of one's own leaves something out."""
+        return f"{self!r} has no {what}; define {type(self).__name__}.{method}, or do without"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Law) or type(other) is not type(self):

@@ -73,7 +73,7 @@ class LogRatioLaw(Law):
     @property
     def mean_abs(self) -> Tensor:
         r"""E \|u\|."""
-        raise NotImplementedError
+        raise NotImplementedError(self._lacks("mean absolute value", "mean_abs"))
 
     def _span(self, device: torch.device | None = None) -> Tensor:
         return span(*self._exact(device)[-2:])
@@ -91,14 +91,15 @@ class LogRatioLaw(Law):
 
     def _size(self, inner: Tensor, outer: Tensor) -> Tensor:
         r"""The \|u\| that the share ``inner`` of draws stays below and the share ``outer`` = 1 - inner exceeds."""
-        raise NotImplementedError
+        raise NotImplementedError(self._lacks("quantile", "_size(inner, outer)"))
 
     def _float_size(self, inner: float, outer: float) -> float:
-        raise NotImplementedError
+        size = self._size(*torch.tensor([inner, outer], dtype=torch.float64).unbind())
+        return float(size)
 
     def _beyond(self, size: Tensor) -> Tensor:
         r"""P(\|u\| > size)."""
-        raise NotImplementedError
+        raise NotImplementedError(self._lacks("cdf", "_beyond(size)"))
 
 
 class JointLogRatio(LogRatioLaw):

@@ -75,15 +75,15 @@ class PairLaw(Law):
         return self._result(torch.where(t >= high, (value >= high).to(t), self._marginal_cdf(t)), value)
 
     def _marginal_log_density(self, t: Tensor) -> Tensor:
-        raise NotImplementedError
+        raise NotImplementedError(self._lacks("density of one view's parameter", "_marginal_log_density(t)"))
 
     def _marginal_cdf(self, t: Tensor) -> Tensor:
-        raise NotImplementedError
+        raise NotImplementedError(self._lacks("cdf of one view's parameter", "_marginal_cdf(t)"))
 
     @property
     def correlation(self) -> Tensor:
         """Correlation of t1 and t2, of ``batch_shape``; nan where they are constant."""
-        raise NotImplementedError
+        raise NotImplementedError(self._lacks("correlation in closed form", "correlation"))
 
     def _twice(self, moment: Tensor) -> Tensor:
         """A moment that t1 and t2 share, as ``[*batch_shape, 2]``."""
@@ -102,7 +102,7 @@ class _RatioFirst(PairLaw):
 
     def _first(self, near: Any, far: Any, u: Any) -> Any:
         """t1 in [near, far]: floats or tensors."""
-        raise NotImplementedError
+        raise NotImplementedError(self._lacks("law of t1", "_first(near, far, u)"))
 
     def _draw(self, *uniforms: Tensor) -> tuple[Tensor, ...]:
         u_ratio, u_first = uniforms

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import bdtr, bdtrc, gammaln
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, TransformedDistribution, constraints
 
 from .._validate import integer, number, probability
 from ..distributions import PairLaw
@@ -59,8 +59,8 @@ def assert_follows(
         AssertionError: if the samples do not follow the law; the message says how far off they are, and where.
         TypeError: if ``law`` is none of these.
         ValueError: for samples that are not finite or have the wrong shape, or so few that the check could see little
-            (bound and slack above 0.5: fewer than 30 at the default rate); for a batch of laws; for what is no cdf;
-            for a law of pairs whose ratio is fixed.
+            (bound and slack above 0.5: fewer than 30 at the default rate); for a batch of laws; for what is no cdf, or
+            a law without one (torch's Beta, StudentT, Poisson, ...); for a law of pairs whose ratio is fixed.
 
     Example:
         >>> import torch
@@ -394,6 +394,8 @@ def _allowances(slack: float, rounding: float) -> str:
 
 def _cdf_of(law: Any, device: torch.device | None) -> Callable[[Floats], Floats]:
     """``law`` as a checked cdf of float64 arrays; ``device`` is that of the samples, ``None`` for an array."""
+    if isinstance(law, type):
+        raise TypeError(f"law must be a law, got the class {law.__name__}; call it with its parameters")
     if isinstance(law, Distribution):
         if law.event_shape or law.batch_shape:
             raise ValueError(
@@ -415,7 +417,14 @@ def _cdf_of(law: Any, device: torch.device | None) -> Callable[[Floats], Floats]
         raise TypeError(f"law must be a torch.distributions law, a scipy law or a cdf, got {law!r}; pass its cdf")
 
     def checked(points: Floats) -> Floats:
-        values = evaluate(points)
+        try:
+            values = evaluate(points)
+        except NotImplementedError as error:
+            reason = f" ({error})" if str(error) else ""
+            raise ValueError(
+                f"law must have a cdf, got {law}, which has none{reason}; pass a function from n values to their n "
+                "probabilities, or scipy's law of that name"
+            ) from error
         values = np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values, np.float64)
         order = np.argsort(points, kind="stable")
         if (
@@ -436,11 +445,39 @@ def _cdf_of(law: Any, device: torch.device | None) -> Callable[[Floats], Floats]
 
 def _cdf_anywhere(law: Distribution, points: Tensor) -> Tensor:
     """The cdf, 0 below the support and 1 above it: torch's laws refuse points there, or answer nonsense."""
-    inside = law.support.check(points)  # type: ignore[union-attr]
-    lower = torch.as_tensor(getattr(law.support, "lower_bound", -math.inf)).to(points)
-    values = (points > lower).double()
-    values[inside] = law.cdf(points[inside]).to(values)
+    try:
+        support = law.support
+    except NotImplementedError:  # a law of one's own that does not say; its cdf has to take all numbers
+        return law.cdf(points)
+    if support.is_discrete:  # type: ignore[union-attr]
+        points = points.floor()
+    inside = support.check(points)  # type: ignore[union-attr]
+    values = torch.ones_like(points, dtype=torch.float64)
+    if not bool(inside.all()):
+        values = (points >= _lower_bound(law)).to(values)
+    values[inside] = _cdf_inside(law, points[inside]).to(values)
     return values
+
+
+def _cdf_inside(law: Distribution, points: Tensor) -> Tensor:
+    if type(law).cdf is not TransformedDistribution.cdf:
+        return law.cdf(points)
+    for transform in reversed(law.transforms):  # type: ignore[attr-defined]
+        points = transform.inv(points)
+    base = _cdf_anywhere(law.base_dist, points)  # type: ignore[attr-defined]  # torch forgets the base's support
+    return law._monotonize_cdf(base)  # type: ignore[attr-defined, no-any-return]  # noqa: SLF001
+
+
+def _lower_bound(law: Distribution) -> float:
+    """Where the support of a law begins."""
+    support = getattr(law.support, "base_constraint", law.support)  # a mixture's is that of its parts
+    bound = torch.as_tensor(0.0 if support is constraints.boolean else getattr(support, "lower_bound", math.nan))
+    if bound.numel() != 1 or bool(bound.isnan()):
+        raise ValueError(
+            f"law must say where its support begins, got {law} with the support {law.support}, and numbers outside of "
+            "it; pass its cdf as a function from n values to n probabilities"
+        )
+    return float(bound)
 
 
 def _count(successes: Any, of: int | None) -> tuple[int, int]:

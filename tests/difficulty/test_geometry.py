@@ -292,6 +292,14 @@ FEW = geometry(JointCrop(8), (60, 60), pairs=10)
 NAMELESS = geometry(MultiView(UncroppedView(8), v2.RandomResizedCrop(8)), (60, 60), pairs=10)
 
 
+def test_the_law_of_a_quantity_says_what_the_pairs_law_says():
+    """And what its cdf says, as a function."""
+    pairs, law = geometry(JointCrop(8), (60, 60), pairs=1000), JointPair(2.0, 0.2, 1.0)
+    assert pairs.ks(law=law.log_ratio) == pairs.ks(law=law) == pairs.ks(law=law.log_ratio.cdf)
+    uniform = torch.distributions.Uniform(0.1, 1.0)
+    assert pairs.ks("area", uniform) == pairs.ks("area", uniform.cdf)
+
+
 @pytest.mark.parametrize("name", BAD)
 def test_bad_arguments_are_named(name):
     call, error, message = BAD[name]

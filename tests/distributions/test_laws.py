@@ -373,8 +373,15 @@ def test_a_law_of_ones_own_needs_only_a_draw():
     assert law.sample((3,)).shape == (3, 2)
     assert law.expand((4,)).sample().shape == (4, 2)
     assert repr(law) == "Halves(low=0.2, high=1.0)"
-    with pytest.raises(NotImplementedError):
-        law.log_prob(torch.tensor([0.4, 0.2]))
+    for ask, lacks in {
+        lambda: law.log_prob(torch.tensor([0.4, 0.2])): r"density; define Halves\._log_density\(value\), or do without",
+        lambda: law.marginal_log_prob(torch.tensor(0.4)): r"density of .*; define Halves\._marginal_log_density\(t\)",
+        lambda: law.marginal_cdf(torch.tensor(0.4)): r"cdf of one view's parameter; define Halves\._marginal_cdf\(t\)",
+        lambda: law.correlation: r"correlation in closed form; define Halves\.correlation",
+        PairLaw(None, low=0.2, high=1.0).sample: r"draw; define PairLaw\._draw\(\*uniforms\)",
+    }.items():
+        with pytest.raises(NotImplementedError, match=rf"(Halves|PairLaw)\(low=0.2, high=1.0\) has no {lacks}"):
+            ask()
     with pytest.raises(NotImplementedError, match="has no closed form"):
         _ = law.log_ratio
 

@@ -75,12 +75,20 @@ class Law(Distribution):
 
     def _check(self, given: str) -> None:
         """Raise unless the parameters, ``given`` by the user, make a law."""
+        dtype = self.low.dtype
         for name in self._names:
             if not bool(getattr(self, name).isfinite().all()):
-                raise ValueError(f"{name} must be finite in every element, got {given}; {_REMEDIES.get(name, _ANY)}")
+                raise ValueError(
+                    f"{name} must be finite in every element, in {dtype}, got {given}; {_REMEDIES.get(name, _ANY)}"
+                )
         low, high = self._exact()[-2:]
         if not bool(((low > 0) & (low <= high)).all()):
             raise ValueError(f"low and high must satisfy 0 < low <= high, got {given}; {_REMEDIES['low']}")
+        if not bool(((self.low > 0) & (high / low).isfinite()).all()):
+            raise ValueError(
+                f"low must be above 0 in {dtype}, and high / low finite, got {given}; take a greater low, or one in "
+                "torch.float64"
+            )
 
     def _prepare(self) -> None:
         """Make, once, what every draw needs."""

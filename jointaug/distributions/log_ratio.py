@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from torch.distributions.constraints import Constraint
 
 
+_LONG = 40.0  # from this half span on the entropy of two independent uniforms is 1 + ln 2, to the last digit
+
+
 class LogRatioLaw(Law):
     r"""A law of ``u = ln(t2 / t1)`` on :math:`[-s, s]`, :math:`s = \ln(high / low)`, symmetric about 0.
 
@@ -278,7 +281,7 @@ class IndependentLogRatio(LogRatioLaw):
     def entropy(self) -> Tensor:
         """Differential entropy in nats: 1 + ln(2 sinh h) - ln(cosh h) / tanh(h)^2, with h = s / 2."""
         self._require_density()
-        square = torch.sinh(self._span() / 2).square()
+        square = torch.sinh((self._span() / 2).clamp(max=_LONG)).square()
         return self._result(1 + (4 * square).log() / 2 - torch.log1p(square) * (1 + square) / (2 * square))
 
 

@@ -44,7 +44,9 @@ def gaussian_blur(
         where: the images to act on, a bool tensor of the leading shape.
 
     The border is reflected (the edge pixel is not repeated), again and again where the kernel reaches beyond the
-    image's other end, so that images smaller than the kernel are allowed (torchvision refuses them).
+    image's other end, so that images smaller than the kernel are allowed (torchvision refuses them). Without
+    ``kernel_size`` a sigma above the reflections' period, ``2 * (side - 1)``, is taken for that: the blur is level to
+    1e-8 by then.
 
     Raises:
         ValueError: where a sigma is negative or not finite, ``kernel_size`` is even or below 1, or shapes or devices do
@@ -59,6 +61,11 @@ def gaussian_blur(
 def radius_of(sigma: float) -> int:
     """How many pixels the default kernel reaches to each side: ``radius + 1/2`` is at least 4.5 sigma."""
     return max(0, math.ceil(REACH * sigma - 0.5))
+
+
+def _widest(n: int) -> float:
+    """The sigma from which on a blur along n pixels stays as it is, to 1e-8: their reflections repeat after it."""
+    return 2.0 * (n - 1) if n > 1 else 0.1  # one pixel: no neighbor
 
 
 def blur_op(
@@ -82,11 +89,14 @@ def blur_op(
 
 def _blur(x: Tensor, values: Tensor, grid: Grid, *, radii: tuple[int, int], bound: float | None) -> Tensor:
     follows = radii[0] < 0
-    if follows:
-        widest = bound if bound is not None and fixed_shapes(x) else float(values.max().item())
-        radii = (radius_of(widest),) * 2
-    blurred = _along(x, _weights(values, radii[1], follows, x.dtype), -2)
-    blurred = _along(blurred, _weights(values, radii[0], follows, x.dtype), -1)
+    widest = bound if bound is not None and fixed_shapes(x) else float(values.max().item()) if follows else 0.0
+    blurred = x
+    for dim, radius in ((-2, radii[1]), (-1, radii[0])):
+        sigma = values
+        if follows:
+            limit = _widest(x.shape[dim])
+            sigma, radius = values.clamp(max=limit), radius_of(min(widest, limit))
+        blurred = _along(blurred, _weights(sigma, radius, follows, x.dtype), dim)
     if grid.integer:
         blurred = blurred.round()
     return torch.where(values[:, :, None, None] > 0, blurred, x)

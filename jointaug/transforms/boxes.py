@@ -154,7 +154,8 @@ def reference_box(area: float, row: Sequence[float], height: int, width: int, lo
     """
     for uniform in row[:TRIES]:
         aspect = math.exp(log_ratio[0] + uniform * (log_ratio[1] - log_ratio[0]))
-        w, h = round(math.sqrt(area * width * height * aspect)), round(math.sqrt(area * width * height / aspect))
+        sides = math.sqrt(area * width * height * aspect), math.sqrt(area * width * height / aspect)
+        w, h = (round(min(side, limit + 1)) for side, limit in zip(sides, (width, height), strict=True))
         if 0 < w <= width and 0 < h <= height:
             return place(height - h, row[TRIES]), place(width - w, row[TRIES + 1]), h, w
     return 0, 0, height, width

@@ -301,41 +301,56 @@ class ContrastiveCrop(JointCrop):
         return inpt if isinstance(inpt, CropBox) else super().transform_view(inpt, params)
 
 
-def crop_box_from_heatmap(heatmap: Tensor, size: tuple[int, int], threshold: float = 0.1) -> list[CropBox]:
+def crop_box_from_heatmap(heatmap: Tensor, size: int | Sequence[int], threshold: float = 0.1) -> list[CropBox]:
     """The boxes in which a network responds: where the heat map, scaled to [0, 1], exceeds a threshold.
 
     Args:
         heatmap: ``[B, h, w]``, a network's last feature map summed over its channels.
-        size: ``(height, width)`` of the image, to which the map is resized (bilinear).
+        size: of the image, to which the map is resized (bilinear): one number for a square, or ``(height, width)``.
         threshold: of a row's or column's greatest value, in [0, 1).
 
     Returns:
         A `CropBox` for each image: the span of rows and columns above the threshold; the whole image where the map is
-        constant.
+        constant. Resizing may lower the map's greatest value: where nothing is left above the threshold, it is the
+        span of what is greatest.
 
     Raises:
-        ValueError: for a map of another rank, with nan, or a threshold out of range.
+        TypeError: for what is no tensor of real numbers, and other arguments of the wrong type.
+        ValueError: for a map of another rank, without places, or with nan; for a size under 1; for a threshold out of
+            range.
 
     Source: Peng et al. 2022, https://arxiv.org/abs/2202.03278, sec. 3.2.
     """
-    if heatmap.ndim != 3 or not torch.isfinite(heatmap).all():
+    if not isinstance(heatmap, Tensor) or heatmap.is_complex():
+        got = heatmap.dtype if isinstance(heatmap, Tensor) else type(heatmap).__name__
+        raise TypeError(
+            f"heatmap must be a tensor of real numbers [B, h, w], got {got}; sum the feature map's channels"
+        )
+    if heatmap.ndim != 3 or 0 in heatmap.shape[1:]:
         raise ValueError(
-            f"heatmap must be finite, of shape [B, h, w], got shape {tuple(heatmap.shape)}; "
+            f"heatmap must be of shape [B, h, w] with h and w at least 1, got shape {tuple(heatmap.shape)}; "
             "sum the feature map over its channels"
         )
-    if not 0.0 <= number("threshold", threshold) < 1.0:
+    if not bool(heatmap.isfinite().all()):
+        bad = int((~heatmap.isfinite()).any((1, 2)).long().argmax())
+        raise ValueError(f"heatmap must be finite, got other values in heatmap[{bad}]; look at the network's features")
+    if not 0.0 <= number("threshold", threshold, remedy="the paper's is 0.1") < 1.0:
         raise ValueError(f"threshold must be in [0, 1), got {threshold!r}; the paper's is 0.1")
-    least, most = heatmap.amin((1, 2), keepdim=True), heatmap.amax((1, 2), keepdim=True)
-    scaled = torch.where(most > least, (heatmap - least) / (most - least).clamp(min=1e-12), 1.0)
-    full = torch.nn.functional.interpolate(scaled[:, None].float(), size=size, mode="bilinear")[:, 0]
-    spans = [(_span(image.amax(0) > threshold), _span(image.amax(1) > threshold)) for image in full]
+    sides = two_sides("size", size)
+    heat = heatmap if heatmap.dtype == torch.float64 else heatmap.float()
+    heat = heat / heat.abs().amax((1, 2), keepdim=True).clamp(min=torch.finfo(heat.dtype).tiny)  # no range overflows
+    least, most = heat.amin((1, 2), keepdim=True), heat.amax((1, 2), keepdim=True)
+    scaled = torch.where(most > least, (heat - least) / (most - least), 1.0)
+    full = torch.nn.functional.interpolate(scaled[:, None].float(), size=sides, mode="bilinear")[:, 0]
+    spans = [(_span(image.amax(0), threshold), _span(image.amax(1), threshold)) for image in full]
     return [CropBox([left, top, right, bottom]) for (left, right), (top, bottom) in spans]
 
 
-def _span(hot: Tensor) -> tuple[float, float]:
-    """First and last true position, as fractions."""
-    positions = hot.nonzero()
-    return positions.min().item() / len(hot), (positions.max().item() + 1) / len(hot)
+def _span(greatest: Tensor, threshold: float) -> tuple[float, float]:
+    """First and last place above the threshold, or if there is none, of the greatest value; as fractions."""
+    hot = greatest > threshold
+    places = (hot if bool(hot.any()) else greatest == greatest.max()).nonzero()
+    return places.min().item() / len(greatest), (places.max().item() + 1) / len(greatest)
 
 
 class UncroppedView(v2.Transform):

@@ -57,6 +57,24 @@ def test_the_default_kernel_is_the_gaussian_but_for_its_tails(path, x, data):
         assert np.abs(blurred.numpy() - oracle).max() < 2 * 7e-6 + 1e-6  # the tails of two passes, and rounding
 
 
+@pytest.mark.parametrize("sigma", [40.0, 300.0, 1e4, 1e9, 3e38])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 20), (20, 1), (2, 3), (9, 30)], ids=str)
+def test_a_blur_wider_than_the_image_is_its_mean_over_the_reflections(path, sigma, shape):
+    """The limit of a wide Gaussian on a periodic line: ends count once in a period of 2 (n - 1), all else twice."""
+    x = torch.rand(1, 2, *shape, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    oracle = x.numpy()
+    for axis, n in ((2, shape[0]), (3, shape[1])):
+        weights = np.full(n, 2.0)
+        weights[[0, -1]] = 1.0
+        mean = np.average(oracle, axis, weights, keepdims=True).repeat(n, axis)
+        wide = sigma >= 2 * n
+        kept = gaussian_filter1d(oracle, min(sigma, 1e3), axis, mode="mirror", radius=int(12 * min(sigma, 1e3)))
+        oracle = mean if wide else kept
+    for dtype in (torch.float32, torch.float64):
+        blurred = gaussian_blur(x.to(dtype), sigma).double()
+        assert np.abs(blurred.numpy() - oracle).max() < 2 * 7e-6 + 1e-6
+
+
 def test_the_tail_that_is_cut_off_is_as_small_as_stated():
     for sigma in np.geomspace(0.01, 100, 500):
         k = np.arange(-int(15 * sigma) - 20, int(15 * sigma) + 21)

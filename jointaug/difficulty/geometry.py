@@ -30,6 +30,7 @@ from ..transforms import JointCrop
 
 _CHUNK = 2**16  # pairs that are drawn at a time
 _SIDE = 2**31  # greatest side of an image, in pixels
+_PIXELS = 2**45  # of an image, so that those of a chunk can still be counted
 
 
 class Measured(NamedTuple):
@@ -252,6 +253,8 @@ def _sizes(size: Any) -> list[tuple[int, int]]:
     sides = [tuple(integer("size", side, low=1, rule=rule) for side in item) for item in listed]
     if max(max(item) for item in sides) >= _SIDE:
         raise ValueError(f"size must be {rule}, under {_SIDE}, got {size!r}")
+    if max(height * width for height, width in sides) > _PIXELS:
+        raise ValueError(f"size must be {rule}, of at most {_PIXELS} pixels, got {size!r}; divide both sides")
     return [(height, width) for height, width in sides]
 
 
@@ -396,7 +399,7 @@ class CropGeometry:
                 f"values must be finite, got {int((~column.isfinite()).sum())} that are not; choose others"
             )
         mean = float(column.mean())
-        half = float(stdtrit(n - 1, (1 + level) / 2)) * float(column.std()) / math.sqrt(n)
+        half = -float(stdtrit(n - 1, (1 - level) / 2)) * float(column.std()) / math.sqrt(n)
         return Measured(mean, mean - half, mean + half)
 
     def column(self, name: str) -> Tensor:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.transforms.v2 import functional as F
 
+from .._validate import number
 from ..chance import Addresses
 from ._passes import evaluating
 from ._weight import PairWeight
@@ -116,11 +117,23 @@ def spectral_residual(views: Tensor, *, sigma: float = 2.5) -> Tensor:
 
     Args:
         views: floating point ``[B, C, H, W]``, C 1 or 3.
-        sigma: of the blur, in pixels.
+        sigma: of the blur, in pixels, above 0.
 
     Returns:
         ``[B, 1, H, W]``, each map divided by its maximum; 0 for an image of one color.
+
+    Raises:
+        TypeError: for views that are no floating point tensor, or a sigma that is no number.
+        ValueError: for views of another shape, or a sigma that is not positive.
     """
+    if not isinstance(views, Tensor) or not views.is_floating_point():
+        got = views.dtype if isinstance(views, Tensor) else type(views).__name__
+        raise TypeError(f"views must be a floating point tensor [B, C, H, W], got {got}; divide uint8 by 255")
+    if views.ndim != 4 or views.shape[1] not in (1, 3) or 0 in views.shape[2:]:
+        raise ValueError(f"views must be [B, C, H, W] with C 1 or 3, got shape {tuple(views.shape)}; stack the views")
+    rule = "a positive number of pixels"
+    if number("sigma", sigma, rule=rule, low=0.0) == 0.0:
+        raise ValueError(f"sigma must be {rule}, got {sigma!r}; the default is 2.5")
     gray = F.rgb_to_grayscale(views) if views.shape[1] == 3 else views
     spectrum = torch.fft.fft2(gray - gray.mean((2, 3), keepdim=True))
     amplitude = spectrum.abs()
@@ -130,7 +143,7 @@ def spectral_residual(views: Tensor, *, sigma: float = 2.5) -> Tensor:
     phase = spectrum / amplitude.clamp(min=floor)
     saliency = torch.fft.ifft2((log - around).exp() * phase).abs().square()
     reach = min(int(3 * sigma + 0.5), min(views.shape[-2:]) - 1)
-    blurred: Tensor = F.gaussian_blur(saliency, [2 * reach + 1] * 2, [sigma] * 2)
+    blurred: Tensor = F.gaussian_blur(saliency, [2 * reach + 1] * 2, [sigma] * 2) if reach else saliency
     peak = blurred.amax((2, 3), keepdim=True)
     return blurred / torch.where(peak > 0, peak, 1.0)
 

@@ -92,7 +92,7 @@ class Estimate:
             ValueError: as `standard_error`.
         """
         self._require_error()
-        half = float(stdtrit(self._freedom, (1 + self.level) / 2)) * self._error
+        half = -float(stdtrit(self._freedom, (1 - self.level) / 2)) * self._error
         return self.mean - half, self.mean + half
 
     @property

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import torch
 from torch import Tensor
 
-from .._validate import integer
+from .._validate import integer, number
 from ._batch import as_boxes, as_images
+
+_FRACTION = "a fraction in [0, 1]"
+_SHARE = "it is the share of the first image that is kept"
 
 
 def cutmix_boxes(
@@ -31,7 +36,8 @@ def cutmix_boxes(
         float64; the shape is that of the three first arguments, broadcast.
 
     Raises:
-        ValueError: where ``lam`` is outside [0, 1], or a centre outside the image.
+        TypeError: for a ``lam`` that is no real number, or a centre that is no integer.
+        ValueError: where ``lam`` is outside [0, 1], or a centre outside the image; where shapes do not broadcast.
 
     >>> boxes, kept = cutmix_boxes(0.5, 10, 200, 224, 224)
     >>> boxes.tolist(), round(kept.item(), 6)
@@ -40,16 +46,29 @@ def cutmix_boxes(
     height, width = (integer(n, v, low=1, rule="at least 1 pixel") for n, v in (("height", height), ("width", width)))
     given = [value for value in (lam, cx, cy) if isinstance(value, Tensor)]
     device = given[0].device if given else torch.device("cpu")
+    if not isinstance(lam, Tensor):
+        number("lam", lam, rule=_FRACTION, remedy=_SHARE)
+    elif lam.is_complex() or lam.dtype == torch.bool:
+        raise TypeError(f"lam must be {_FRACTION}, got a tensor of {lam.dtype}; {_SHARE}")
     for name, value in (("cx", cx), ("cy", cy)):
-        if isinstance(value, float) or (isinstance(value, Tensor) and value.is_floating_point()):
-            raise TypeError(f"{name} must be an integer pixel, got {value!r}; take int() of it")
+        whole = isinstance(value, Integral) and not isinstance(value, bool)
+        if isinstance(value, Tensor):
+            whole = not (value.is_floating_point() or value.is_complex() or value.dtype == torch.bool)
+        if not whole:
+            raise TypeError(f"{name} must be an integer pixel, or a tensor of them, got {value!r}; take int() of it")
+    try:
+        torch.broadcast_shapes(*(value.shape for value in given))  # type: ignore[no-untyped-call]
+    except RuntimeError:
+        shapes = ", ".join(str(tuple(value.shape)) for value in given)
+        raise ValueError(f"lam, cx and cy must broadcast, got shapes {shapes}; add dimensions of size 1") from None
     fraction = torch.as_tensor(lam, dtype=torch.float64, device=device)
     column = torch.as_tensor(cx, dtype=torch.int64, device=device)
     row = torch.as_tensor(cy, dtype=torch.int64, device=device)
     if device.type == "cpu" and not torch.compiler.is_compiling():
-        _check_range("lam", fraction, 0, 1, "a fraction in [0, 1]")
-        _check_range("cx", column, 0, width - 1, f"a column of the image, in [0, {width})")
-        _check_range("cy", row, 0, height - 1, f"a row of the image, in [0, {height})")
+        center = "draw it with torch.randint"
+        _check_range("lam", fraction, 0, 1, _FRACTION, _SHARE)
+        _check_range("cx", column, 0, width - 1, f"a column of the image, in [0, {width})", center)
+        _check_range("cy", row, 0, height - 1, f"a row of the image, in [0, {height})", center)
     side = (1 - fraction).sqrt()
     half_height, half_width = ((side * n).long() // 2 for n in (height, width))
     top, bottom = (row - half_height).clamp(min=0), (row + half_height).clamp(max=height)
@@ -87,6 +106,7 @@ def cutmix(images_i: Tensor, images_j: Tensor, boxes: Tensor) -> Tensor:
     return torch.where(inside, images_j, images_i)
 
 
-def _check_range(name: str, value: Tensor, low: float, high: float, rule: str) -> None:
+def _check_range(name: str, value: Tensor, low: float, high: float, rule: str, remedy: str) -> None:
     if not bool(((value >= low) & (value <= high)).all()):
-        raise ValueError(f"{name} must be {rule}, got values from {value.min().item()} to {value.max().item()}")
+        least, most = value.min().item(), value.max().item()
+        raise ValueError(f"{name} must be {rule}, got values from {least} to {most}; {remedy}")

@@ -217,9 +217,9 @@ def assert_independent(x: Numbers, y: Numbers, failure_rate: float = FAILURE_RAT
     in_x, in_y = splits[0] @ table.sum(1), splits[1] @ table.sum(0)
     both = splits[0] @ table @ splits[1].T
     a, b = in_x[:, None], in_y[None, :]
-    needed = rate / (2 * both.size)  # two tails of every count
+    needed = math.log(rate) - math.log(2 * both.size)  # of the log of each tail, two of every count
     rarest = np.minimum(_log_pmf(np.minimum(a, b), n, a, b), _log_pmf(np.maximum(0, a + b - n), n, a, b))
-    if rarest.min() > math.log(needed):
+    if rarest.min() > needed:
         raise ValueError(
             f"x and y must be so many that some dependence is seen, got n = {n} at failure_rate={rate:g}; draw more, "
             "or allow a greater failure_rate"
@@ -229,13 +229,13 @@ def assert_independent(x: Numbers, y: Numbers, failure_rate: float = FAILURE_RAT
     for flat in np.argsort(-np.abs(z), axis=None)[:8]:  # exact tails only for those that may be the rarest
         i, j = np.unravel_index(flat, z.shape)
         tail = _tail(int(both[i, j]), n, int(in_x[i]), int(in_y[j]), upper=bool(surplus[i, j] > 0))
-        if tail < needed:
+        if tail == 0.0 or math.log(tail) < needed:
             r = z[i, j] / math.sqrt(n - 1)
             raise AssertionError(
                 f"x and y depend on each other: [x in {_named(splits[0][i])}] and [y in {_named(splits[1][j])} of its "
                 f"ranks] have correlation {r:.3g} (both in {int(both[i, j])} of {n} draws, {a[i, 0] * b[0, j] / n:.0f} "
-                f"expected); probability {tail:.2g} if they were independent, below {needed:.2g} = failure rate "
-                f"{rate:g} / {2 * both.size} tails"
+                f"expected); probability {tail:.2g} if they were independent, below {math.exp(needed):.2g} = failure "
+                f"rate {rate:g} / {2 * both.size} tails"
             )
 
 
@@ -378,7 +378,7 @@ def _failure_rate(value: float) -> float:
 
 def _dkw(n: int, failure_rate: float, sides: float) -> float:
     """What a correct sampler's Kolmogorov-Smirnov distance exceeds with probability ``2 / sides * failure_rate``."""
-    return math.sqrt(math.log(sides / failure_rate) / (2 * n))
+    return math.sqrt((math.log(sides) - math.log(failure_rate)) / (2 * n))
 
 
 def _named_law(law: Any) -> str:

@@ -379,9 +379,9 @@ def test_the_entropy_of_a_very_wide_range_is_its_limit():
     [
         (
             lambda: JointPair(1e300, 0.2, 1.0),
-            "beta must be finite in every element, in torch.float32, got beta=1e\\+300",
+            "beta must be finite in every element, got beta=1e\\+300.* in torch.float32",
         ),
-        (lambda: JointPair(0.0, 0.2, 1e300), "high must be finite in every element, in torch.float32"),
+        (lambda: JointPair(0.0, 0.2, 1e300), "high must be finite in every element, got .* in torch.float32"),
         (lambda: JointPair(0.0, 1e-300, 1.0), "low must be above 0 in torch.float32, .* got .*low=1e-300.*; take a gr"),
         (lambda: JointPair(0.0, torch.tensor(5e-324, dtype=torch.float64), 1.0), "low must be .* high / low finite"),
         (lambda: JointCrop(scale=(5e-324, 1.0)), "low must be above 0 in torch.float32"),

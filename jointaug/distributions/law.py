@@ -79,7 +79,7 @@ class Law(Distribution):
         for name in self._names:
             if not bool(getattr(self, name).isfinite().all()):
                 raise ValueError(
-                    f"{name} must be finite in every element, in {dtype}, got {given}; {_REMEDIES.get(name, _ANY)}"
+                    f"{name} must be finite in every element, got {given} in {dtype}; {_REMEDIES.get(name, _ANY)}"
                 )
         low, high = self._exact()[-2:]
         if not bool(((low > 0) & (low <= high)).all()):

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from torchvision.transforms.v2 import functional as F
-
 from .._validate import integer, interval
 from ..distributions import PairLaw
 from ..functional import gaussian_blur
-from ..functional.blur import radius_of
 from .joint import JointTransform, pair_law
-from .pixels import kernels_take, on_pixels
+from .pixels import LINEAR, check_pixels, on_pixels
 
 SIGMA = (0.1, 2.0)
 
@@ -25,6 +22,7 @@ class JointBlur(JointTransform):
     https://arxiv.org/abs/2412.16522, sec. 3.3).
 
     Shape: images ``[..., C, H, W]`` keep shape, dtype, device and type; masks, boxes and key points are left alone.
+    Integers of every width are rounded. PIL images may have the modes L, LA, RGB, RGBA, RGBX, CMYK, YCbCr, I and F.
 
     Args:
         kernel_size: ``None`` for a kernel as wide as sigma asks (see `jointaug.functional.gaussian_blur`), or an odd
@@ -35,7 +33,8 @@ class JointBlur(JointTransform):
         p: probability that a view is blurred: one number, or one for each view (BYOL: ``(1.0, 0.1)``).
 
     Raises:
-        TypeError: for an argument of the wrong type.
+        TypeError: for an argument of the wrong type; on a call, for a PIL image whose numbers must not be averaged
+            (a palette's indices, hues, single bits) or that Pillow cannot make again (16 bits).
         ValueError: unless ``0 < sigma[0] <= sigma[1]``; for an even kernel; for a ``beta`` that is not finite; for
             ``law`` together with ``beta`` or ``sigma``; for a probability outside [0, 1].
 
@@ -73,13 +72,15 @@ class JointBlur(JointTransform):
         self.kernel_size = kernel_size
         self.max_sigma = float(self.laws["sigma"].high)
 
+    def query(self, flat_inputs: list[Any]) -> tuple[Any, ...]:
+        """As the base's, once it is clear that the pixels can be averaged."""
+        for leaf in flat_inputs:
+            check_pixels(leaf, self, LINEAR)
+        return super().query(flat_inputs)
+
     def transform_view(self, inpt: Any, params: dict[str, Any]) -> Any:
         """``inpt`` blurred with ``params["sigma"]``."""
-        sigma = params["sigma"]
-        if kernels_take(inpt):
-            return on_pixels(inpt, lambda image: gaussian_blur(image, sigma, self.kernel_size))
-        kernel_size = self.kernel_size or 2 * radius_of(sigma) + 1
-        return self._call_kernel(F.gaussian_blur, inpt, [kernel_size] * 2, [sigma] * 2)
+        return on_pixels(inpt, lambda image: gaussian_blur(image, params["sigma"], self.kernel_size))
 
     def extra_repr(self) -> str:  # noqa: D102
         return f"kernel_size={self.kernel_size}, {super().extra_repr()}"

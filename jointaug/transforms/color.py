@@ -16,7 +16,7 @@ from ..chance import Row
 from ..distributions import JointPair, PairLaw
 from ..functional import color_jitter
 from .joint import JointTransform
-from .pixels import kernels_take, on_pixels
+from .pixels import LIGHT, check_pixels, on_pixels
 
 OPERATIONS: Final = ("brightness", "contrast", "saturation", "hue")
 _ORDERS: Final = tuple(permutations(range(4)))
@@ -33,6 +33,8 @@ class JointColor(JointTransform):
     ``v2.ColorJitter`` under ``v2.RandomApply``.
 
     Shape: images ``[..., C, H, W]`` keep shape, dtype, device and type; masks, boxes and key points are left alone.
+    C is 1 or 3; integers of every width are rounded, and clamped to [0, their dtype's greatest]. PIL images may have
+    the modes L, LA, RGB, RGBA and RGBX.
 
     Args:
         brightness: ``f`` for factors in [1 - f, 1 + f], or ``(low, high)``; 0 leaves brightness alone.
@@ -45,7 +47,7 @@ class JointColor(JointTransform):
         p: probability that a view is jittered: one number, or one for each view.
 
     Raises:
-        TypeError: for an argument of the wrong type.
+        TypeError: for an argument of the wrong type; on a call, for a PIL image whose numbers are no light.
         ValueError: for a joint operation whose lower factor is 0 (a strength of 1 or more): its log ratio would be
             infinite; for a negative factor; for hue outside [-0.5, 0.5]; for ``law`` together with ``beta``.
 
@@ -117,14 +119,20 @@ class JointColor(JointTransform):
         params["applied"] = (row[start + 2] < self.p[0], row[start + 3] < self.p[1])
         return params
 
+    def query(self, flat_inputs: list[Any]) -> tuple[Any, ...]:
+        """As the base's, once it is clear that the pixels have a brightness and a hue."""
+        for leaf in flat_inputs:
+            check_pixels(leaf, self, LIGHT)
+        return super().query(flat_inputs)
+
     def transform_view(self, inpt: Any, params: dict[str, Any]) -> Any:
         """``inpt`` with the view's factors, in the view's order."""
-        if isinstance(inpt, PIL.Image.Image) or not kernels_take(inpt):
+        if isinstance(inpt, PIL.Image.Image):
             for operation in params["order"]:
                 inpt = self._call_kernel(_ADJUST[operation], inpt, params[OPERATIONS[operation]])
             return inpt
         names = (*OPERATIONS, "order")
-        return on_pixels(inpt, lambda image: color_jitter(image, *(params[name] for name in names)))
+        return on_pixels(inpt, lambda image: color_jitter(image, *(params[name] for name in names)), unit=True)
 
     def extra_repr(self) -> str:  # noqa: D102
         ranges = ", ".join(f"{name}={self.laws.get(name, range_)}" for name, range_ in self.ranges.items())

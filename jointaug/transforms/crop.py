@@ -10,14 +10,13 @@ import torch
 from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import InterpolationMode, v2
-from torchvision.transforms.v2 import functional as F
 
 from .._validate import integer, interval, number
 from ..chance import Row
 from ..distributions import IndependentPair, PairLaw
 from . import boxes
 from .joint import JointTransform, pair_law, query_size
-from .pixels import checked_interpolation, resized_crop
+from .pixels import checked_interpolation, resized, resized_crop
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -42,7 +41,8 @@ class JointCrop(JointTransform):
     .005 and .02 on one of 96 px.)
 
     Shape: an image ``[..., C, H, W]`` gives two views ``[..., C, *size]``; dtype, device and type are kept. Masks,
-    boxes and key points of the sample are cropped with their view.
+    boxes and key points of the sample are cropped with their view. Integers of every width are rounded, and clamped
+    to the range of their dtype. A PIL image of mode P or 1 takes its nearest pixels, whatever the interpolation.
 
     Args:
         size: of a view in pixels: one number for a square, or ``(height, width)``.
@@ -61,7 +61,8 @@ class JointCrop(JointTransform):
             the center (Peng et al. 2022, center-suppressed sampling).
 
     Raises:
-        TypeError: for an argument of the wrong type.
+        TypeError: for an argument of the wrong type; on a call, for a PIL image of mode PA or HSV, unless the
+            interpolation is nearest.
         ValueError: for a size under 1; unless ``0 < scale[0] <= scale[1] <= 1``; unless ``0 < ratio[0] <= ratio[1]``;
             for a ``beta`` that is not finite; for ``law`` together with ``beta`` or ``scale``; for a law of areas
             above 1.
@@ -387,9 +388,7 @@ class UncroppedView(v2.Transform):
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:  # noqa: ARG002
         """``inpt`` resized to ``size``."""
-        return self._call_kernel(
-            F.resize, inpt, size=list(self.size), interpolation=self.interpolation, antialias=self.antialias
-        )
+        return resized(self, inpt, self.size, self.interpolation, self.antialias)
 
 
 def two_sides(name: str, value: Any) -> tuple[int, int]:

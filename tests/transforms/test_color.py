@@ -157,13 +157,3 @@ def test_images_of_other_integers_work_where_torchvision_works(transform, dtype)
         for view in transform(image):
             assert view.dtype == dtype
             assert view.shape == image.shape
-
-
-@pytest.mark.parametrize("mode", ["1", "I", "F", "I;16"])
-def test_pil_images_of_other_modes_blur_where_torchvision_does(mode):
-    image = PIL.Image.fromarray((IMAGE[0] * 255).byte().numpy()).convert(mode)
-    try:
-        v2.GaussianBlur(5)(image)
-    except (RuntimeError, TypeError, ValueError, NotImplementedError):
-        pytest.skip("torchvision does not take it")
-    assert all(view.mode == mode for view in JointBlur(p=1.0)(image))

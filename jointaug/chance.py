@@ -16,13 +16,17 @@ the native library is there, for both on the CPU.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import blake2b
+from inspect import isclass, ismethod, isroutine, signature
 from typing import Any, Final, Protocol, TypeAlias
 
+import PIL.Image
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 from torchvision.transforms import v2
+from torchvision.tv_tensors import TVTensor
 
 from ._validate import integer
 from .functional import _native
@@ -105,14 +109,16 @@ class _Fresh:
     def view(self, view: int) -> _Fresh:  # noqa: ARG002
         return self
 
-    def run(self, transform: Callable[..., Any], inputs: tuple[Any, ...]) -> Any:
-        return transform(*inputs)
+    def run(self, transform: Any, inputs: tuple[Any, ...]) -> Any:
+        if len(inputs) > 1 and container_of(transform) is v2.Compose:
+            return _chain(self, range(len(transform.transforms)), transform.transforms, inputs)
+        return called(transform, inputs)
 
     def replay(self, transform: Callable[..., Any], samples: Sequence[tuple[Any, ...]]) -> list[Any]:
         start, outputs, ends = torch.get_rng_state(), [], []
         for sample in samples:
             torch.set_rng_state(start)
-            outputs.append(transform(*sample))
+            outputs.append(self.run(transform, sample))
             ends.append(torch.get_rng_state())
         _same_consumption(transform, ends)
         return outputs
@@ -185,31 +191,23 @@ class Address:
             return transform.run(inputs, self)
         kind = container_of(transform)
         if kind is nn.Sequential and len(inputs) == 1:
-            return self._chain(range(len(transform)), list(transform), inputs)
+            return _chain(self, range(len(transform)), list(transform), inputs)
         if kind is v2.Compose:
-            return self._chain(range(len(transform.transforms)), transform.transforms, inputs)
+            return _chain(self, range(len(transform.transforms)), transform.transforms, inputs)
         if kind is v2.RandomApply:
             if self.row(1)[0] >= transform.p:
                 return inputs if len(inputs) > 1 else inputs[0]
-            return self._chain(range(len(transform.transforms)), transform.transforms, inputs)
+            return _chain(self, range(len(transform.transforms)), transform.transforms, inputs)
         if kind is v2.RandomChoice:
             choice = chosen(self.row(1)[0], transform.p)
             return self.step(choice).run(transform.transforms[choice], inputs)
         if kind is v2.RandomOrder:
             row = self.row(len(transform.transforms))
-            return self._chain(sorted(range(len(row)), key=row.__getitem__), transform.transforms, inputs)
+            return _chain(self, sorted(range(len(row)), key=row.__getitem__), transform.transforms, inputs)
         torch.default_generator.manual_seed(int(self.row(1)[0] * 2**32))  # the row's first word
-        outputs = transform(*inputs)
+        outputs = called(transform, inputs)
         if self._ledger is not None:
             self._ledger.append(torch.get_rng_state())
-        return outputs
-
-    def _chain(self, order: Sequence[int], transforms: Sequence[Callable[..., Any]], inputs: tuple[Any, ...]) -> Any:
-        several = len(inputs) > 1
-        outputs: Any = inputs if several else inputs[0]
-        for i in order:
-            outputs = self.step(i).run(transforms[i], inputs)
-            inputs = outputs if several else (outputs,)
         return outputs
 
     def replay(self, transform: Callable[..., Any], samples: Sequence[tuple[Any, ...]]) -> list[Any]:
@@ -292,10 +290,14 @@ def views_at(pipeline: Callable[..., Any], address: Address, *inputs: Any) -> An
         What ``pipeline(*inputs)`` returns.
 
     Raises:
-        TypeError: for an address that is none.
+        TypeError: for an address or a pipeline that is none, or without inputs.
     """
+    if not callable(pipeline):
+        raise TypeError(f"pipeline must be a callable of a sample, got {pipeline!r}; pass a v2.Compose")
     if not isinstance(address, Address):
         raise TypeError(f"address must be an Address, got {address!r}; write Address(seed, epoch, index)")
+    if not inputs:
+        raise TypeError("inputs must be a sample, got none; write views_at(pipeline, address, image)")
     state = torch.get_rng_state()
     try:
         return address.run(pipeline, inputs)
@@ -312,6 +314,76 @@ def container_of(transform: Any) -> type | None:
         if isinstance(transform, kind) and type(transform).forward is kind.forward:
             return kind
     return None
+
+
+def called(transform: Callable[..., Any], inputs: tuple[Any, ...]) -> Any:
+    """``transform(*inputs)``; one that can take the image alone gets it, and the labels after it pass.
+
+    So a step that serves in a data set's ``transform=``, where it is given the image, serves beside a label too.
+
+    Raises:
+        TypeError: if such a step would leave behind boxes, masks or images that follow the first image.
+    """
+    n = len(inputs)
+    if n == 1 or _takes(transform, n) or not _takes(transform, 1):
+        return transform(*inputs)
+    left = next((leaf for leaf in tree_leaves(inputs[1:]) if isinstance(leaf, (TVTensor, PIL.Image.Image))), None)
+    if left is not None and not getattr(left, "passes_once", False):
+        raise TypeError(
+            f"a step of one argument must not be given a sample with {type(left).__name__} beside the image, which it "
+            f"would leave as it is, got {transform!r}; write a callable of {n} arguments that returns {n}"
+        )
+    return (transform(inputs[0]), *inputs[1:])
+
+
+def _takes(transform: Callable[..., Any], n: int) -> bool:
+    """Whether ``transform`` can be called with ``n`` arguments; a built-in that does not tell, with one."""
+    function: Any
+    if isinstance(transform, nn.Module):
+        function, n = type(transform).forward, n + 1
+    elif ismethod(transform):
+        function, n = transform.__func__, n + 1
+    elif isroutine(transform) or isclass(transform) or isinstance(transform, partial):
+        function = transform
+    else:
+        function, n = type(transform).__call__, n + 1
+    return _binds(function, n)
+
+
+@lru_cache(maxsize=1024)
+def _binds(function: Callable[..., Any], n: int) -> bool:
+    try:
+        known = signature(function)
+    except ValueError:
+        return n == 1
+    try:
+        known.bind(*range(n))
+    except TypeError:
+        return False
+    return True
+
+
+def _chain(
+    chance: Chance, order: Sequence[int], transforms: Sequence[Callable[..., Any]], inputs: tuple[Any, ...]
+) -> Any:
+    several = len(inputs) > 1
+    outputs: Any = inputs if several else inputs[0]
+    for i, before in zip(order, (None, *order), strict=False):
+        if several and before is not None:
+            inputs = several_outputs(outputs, transforms[before])
+        outputs = chance.step(i).run(transforms[i], inputs if several else (outputs,))
+    return outputs
+
+
+def several_outputs(outputs: Any, transform: Any, n: int | None = None) -> tuple[Any, ...]:
+    """What a step returned that was given several arguments, if it is several too (``n``, where that must be)."""
+    if not isinstance(outputs, (tuple, list)) or n not in (None, len(outputs)):
+        count = f" of {len(outputs)}" if isinstance(outputs, (tuple, list)) else ""
+        raise TypeError(
+            f"a step that is given {n or 'several'} arguments must return as many, got {type(outputs).__name__}{count} "
+            f"from {transform!r}; return what came beside the image too, or take the image alone: then the rest passes"
+        )
+    return tuple(outputs)
 
 
 def chosen(uniform: float, probabilities: Sequence[float]) -> int:

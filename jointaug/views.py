@@ -22,12 +22,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import PIL.Image
+import torch
 from torch import Tensor
-from torch.utils._pytree import register_pytree_node, tree_flatten
+from torch.utils._pytree import register_pytree_node, tree_flatten, tree_unflatten
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from .chance import FRESH, Addressable, Chance
+from .chance import FRESH, Addressable, Chance, several_outputs
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -126,6 +127,75 @@ def put_together(outputs: Sequence[Any], carried: Sequence[bool]) -> Any:
     return tuple(Views(output[i] for output in outputs) if views else outputs[0][i] for i, views in enumerate(carried))
 
 
+def check_one_image(flat: Sequence[Any], taker: object) -> None:
+    """Refuse a sample of plain tensors of which a second one could be an image: v2 would let it pass uncropped.
+
+    Where an image is explicit (`tv_tensors.Image`, `PIL.Image.Image`, ...) plain tensors pass, as in v2.
+
+    Args:
+        flat: the leaves of a sample.
+        taker: what was called on it.
+
+    Raises:
+        ValueError: for a second plain tensor ``[..., C, H, W]``, or one of the image's height and width.
+    """
+    bare = [leaf for leaf in flat if is_bare(leaf)]
+    if len(bare) < 2 or any(isinstance(leaf, _IMAGES) for leaf in flat):
+        return
+    for other in bare[1:] if bare[0].ndim > 2 else ():
+        if other.ndim > 2 or (other.ndim == 2 and other.shape == bare[0].shape[-2:]):
+            raise ValueError(
+                f"{type(taker).__name__} takes one image, got plain tensors of shape {tuple(bare[0].shape)} and "
+                f"{tuple(other.shape)} in one sample; two images are two samples: call it on each. A mask goes along "
+                "as tv_tensors.Mask, and what is to pass untouched beside a tv_tensors.Image"
+            )
+
+
+def apart(outputs: list[Any], inputs: tuple[Any, ...], carried: Sequence[bool]) -> list[Any]:
+    """The views of a sample, each with memory of its own: a step in place on one changes no other, nor the sample.
+
+    Tensors, PIL images and arrays are copied where they are the sample's or an earlier view's; all others stay.
+
+    Args:
+        outputs: as of `put_together`.
+        inputs: the sample.
+        carried: as of `put_together`.
+    """
+    used = {_memory(leaf) for argument in inputs for leaf in _leaves(argument)} - {0}
+    for k, output in enumerate(outputs):
+        if len(inputs) == 1:
+            outputs[k] = output = _unshared(output, used)
+        else:
+            output = tuple(_unshared(o, used) if c else o for o, c in zip(output, carried, strict=True))
+            outputs[k] = output
+        if k < len(outputs) - 1:
+            used.update(_memory(leaf) for leaf in _leaves(output))
+            used.discard(0)
+    return outputs
+
+
+def _unshared(view: Any, used: set[int]) -> Any:
+    leaves = _leaves(view)
+    if used.isdisjoint(map(_memory, leaves)):
+        return view
+    copies = [
+        leaf if _memory(leaf) not in used else leaf.clone() if isinstance(leaf, Tensor) else leaf.copy()
+        for leaf in leaves
+    ]
+    return tree_unflatten(copies, tree_flatten(view)[1])
+
+
+def _leaves(sample: Any) -> list[Any]:
+    return [sample] if isinstance(sample, (Tensor, PIL.Image.Image)) else tree_flatten(sample)[0]
+
+
+def _memory(leaf: Any) -> int:
+    """Where an image's, tensor's or array's numbers lie, the same for all that share them; 0 for anything else."""
+    if isinstance(leaf, Tensor) and leaf.layout is torch.strided:
+        return leaf.untyped_storage().data_ptr()
+    return id(leaf) if isinstance(leaf, (Tensor, PIL.Image.Image, np.ndarray)) else 0
+
+
 def viewable(inputs: tuple[Any, ...], taker: object) -> list[bool]:
     """Which arguments of one sample become `Views`: containers, images and tv_tensors; labels and the like pass once.
 
@@ -181,6 +251,18 @@ class _Coupling(v2.Transform, Addressable):
         """See the class; torch's generator drives every draw."""
         return self.run(inputs, FRESH)
 
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:  # noqa: ARG002
+        """A coupling draws nothing: its transforms do, each when it is called.
+
+        Raises:
+            TypeError: always; v2's empty answer would read as "no chance".
+        """
+        name = type(self).__name__
+        raise TypeError(
+            f"{name}.make_params has nothing to draw: ask the transform inside that draws (crop.make_params([image])), "
+            "or fuse(pipeline).make_params(images) for the plan of the whole pipeline"
+        )
+
     def extra_repr(self) -> str:
         return "\n".join(repr(transform) for transform in self.transforms)
 
@@ -188,8 +270,8 @@ class _Coupling(v2.Transform, Addressable):
 class MultiView(_Coupling):
     """Several views of one sample: what each branch gives, one after the other.
 
-    A branch that gives `Views` (a joint transform) adds them all; any other adds one view. So this is the classic
-    pair, the original with two crops (LeOCLR), and multi-crop:
+    A branch that gives `Views` (a joint transform) adds them all; any other adds one view. Each view has memory of
+    its own. So this is the classic pair, the original with two crops (LeOCLR), and multi-crop:
 
     >>> import torch
     >>> from torchvision.transforms import v2
@@ -207,7 +289,8 @@ class MultiView(_Coupling):
         branches: transforms of a sample, each with a draw of its own.
 
     Raises:
-        TypeError: if called on views, or on a sample without an image.
+        TypeError: if called on views, or on a sample without an image; if a branch drops an argument.
+        ValueError: if a second plain tensor of the sample could be an image: two images are two samples.
     """
 
     def run(self, inputs: tuple[Any, ...], chance: Chance) -> Any:
@@ -218,13 +301,13 @@ class MultiView(_Coupling):
                 "to branch put everything into one MultiView"
             )
         carried = viewable(inputs, self)
+        check_one_image(tree_flatten(inputs)[0], self)
         outputs: list[Any] = []
         for i, branch in enumerate(self.transforms):
-            output = chance.step(i).run(branch, inputs)
-            several = output if len(inputs) > 1 else (output,)
-            made = take_apart(several, self) if has_views(several) else [several]
+            answer = _answer(chance.step(i).run(branch, inputs), inputs, branch)
+            made = take_apart(answer, self) if has_views(answer) else [answer]
             outputs += made if len(inputs) > 1 else [view for (view,) in made]
-        return put_together(outputs, carried)
+        return put_together(apart(outputs, inputs, carried), carried)
 
 
 class PerView(_Coupling):
@@ -234,7 +317,8 @@ class PerView(_Coupling):
         transforms: one transform for all views, or one for each view. Several steps are a ``v2.Compose``.
 
     Raises:
-        TypeError: if called on a sample that is not views yet, or if a transform makes views of a view.
+        TypeError: if called on a sample that is not views yet, or if a transform makes views of a view or drops an
+            argument.
         ValueError: if there are several transforms, and not as many as views.
 
     Example:
@@ -259,7 +343,7 @@ class PerView(_Coupling):
                 f"{len(samples)} views; add or drop transforms, or put a Compose into one"
             )
         outputs = [chance.view(k).run(t, sample) for k, (t, sample) in enumerate(zip(transforms, samples, strict=True))]
-        return put_together(_one_view_each(outputs, self), [isinstance(argument, Views) for argument in inputs])
+        return _put_together(outputs, inputs, transforms, self)
 
 
 class Shared(_Coupling):
@@ -290,16 +374,22 @@ class Shared(_Coupling):
     def run(self, inputs: tuple[Any, ...], chance: Chance) -> Any:
         """The transformed views, the one draw from ``chance``."""
         outputs = chance.replay(self.transforms[0], take_apart(inputs, self))
-        return put_together(_one_view_each(outputs, self), [isinstance(argument, Views) for argument in inputs])
+        return _put_together(outputs, inputs, self.transforms * len(outputs), self)
 
 
-def _one_view_each(outputs: list[Any], taker: object) -> list[Any]:
-    for output in outputs:
-        if isinstance(output, Views) or (isinstance(output, tuple) and has_views(output)):
+def _put_together(outputs: list[Any], inputs: tuple[Any, ...], transforms: Sequence[Any], taker: object) -> Any:
+    """`put_together` of what each view's transform made of it, if that is one view with all its arguments."""
+    for output, transform in zip(outputs, transforms, strict=True):
+        if has_views(_answer(output, inputs, transform)):
             name = type(taker).__name__
             raise TypeError(
                 f"{name} must get one sample from each view, but a transform in it made views of one "
                 f"({_kinds([output])}); a joint transform stands outside of {name}, and all views are made before: "
                 "MultiView(first, second)"
             )
-    return outputs
+    return put_together(outputs, [isinstance(argument, Views) for argument in inputs])
+
+
+def _answer(output: Any, inputs: tuple[Any, ...], transform: Any) -> tuple[Any, ...]:
+    """What a transform made of the arguments that it was given: as many."""
+    return several_outputs(output, transform, len(inputs)) if len(inputs) > 1 else (output,)

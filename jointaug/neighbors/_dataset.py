@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from jointaug.chance import Address, views_at
+from jointaug.chance import Address
+from jointaug.dataset import AddressedDataset, Indexed
 from jointaug.neighbors._chance import draw_number
 from jointaug.neighbors._positives import DRAW, positives_table
-
-if TYPE_CHECKING:
-    from jointaug.dataset import Indexed
 
 
 class NeighborDataset(Dataset[Any]):
@@ -22,7 +20,8 @@ class NeighborDataset(Dataset[Any]):
 
     Two images are two samples: each runs through the pipeline by itself, at an address of its own, and mixing happens
     on the batch (`NeighborCutMix`). The positive, both images' views and the mixing depend on (seed, epoch, index) and
-    on nothing else. ``views_i`` are those that ``AddressedDataset`` serves under the same seed, epoch and index.
+    on nothing else. ``views_i`` are those that ``AddressedDataset`` serves under the same seed, epoch and index; it
+    is the one that fetches and serves here too.
 
     Epoch and table lie in shared memory, so that workers that live on (``persistent_workers=True``) see a new one.
 
@@ -36,7 +35,7 @@ class NeighborDataset(Dataset[Any]):
     Raises:
         TypeError: if ``dataset`` has no length or no items, ``pipeline`` is no callable, or the table no int64 tensor.
         ValueError: if the table has another number of rows than the data set, or entries that are no rows of it.
-        IndexError: on a call, for an index outside the data set.
+        IndexError: on a call, as ``AddressedDataset``, which refuses the same data sets and samples.
 
     Example:
         >>> import torch
@@ -53,32 +52,35 @@ class NeighborDataset(Dataset[Any]):
     def __init__(
         self, dataset: Indexed, pipeline: Callable[..., Any], positives: Tensor | None = None, *, seed: int = 0
     ) -> None:
-        if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
-            raise TypeError(
-                f"dataset must be map-style (with __getitem__ and __len__), got {type(dataset).__name__}; an iterable "
-                "one has no index to look a positive up by"
-            )
-        if not callable(pipeline):
-            raise TypeError(f"pipeline must be a callable of a sample, got {pipeline!r}; pass a v2.Compose")
-        Address(seed, 0, 0)  # checks it
-        self.dataset = dataset
-        self.pipeline = pipeline
-        self.seed = seed
-        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
+        self._served = AddressedDataset(dataset, pipeline, seed)
         if positives is None:
             positives = torch.arange(len(dataset))[:, None]
         table = positives_table(positives, len(dataset)).cpu().clone()
         self._positives: Tensor = table.share_memory_()  # type: ignore[no-untyped-call]
 
     @property
+    def dataset(self) -> Indexed:
+        """The data set that is served."""
+        return self._served.dataset
+
+    @property
+    def pipeline(self) -> Callable[..., Any]:
+        """What makes the views."""
+        return self._served.pipeline
+
+    @property
+    def seed(self) -> int:
+        """Of the experiment."""
+        return self._served.seed
+
+    @property
     def epoch(self) -> int:
         """The epoch that is served."""
-        return int(self._epoch)
+        return self._served.epoch
 
     def set_epoch(self, epoch: int) -> None:
         """Serve ``epoch`` (in [0, 2**32)) from now on, in running workers too."""
-        Address(self.seed, epoch, 0)  # checks it
-        self._epoch.fill_(epoch)
+        self._served.set_epoch(epoch)
 
     @property
     def positives(self) -> Tensor:
@@ -112,29 +114,30 @@ class NeighborDataset(Dataset[Any]):
         """Go on with a saved epoch and table.
 
         Raises:
-            ValueError: if the table is of another data set's size.
+            ValueError: if the state is none of `state_dict`, or the table is of another data set's size.
         """
+        if not isinstance(state, dict) or not {"epoch", "positives"} <= state.keys():
+            raise ValueError(f"state must have epoch and positives, got {state!r}; pass what state_dict() returned")
         self.set_positives(state["positives"])
         self.set_epoch(state["epoch"])
 
     def __len__(self) -> int:
-        return len(self.dataset)
+        return len(self._served)
 
     def positive(self, index: int) -> int:
         """The positive drawn for an image in this epoch: the draw that `draw_positives` makes."""
-        if not 0 <= index < len(self):
-            raise IndexError(f"index must be in [0, {len(self)}), got {index}; count from 0")
+        index = self._served.row(index)
         line = self._positives[index]
         size = int((line >= 0).sum())
         (u,) = Address(self.seed, self.epoch, index, draw_number(DRAW)).row(1)
         return int(line[int(u * size)]) if size else index
 
     def __getitem__(self, index: int) -> tuple[Any, Any, int]:
-        partner = self.positive(index)
+        index = self._served.row(index)
         first = Address(self.seed, self.epoch, index)
         second = Address(self.seed, self.epoch, index, draw_number("views of a positive"))
-        return self._views(index, first), self._views(partner, second), index
-
-    def _views(self, index: int, address: Address) -> Any:
-        sample = self.dataset[index]
-        return views_at(self.pipeline, address, sample[0] if isinstance(sample, tuple) else sample)
+        return (
+            self._served.views_at(index, first, image_alone=True),
+            self._served.views_at(self.positive(index), second, image_alone=True),
+            index,
+        )

@@ -16,7 +16,7 @@ from torchvision.transforms.v2 import functional as F
 from .._validate import number, probability
 from ..chance import FRESH, Addressable, Chance, Row
 from ..distributions import JointPair, PairLaw
-from ..views import Views, has_views, is_bare, put_together, take_apart, viewable
+from ..views import Views, apart, check_one_image, has_views, is_bare, put_together, take_apart, viewable
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -34,9 +34,10 @@ _SIZED = (
 class JointTransform(v2.Transform, Addressable):
     """A transform of a pair of views whose parameters follow a *joint* law. Subclass it for your own.
 
-    Called on one sample it makes two views; called on `Views` it transforms them, coupling consecutive pairs. Each
-    pair takes one row of `uniforms` numbers in (0, 1), a fixed number, and `params_from_uniform` maps it to
-    parameters: a pure function, for one pair (floats) and for a batch of pairs (tensors ``[B]``) alike.
+    Called on one sample it makes two views, each with memory of its own; called on `Views` it transforms them,
+    coupling consecutive pairs. Each pair takes one row of `uniforms` numbers in (0, 1), a fixed number, and
+    `params_from_uniform` maps it to parameters: a pure function, for one pair (floats) and for a batch of pairs
+    (tensors ``[B]``) alike.
 
     A subclass says which laws, and what one view's parameters do to it:
 
@@ -63,7 +64,8 @@ class JointTransform(v2.Transform, Addressable):
     Raises:
         TypeError: if a law is no `PairLaw`; on a call, if there is no image in the sample.
         ValueError: if a probability is outside [0, 1] or there are not one or two; on a call, if the number of views
-            is odd, the image is empty, or the images of one sample differ in size.
+            is odd, the image is empty, the images of one sample differ in size, or a second plain tensor could be an
+            image: two images are two samples.
     """
 
     def __new__(cls, *_: Any, **keywords: Any) -> Self:
@@ -156,7 +158,8 @@ class JointTransform(v2.Transform, Addressable):
             params: from `make_params`.
         """
         inputs = inpt if isinstance(inpt, Views) else [inpt] * self.views
-        return Views(self._transform_view(view, _of_view(params, k)) for k, view in enumerate(inputs))
+        views = [self._transform_view(view, _of_view(params, k)) for k, view in enumerate(inputs)]
+        return Views(views if isinstance(inpt, Views) else apart(views, (inpt,), [True]))
 
     def transform_view(self, inpt: Any, params: dict[str, Any]) -> Any:
         """One view's image (mask, box, ...) transformed by its parameters; subclasses write this."""
@@ -189,7 +192,7 @@ class JointTransform(v2.Transform, Addressable):
             row = chance.view(group).row(self.uniforms)
             params = self.params_from_uniform(row, [flat.query for flat in coupled])
             outputs += [flat.mapped(_of_view(params, k)) for k, flat in enumerate(coupled)]
-        return put_together(outputs, carried)
+        return put_together(outputs if has_views(inputs) else apart(outputs, inputs, carried), carried)
 
     def extra_repr(self) -> str:  # noqa: D102
         settings = {**self.laws, "p": self.p}
@@ -205,6 +208,7 @@ class _Flat:
         self._transform = transform
         self._leaves, self._spec = tree_flatten(sample if len(sample) > 1 else sample[0])
         transform.check_inputs(self._leaves)
+        check_one_image(self._leaves, transform)
         self._touched = transform._needs_transform_list(self._leaves)  # noqa: SLF001
         self.query = transform.query(
             [leaf for leaf, touched in zip(self._leaves, self._touched, strict=True) if touched]

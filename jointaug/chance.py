@@ -174,10 +174,12 @@ class Address:
 
     def step(self, child: int) -> Address:
         """The address of the ``child``-th part of the pipeline at this position."""
+        _check_count("child", child)
         return self._moved(step=child_step(self._step, child), view=self._view, ledger=self._ledger)
 
     def view(self, view: int) -> Address:
         """The address of view (or pair of views) number ``view`` at this position."""
+        _check_count("view", view)
         return self._moved(step=self._step, view=view, ledger=self._ledger)
 
     def run(self, transform: Any, inputs: tuple[Any, ...]) -> Any:
@@ -292,8 +294,7 @@ def views_at(pipeline: Callable[..., Any], address: Address, *inputs: Any) -> An
     Raises:
         TypeError: for an address or a pipeline that is none, or without inputs.
     """
-    if not callable(pipeline):
-        raise TypeError(f"pipeline must be a callable of a sample, got {pipeline!r}; pass a v2.Compose")
+    check_pipeline(pipeline)
     if not isinstance(address, Address):
         raise TypeError(f"address must be an Address, got {address!r}; write Address(seed, epoch, index)")
     if not inputs:
@@ -326,7 +327,14 @@ def called(transform: Callable[..., Any], inputs: tuple[Any, ...]) -> Any:
     """
     n = len(inputs)
     if n == 1 or _takes(transform, n) or not _takes(transform, 1):
-        return transform(*inputs)
+        try:
+            return transform(*inputs)
+        except TypeError as error:
+            if _takes(transform, n):
+                raise  # it is about something inside
+            raise TypeError(
+                f"a step must take the {n} arguments of a sample, or the image alone, got {transform!r}; {error}"
+            ) from error
     left = next((leaf for leaf in tree_leaves(inputs[1:]) if isinstance(leaf, (TVTensor, PIL.Image.Image))), None)
     if left is not None and not getattr(left, "passes_once", False):
         raise TypeError(
@@ -334,6 +342,17 @@ def called(transform: Callable[..., Any], inputs: tuple[Any, ...]) -> Any:
             f"would leave as it is, got {transform!r}; write a callable of {n} arguments that returns {n}"
         )
     return (transform(inputs[0]), *inputs[1:])
+
+
+def check_pipeline(pipeline: Any) -> None:
+    """Refuse what cannot be called on a sample.
+
+    Raises:
+        TypeError: for anything but a callable, and for a class.
+    """
+    if not callable(pipeline) or isclass(pipeline):
+        remedy = f"call it: {pipeline.__name__}(...)" if isclass(pipeline) else "pass a v2.Compose"
+        raise TypeError(f"pipeline must be a callable of a sample, got {pipeline!r}; {remedy}")
 
 
 def _takes(transform: Callable[..., Any], n: int) -> bool:
@@ -398,9 +417,15 @@ def chosen(uniform: float, probabilities: Sequence[float]) -> int:
     )  # the sum was short of 1 by rounding
 
 
+def _check_count(name: str, value: Any) -> None:
+    if type(value) is not int or value < 0:
+        integer(name, value, low=0, rule="an integer of at least 0", remedy="positions count from 0")
+
+
 def _coordinate(name: str, value: int) -> int:
     bound = _SMALLER_THAN[name]
-    value = integer(name, value, low=0, rule=f"an integer in [0, 2**{bound.bit_length() - 1})")
+    rule = f"an integer in [0, 2**{bound.bit_length() - 1})"
+    value = integer(name, value, low=0, rule=rule, remedy=f"write {name}=int(...), counted from 0")
     if value >= bound:
         raise ValueError(
             f"{name} must be an integer in [0, 2**{bound.bit_length() - 1}), got {value}; take it modulo the bound"

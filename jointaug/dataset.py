@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 import torch
 from torch.utils.data import Dataset
 
-from .chance import Address, views_at
+from .chance import Address, check_pipeline, views_at
 from .views import Views
 
 _FETCH: Final = 2**32 - 1  # the part of an address at which a sample is fetched; a pipeline has fewer
@@ -62,13 +62,12 @@ class AddressedDataset(Dataset[Any]):
     """
 
     def __init__(self, dataset: Indexed, pipeline: Callable[..., Any], seed: int = 0, *, draw: int = 0) -> None:
-        if isinstance(dataset, str) or not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
+        if isinstance(dataset, (str, bytes)) or not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
             raise TypeError(
                 f"dataset must be map-style (with __getitem__ and __len__), got {type(dataset).__name__}; an iterable "
                 "one has no index to address"
             )
-        if not callable(pipeline):
-            raise TypeError(f"pipeline must be a callable of a sample, got {pipeline!r}; pass a v2.Compose")
+        check_pipeline(pipeline)
         Address(seed, 0, 0, draw)  # checks them
         self.dataset = dataset
         self.pipeline = pipeline

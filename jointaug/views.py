@@ -47,13 +47,14 @@ class Views(tuple[Any, ...]):
         views: one iterable of samples.
 
     Raises:
-        TypeError: if ``views`` is a single sample (a tensor, a PIL image, a dict or a string).
+        TypeError: if ``views`` is a single sample (a tensor, a PIL image, a dict or a string) or no iterable.
     """
 
     __slots__ = ()
 
     def __new__(cls, views: Iterable[Any] = ()) -> Self:  # noqa: D102
-        if isinstance(views, (Tensor, PIL.Image.Image, dict, str, np.ndarray)):
+        one = isinstance(views, (Tensor, PIL.Image.Image, dict, str, bytes, np.ndarray))
+        if one or not isinstance(views, Iterable):
             raise TypeError(
                 f"views must be an iterable of samples, got one {type(views).__name__}; write Views([first, second])"
             )
@@ -64,7 +65,7 @@ class Views(tuple[Any, ...]):
         return Views(item) if isinstance(index, slice) else item
 
     def __add__(self, other: Any) -> Views:
-        return Views(super().__add__(tuple(other)))
+        return Views(super().__add__(Views(other)))
 
     def __repr__(self) -> str:
         return f"Views({super().__repr__()})"
@@ -111,7 +112,10 @@ def take_apart(inputs: tuple[Any, ...], taker: object) -> list[tuple[Any, ...]]:
             f"{name} takes views, got {_kinds(inputs)}; put a view maker before it: JointCrop(...), or MultiView(t, t)"
         )
     if len(counts) > 1 or 0 in counts:
-        raise ValueError(f"{name} needs the same number of views (at least one) in all arguments, got {sorted(counts)}")
+        raise ValueError(
+            f"{name} needs the same number of views (at least one) in all arguments, got {sorted(counts)}; make all of "
+            "them by one view maker, of one sample"
+        )
     return [tuple(a[k] if isinstance(a, Views) else a for a in inputs) for k in range(counts.pop())]
 
 
@@ -140,8 +144,13 @@ def check_one_image(flat: Sequence[Any], taker: object) -> None:
         ValueError: for a second plain tensor ``[..., C, H, W]``, or one of the image's height and width.
     """
     bare = [leaf for leaf in flat if is_bare(leaf)]
-    if len(bare) < 2 or any(isinstance(leaf, _IMAGES) for leaf in flat):
+    if not bare or any(isinstance(leaf, _IMAGES) for leaf in flat):
         return
+    if bare[0].ndim < 2:
+        raise ValueError(
+            f"an image must be a tensor [..., C, H, W], got a tensor of shape {tuple(bare[0].shape)}; "
+            "a label must come after the image"
+        )
     for other in bare[1:] if bare[0].ndim > 2 else ():
         if other.ndim > 2 or (other.ndim == 2 and other.shape == bare[0].shape[-2:]):
             raise ValueError(
@@ -208,7 +217,8 @@ def viewable(inputs: tuple[Any, ...], taker: object) -> list[bool]:
     explicit = any(isinstance(leaf, _IMAGES) for leaf in flat)
     bare = None if explicit else next((leaf for leaf in flat if is_bare(leaf)), None)
     if not explicit and bare is None:
-        hint = "; convert arrays with v2.ToImage() first" if any(isinstance(a, np.ndarray) for a in flat) else ""
+        hint = "; give the image first, what belongs to it after it"
+        hint = "; convert arrays with v2.ToImage() first" if any(isinstance(a, np.ndarray) for a in flat) else hint
         hint = "; open files with PIL.Image.open first" if any(isinstance(a, (str, Path)) for a in flat) else hint
         raise TypeError(
             f"{type(taker).__name__} takes a sample with an image (PIL image, tv_tensors.Image or Video, tensor "
@@ -257,10 +267,20 @@ class _Coupling(v2.Transform, Addressable):
         Raises:
             TypeError: always; v2's empty answer would read as "no chance".
         """
-        name = type(self).__name__
-        raise TypeError(
-            f"{name}.make_params has nothing to draw: ask the transform inside that draws (crop.make_params([image])), "
-            "or fuse(pipeline).make_params(images) for the plan of the whole pipeline"
+        raise self._no_draw("make_params")
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:  # noqa: ARG002
+        """A coupling transforms whole samples, by a call.
+
+        Raises:
+            TypeError: always.
+        """
+        raise self._no_draw("transform")
+
+    def _no_draw(self, method: str) -> TypeError:
+        return TypeError(
+            f"{type(self).__name__}.{method} has nothing to do, since it draws nothing: ask a transform inside, as in "
+            "crop.make_params([image]), or fuse(pipeline).make_params(images) for the plan of a whole pipeline"
         )
 
     def extra_repr(self) -> str:
@@ -355,7 +375,8 @@ class Shared(_Coupling):
         transform: of one view.
 
     Raises:
-        TypeError: if called on a sample that is not views yet, or if the transform makes views of a view.
+        TypeError: if there is more than one transform; if called on a sample that is not views yet, or if the transform
+            makes views of a view or drops an argument.
         ValueError: if the views consumed different amounts of chance (views of different shapes), since their draws
             would not be the same.
 
@@ -368,7 +389,12 @@ class Shared(_Coupling):
         [(3, 32, 32), (3, 24, 24)]
     """
 
-    def __init__(self, transform: Callable[..., Any]) -> None:
+    def __init__(self, transform: Callable[..., Any], *more: Callable[..., Any]) -> None:
+        if more:
+            raise TypeError(
+                f"Shared takes one transform for all views, got {1 + len(more)}; write Shared(v2.Compose([...])), or "
+                "PerView(first, second) for one of each view's own"
+            )
         super().__init__(transform)
 
     def run(self, inputs: tuple[Any, ...], chance: Chance) -> Any:

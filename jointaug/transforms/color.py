@@ -71,6 +71,10 @@ class JointColor(JointTransform):
         joint: Sequence[str] = ("brightness", "contrast"),
         p: float | Sequence[float] = 0.8,
     ) -> None:
+        if not isinstance(joint, (Sequence, set, frozenset)):
+            raise TypeError(f"joint must be names of operations, got {joint!r}; write joint=('brightness', 'contrast')")
+        if law is not None and not isinstance(law, Mapping):
+            raise TypeError(f"law must be a dict of laws by operation, got {law!r}; write law={{'brightness': law}}")
         unknown = [name for name in [*joint, *(law or {})] if name not in OPERATIONS[:3]]
         if unknown or isinstance(joint, str):
             raise ValueError(
@@ -123,6 +127,11 @@ class JointColor(JointTransform):
         """As the base's, once it is clear that the pixels have a brightness and a hue."""
         for leaf in flat_inputs:
             check_pixels(leaf, self, LIGHT)
+            if isinstance(leaf, Tensor) and leaf.ndim > 2 and leaf.shape[-3] not in (1, 3):
+                raise ValueError(
+                    f"JointColor takes images of one channel or three, got shape {tuple(leaf.shape)}; leave out an "
+                    "alpha channel: image[:3]"
+                )
         return super().query(flat_inputs)
 
     def transform_view(self, inpt: Any, params: dict[str, Any]) -> Any:

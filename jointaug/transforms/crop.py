@@ -198,7 +198,12 @@ class CropBox(tv_tensors.TVTensor):
     passes_once = True
 
     def __new__(cls, data: Any) -> Self:  # noqa: D102
-        tensor = torch.as_tensor(data, dtype=torch.float32)
+        try:
+            tensor = torch.as_tensor(data, dtype=torch.float32)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise TypeError(
+                f"a CropBox is four numbers (left, top, right, bottom), got {data!r}; write CropBox([0, 0, 1, 1])"
+            ) from error
         left, top, right, bottom = tensor.tolist() if tensor.shape == (4,) else (0.0, 0.0, 0.0, 0.0)
         if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
             raise ValueError(
@@ -259,7 +264,9 @@ class ContrastiveCrop(JointCrop):
     ) -> None:
         if beta is None and law is None:
             law, scale = IndependentPair(*fractions("scale", SCALE if scale is None else scale)), None
-        super().__init__(size, scale, ratio, interpolation, antialias, beta=beta, law=law, alpha=alpha)
+        super().__init__(
+            size, scale, ratio, interpolation, antialias, beta=beta, law=law, alpha=positive("alpha", alpha)
+        )
 
     def query(self, flat_inputs: list[Any]) -> tuple[Any, ...]:
         """Height and width of the image, then, if there is a box, its left, top, right and bottom as fractions."""
@@ -421,7 +428,7 @@ def aspect_ratios(value: Any) -> tuple[float, float]:
 
 def positive(name: str, value: Any) -> float:
     """A positive number."""
-    result = number(name, value, rule="a positive number")
+    result = number(name, value, rule="a positive number", remedy="1 is uniform, 0.6 ContrastiveCrop's")
     if result <= 0.0:
         raise ValueError(f"{name} must be a positive number, got {value!r}; 1 is uniform, 0.6 ContrastiveCrop's")
     return result

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import PIL.Image
+import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 from torchvision import tv_tensors
@@ -87,6 +88,8 @@ class JointTransform(v2.Transform, Addressable):
 
     def __init__(self, laws: Mapping[str, PairLaw], *, p: float | Sequence[float] = 1.0) -> None:
         super().__init__()
+        if not isinstance(laws, Mapping):
+            raise TypeError(f"laws must be a dict of a law for each parameter's name, got {laws!r}; write {{'x': law}}")
         for name, law in laws.items():
             if not isinstance(law, PairLaw):
                 raise TypeError(
@@ -147,7 +150,12 @@ class JointTransform(v2.Transform, Addressable):
         Returns:
             As `params_from_uniform`.
         """
-        query = self.query(flat_inputs)
+        if not isinstance(flat_inputs, (list, tuple)) or isinstance(flat_inputs, Views):
+            raise TypeError(
+                f"flat_inputs must be a list of one sample's images, got {type(flat_inputs).__name__}; "
+                "write make_params([image])"
+            )
+        query = self.query(list(flat_inputs))
         return self.params_from_uniform(FRESH.row(self.uniforms), [query] * self.views)
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Views:
@@ -156,9 +164,25 @@ class JointTransform(v2.Transform, Addressable):
         Args:
             inpt: one image, or `Views` of as many as share a row.
             params: from `make_params`.
+
+        Raises:
+            TypeError: for parameters that are not those of so many views.
+            ValueError: for another number of views.
         """
         inputs = inpt if isinstance(inpt, Views) else [inpt] * self.views
-        views = [self._transform_view(view, _of_view(params, k)) for k, view in enumerate(inputs)]
+        if len(inputs) != self.views:
+            raise ValueError(
+                f"inpt must be one image, or {self.views} views that share the parameters, got {len(inputs)} views; "
+                "call transform on each group"
+            )
+        if not isinstance(params, Mapping) or any(len(values) != self.views for values in params.values()):
+            raise TypeError(
+                f"params must hold {self.views} values of each parameter, got {params!r}; take them from make_params"
+            )
+        try:
+            views = [self._transform_view(view, _of_view(params, k)) for k, view in enumerate(inputs)]
+        except KeyError as error:
+            raise TypeError(f"params must hold {error}, got {sorted(params)}; take them from make_params") from error
         return Views(views if isinstance(inpt, Views) else apart(views, (inpt,), [True]))
 
     def transform_view(self, inpt: Any, params: dict[str, Any]) -> Any:
@@ -250,6 +274,7 @@ def query_size(flat_inputs: list[Any]) -> tuple[int, int]:
     """Height and width in pixels of the images, masks, boxes and key points of one sample.
 
     Raises:
+        TypeError: if there is no image among them, or one that is not dense.
         ValueError: if they differ or are empty, or if a bare tensor is no image.
     """
     sizes = set()
@@ -259,11 +284,16 @@ def query_size(flat_inputs: list[Any]) -> tuple[int, int]:
                 f"an image must be a tensor [..., C, H, W], got a tensor of shape {tuple(leaf.shape)}; "
                 "a grayscale image is [1, H, W], and a label must come after the image"
             )
+        if isinstance(leaf, Tensor) and leaf.layout is not torch.strided:
+            raise TypeError(
+                f"an image must be a dense tensor, got one of layout {leaf.layout}; convert it first: image.to_dense()"
+            )
         if isinstance(leaf, (*_SIZED, Tensor)) and (is_bare(leaf) or isinstance(leaf, _SIZED)):
             sizes.add(tuple(F.get_size(leaf)))
     if not sizes:
         raise TypeError(
-            "a view must hold an image (PIL image, tv_tensors.Image or Video, tensor [..., C, H, W]), got none"
+            "a view must hold an image (PIL image, tv_tensors.Image or Video, tensor [..., C, H, W]), got none; "
+            "make views of a sample that has one"
         )
     if len(sizes) > 1:
         raise ValueError(

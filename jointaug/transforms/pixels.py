@@ -199,6 +199,11 @@ def _check_averaging(taker: object, inpt: Any, mode: InterpolationMode) -> None:
             )
     elif _is_image(inpt):
         check_pixels(inpt, taker, ())
+        if inpt.ndim < 3 or 0 in inpt.shape[-2:]:
+            raise ValueError(
+                f"{type(taker).__name__} takes images [..., C, H, W] of at least one pixel, got shape "
+                f"{tuple(inpt.shape)}; a grayscale image is [1, H, W]"
+            )
         if mode in (InterpolationMode.BOX, InterpolationMode.HAMMING):
             raise ValueError(
                 f"interpolation must be nearest, nearest-exact, bilinear, bicubic or lanczos for tensors, got "
@@ -216,8 +221,14 @@ def interpolation_mode(interpolation: InterpolationMode | str | int) -> Interpol
     """An interpolation as the kernels take it, from what v2 takes.
 
     Raises:
+        TypeError: for another kind of value.
         ValueError: for a name or a Pillow code that is none.
     """
+    if not isinstance(interpolation, (InterpolationMode, str, int)) or isinstance(interpolation, bool):
+        raise TypeError(
+            f"interpolation must be an InterpolationMode, its name or Pillow's number, got {interpolation!r}; "
+            "write interpolation='bilinear'"
+        )
     name = _PILLOW_CODES.get(interpolation, str(interpolation)) if isinstance(interpolation, int) else interpolation
     if isinstance(name, str):
         if name not in (known := [mode.value for mode in InterpolationMode]):

@@ -46,11 +46,11 @@ def cases() -> dict[str, tuple[tuple[int, int], Loss, Loss]]:
     return {
         "info_nce + Queue | NTXentLoss + bank": (
             (B, D),
-            lambda x, y: total(losses.info_nce(x, y.detach(), queue(y), 0.2)),
+            lambda x, y: total(losses.info_nce(x, y.detach(), queue(y), tau=0.2)),
             lambda x, y: bank(x, y.detach()),
         ),
-        "nt_xent | NTXentLoss": ((B, D), lambda x, y: total(losses.nt_xent(x, y, 0.5)), nt_xent),
-        "nt_xent | NTXentLoss, B 1,024": ((4 * B, D), lambda x, y: total(losses.nt_xent(x, y, 0.5)), nt_xent),
+        "nt_xent | NTXentLoss": ((B, D), lambda x, y: total(losses.nt_xent(x, y, tau=0.5)), nt_xent),
+        "nt_xent | NTXentLoss, B 1,024": ((4 * B, D), lambda x, y: total(losses.nt_xent(x, y, tau=0.5)), nt_xent),
         "simsiam | NegativeCosineSimilarity": (
             (B, D),
             lambda x, y: total(losses.simsiam(x, y, x.detach(), y.detach())),
@@ -115,7 +115,7 @@ def peak_of_nt_xent(which: str, batch: int) -> float:
     else:
 
         def loss(x: Tensor, y: Tensor) -> Tensor:
-            return losses.reduce(losses.nt_xent(x, y, 0.5))
+            return losses.reduce(losses.nt_xent(x, y, tau=0.5))
 
     seconds(loss, (8, D), 1)  # loads what is loaded late
     before = high_water()

@@ -379,7 +379,7 @@ def pretrain(
     for x1, x2 in islice(batches(data, loader), plan.steps):
         h1, h2 = f(normalized(torch.cat([x1, x2]))).chunk(2)
         z1, z2 = g(torch.cat([h1, h2])).chunk(2)
-        loss = reduce(nt_xent(z1, z2, TEMPERATURE))
+        loss = reduce(nt_xent(z1, z2, tau=TEMPERATURE))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

@@ -81,7 +81,7 @@ class CLIM(Method):
         self.f_q = split_batch_norm(Encoder(net, mlp(net.width, hidden, dim)), bn_splits)
         self.f_k = momentum_copy(self.f_q)
         self.queue = Queue(dim, count("K", K))
-        self.mix = NeighborCutMix(mix_alpha, seed=seed) if mix else None
+        self.mix = NeighborCutMix(alpha=mix_alpha, seed=seed) if mix else None
         alone = torch.full((images, count("n_pos", n_pos)), -1)
         alone[:, 0] = torch.arange(images)
         self.register_buffer("positives", alone)
@@ -146,7 +146,7 @@ class CLIM(Method):
                 queries, lam = [x for x, _ in mixed], [kept for _, kept in mixed]
         q = [self.f_q(x) for x in queries]
         queue = self.queue(k_i[0])  # as it was before these keys
-        return clim_multi_resolution(q, k_i, k_j, lam, queue, self.tau, reduction=self.reduction)
+        return clim_multi_resolution(q, k_i, k_j, lam, queue, tau=self.tau, reduction=self.reduction)
 
     def after_update(self, batch: Batch) -> None:  # noqa: ARG002
         """``f_k <- m f_k + (1 - m) f_q``."""

@@ -76,7 +76,7 @@ class DINO(Method):
         net = backbone()
         self.student = Encoder(net, Head(net.width, hidden, bottleneck, outputs))
         self.teacher = momentum_copy(self.student)
-        self.center = Center(outputs, center_m)
+        self.center = Center(outputs, momentum=center_m)
         self.tau_s, self.tau_t = positive("tau_s", tau_s), positive("tau_t", tau_t)
         self.m, self.freeze = fraction("m", m), count("freeze", freeze, 0)
 
@@ -93,7 +93,7 @@ class DINO(Method):
             s += self.student(torch.cat(locals_)).chunk(len(locals_))
         with torch.no_grad():
             t = self.teacher(torch.cat(globals_)).chunk(2)
-        return dino(s, t, self.center(t), self.tau_s, self.tau_t)  # with the center before this batch
+        return dino(s, t, self.center(t), tau_s=self.tau_s, tau_t=self.tau_t)  # with the center before this batch
 
     def before_update(self, batch: Batch) -> None:
         """No gradient for the last layer in the first epochs."""

@@ -148,7 +148,7 @@ class InterCLR(Method):
         """The batch's loss, with the labels from before it; then bank and labels take it in."""
         intra, v, memory = self.base.step(batch)
         if self.lam < 1:
-            intra = interclr(intra, self.inter(v, batch), self.lam)
+            intra = interclr(intra, self.inter(v, batch), lam=self.lam)
         self.bank.update(memory, batch.index)
         return intra
 
@@ -168,7 +168,7 @@ class InterCLR(Method):
                 f"K_inter must be at most what negatives are drawn from, got {self.K}: clusters have become too "
                 f"unequal ({error}); start anew with a smaller --K_inter, or a larger --pool"
             ) from error
-        return npid(q, mates, self.bank.features[others], self.tau, self.m_inter)
+        return npid(q, mates, self.bank.features[others], tau=self.tau, m=self.m_inter)
 
     def after_update(self, batch: Batch) -> None:
         """The base's momentum network."""

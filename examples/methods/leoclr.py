@@ -79,7 +79,7 @@ class LeOCLR(Method):
         x, x1, x2 = batch.views
         if self.framework == "simclr":
             u, v1, v2 = self.f_q(torch.cat(batch.views)).chunk(3)
-            return leoclr_end_to_end(u, v1, v2, self.tau, reduction=self.reduction)
+            return leoclr_end_to_end(u, v1, v2, tau=self.tau, reduction=self.reduction)
         u = self.f_q(x)
         pairs, q1 = [(x, x1), (x, x2)], None
         if self.attract == "all":
@@ -90,7 +90,7 @@ class LeOCLR(Method):
         weights: Tensor | None = None
         if batch.weigh is not None:
             weights = torch.stack([batch.weigh(a, b) for a, b in pairs], 1)
-        return leoclr(u, v1, v2, queue, self.tau, reduction=self.reduction, q1=q1, pair_weights=weights)
+        return leoclr(u, v1, v2, queue, tau=self.tau, reduction=self.reduction, q1=q1, pair_weights=weights)
 
     def after_update(self, batch: Batch) -> None:  # noqa: ARG002
         """``f_k <- m f_k + (1 - m) f_q``."""

@@ -87,7 +87,7 @@ class MoCo(Method):
             keys.append(self.key(x1, batch))
             pairs.append((self.f_q(x2), keys[1]))
         queue = self.queue(torch.cat(keys))  # as it was before these keys
-        terms = [info_nce(q, k, queue, self.tau, self.margin) for q, k in pairs]
+        terms = [info_nce(q, k, queue, tau=self.tau, m=self.margin) for q, k in pairs]
         return Step(mean_of(terms), [pairs[0][0]], k2)
 
     def forward(self, batch: Batch) -> LossParts:

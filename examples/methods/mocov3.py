@@ -54,7 +54,7 @@ class MoCoV3(Method):
         q1, q2 = self.predictor(self.f_q(x1)), self.predictor(self.f_q(x2))
         with torch.no_grad():
             k1, k2 = self.f_k(x1), self.f_k(x2)
-        return moco_v3(q1, q2, k1, k2, self.tau)
+        return moco_v3(q1, q2, k1, k2, tau=self.tau)
 
     def after_update(self, batch: Batch) -> None:
         """``f_k <- m f_k + (1 - m) f_q``."""

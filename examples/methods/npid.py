@@ -75,7 +75,7 @@ class NPID(Method):
         others = sample_negatives(
             v, batch.index, memory, self._own_labels(), self.K, strategy="random", seed=self.seed, epoch=batch.epoch
         )
-        return Step(npid(v, memory[batch.index], memory[others], self.tau, self.margin), [v], v.detach())
+        return Step(npid(v, memory[batch.index], memory[others], tau=self.tau, m=self.margin), [v], v.detach())
 
     def forward(self, batch: Batch) -> LossParts:
         """The batch's loss; its embeddings enter the bank."""

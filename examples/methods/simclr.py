@@ -63,4 +63,4 @@ class SimCLR(Method):
             if batch.scores is None:
                 raise ValueError("weight_inside needs batch.scores, a score network's, got None; set weight to score")
             d = score_distances(batch.scores(x1), batch.scores(x2), kind=self.weight_kind, p=self.weight_p)
-        return nt_xent(z1, z2, self.tau, d)
+        return nt_xent(z1, z2, tau=self.tau, d=d)

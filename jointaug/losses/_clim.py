@@ -15,7 +15,7 @@ from ._softmax import log_sum_exp, nce
 
 
 @full_precision
-def clim(q_mix: Tensor, k_i: Tensor, k_j: Tensor, lam: Tensor | float, queue: Tensor, tau: float = 0.2) -> LossParts:
+def clim(q_mix: Tensor, k_i: Tensor, k_j: Tensor, lam: Tensor | float, queue: Tensor, *, tau: float = 0.2) -> LossParts:
     r"""CLIM's loss of a mixed image (Li et al. 2020, https://arxiv.org/abs/2011.02697, eq. 4).
 
     .. math:: \lambda \, \ell(x_{mix}, x_i) + (1 - \lambda) \, \ell(x_{mix}, x_j)
@@ -53,8 +53,8 @@ def clim_multi_resolution(
     k_j: Sequence[Tensor],
     lam: Sequence[Tensor | float] | Tensor | float,
     queue: Tensor,
-    tau: float = 0.2,
     *,
+    tau: float = 0.2,
     reduction: str = "sum",
 ) -> LossParts:
     r"""CLIM's sum over resolutions (https://arxiv.org/abs/2011.02697, eq. 6).

@@ -12,7 +12,7 @@ from ._softmax import log_sum_exp, nce
 
 
 @full_precision
-def info_nce(q: Tensor, k: Tensor, queue: Tensor, tau: float = 0.2, m: float = 0.0) -> LossParts:
+def info_nce(q: Tensor, k: Tensor, queue: Tensor, *, tau: float = 0.2, m: float = 0.0) -> LossParts:
     r"""InfoNCE of MoCo (He et al. 2020, https://arxiv.org/abs/1911.05722, eq. 1).
 
     .. math:: \ell_i = -\log \frac{e^{q_i \cdot k_i/\tau}}{e^{q_i \cdot k_i/\tau} + \sum_{j=1}^K e^{q_i \cdot Q_j/\tau}}
@@ -46,7 +46,7 @@ def info_nce(q: Tensor, k: Tensor, queue: Tensor, tau: float = 0.2, m: float = 0
 
 
 @full_precision
-def margin_nce(pos: Tensor, neg: Tensor, m: float = 0.0, tau: float = 0.1) -> LossParts:
+def margin_nce(pos: Tensor, neg: Tensor, *, tau: float = 0.1, m: float = 0.0) -> LossParts:
     r"""MarginNCE of InterCLR (Xie et al. 2022, https://arxiv.org/abs/2008.11702, eq. 6), of cosines.
 
     .. math:: \ell_i = -\log \frac{e^{(p_i - m)/\tau}}{e^{(p_i - m)/\tau} + \sum_j e^{n_{ij} / \tau}}
@@ -59,8 +59,8 @@ def margin_nce(pos: Tensor, neg: Tensor, m: float = 0.0, tau: float = 0.1) -> Lo
     Args:
         pos: ``[B]`` cosines with the positives.
         neg: ``[B, K]`` cosines with the negatives.
-        m: cosine margin; the paper's inter-image branch has -0.5.
         tau: temperature, above 0.
+        m: cosine margin; the paper's inter-image branch has -0.5.
 
     Returns:
         ``per_sample`` ``[B]``, at least 0; ``shared`` 0.
@@ -74,7 +74,7 @@ def margin_nce(pos: Tensor, neg: Tensor, m: float = 0.0, tau: float = 0.1) -> Lo
 
 
 @full_precision
-def npid(v: Tensor, v_bank: Tensor, negatives: Tensor, tau: float = 0.07, m: float = 0.0) -> OneView:
+def npid(v: Tensor, v_bank: Tensor, negatives: Tensor, *, tau: float = 0.07, m: float = 0.0) -> OneView:
     r"""Instance discrimination against a memory bank (NPID; Wu et al. 2018, https://arxiv.org/abs/1805.01978).
 
     In the softmax form that InterCLR's NPIDv2 trains (cross-entropy of one positive and K negatives), not the
@@ -112,7 +112,7 @@ def npid(v: Tensor, v_bank: Tensor, negatives: Tensor, tau: float = 0.07, m: flo
 
 @full_precision
 def nt_xent(
-    z1: Tensor, z2: Tensor, tau: float = 0.5, d: Tensor | None = None, *, positive_in_denominator: bool = True
+    z1: Tensor, z2: Tensor, *, tau: float = 0.5, d: Tensor | None = None, positive_in_denominator: bool = True
 ) -> LossParts:
     r"""NT-Xent of SimCLR (Chen et al. 2020, https://arxiv.org/abs/2002.05709, eq. 1), weighted inside on request.
 
@@ -171,7 +171,7 @@ def nt_xent(
 
 @full_precision
 def score_nce(
-    pos: Tensor, neg: Tensor, d_pos: Tensor, d_neg: Tensor, tau: float = 0.5, *, positive_in_denominator: bool = True
+    pos: Tensor, neg: Tensor, d_pos: Tensor, d_neg: Tensor, *, tau: float = 0.5, positive_in_denominator: bool = True
 ) -> LossParts:
     """Eq. 6 of ScoreCL of cosines: what :func:`nt_xent` with ``d`` does to each of its rows.
 
@@ -203,7 +203,7 @@ def score_nce(
 
 
 @full_precision
-def moco_v3(q1: Tensor, q2: Tensor, k1: Tensor, k2: Tensor, tau: float = 1.0) -> LossParts:
+def moco_v3(q1: Tensor, q2: Tensor, k1: Tensor, k2: Tensor, *, tau: float = 1.0) -> LossParts:
     r"""MoCo v3 (Chen et al. 2021, https://arxiv.org/abs/2104.02057, Algorithm 1).
 
     Both directions, the batch's other keys as negatives: ``per_sample`` is

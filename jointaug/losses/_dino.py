@@ -19,9 +19,9 @@ def dino(
     student: Sequence[Tensor],
     teacher: Sequence[Tensor],
     center: Tensor,
+    *,
     tau_s: float = 0.1,
     tau_t: float = 0.04,
-    *,
     pair_weights: Tensor | None = None,
 ) -> LossParts:
     r"""DINO (Caron et al. 2021, https://arxiv.org/abs/2104.14294, eq. 3).
@@ -88,7 +88,7 @@ class Center(SizedState):
         loss = reduce(dino(student, teacher, center(teacher)))
 
     Args:
-        width: O, the number of outputs.
+        width: O, the number of outputs; the paper has 65,536.
         momentum: the share of the old centre, in [0, 1].
 
     Raises:
@@ -98,7 +98,7 @@ class Center(SizedState):
     center: Tensor
     _remedy = "build Center with the number of outputs of the checkpoint's head"
 
-    def __init__(self, width: int = 65536, momentum: float = 0.9) -> None:
+    def __init__(self, width: int, *, momentum: float = 0.9) -> None:
         super().__init__()
         self.momentum = fraction("momentum", momentum, "it is the share of the old centre, the authors use 0.9")
         width = integer("width", width, low=1, rule="an integer of at least 1", remedy="it is the number of outputs")

@@ -8,7 +8,7 @@ from ._embeddings import fraction
 from ._parts import LossParts
 
 
-def interclr(intra: tuple[Tensor, Tensor], inter: tuple[Tensor, Tensor], lam: float = 0.75) -> LossParts:
+def interclr(intra: tuple[Tensor, Tensor], inter: tuple[Tensor, Tensor], *, lam: float = 0.75) -> LossParts:
     """InterCLR's total ``lam * intra + (1 - lam) * inter`` (Xie et al. 2022, https://arxiv.org/abs/2008.11702, eq. 7).
 
     The inter-image term pairs two *images*, for which no difficulty of views exists: its mean becomes ``shared``, and a

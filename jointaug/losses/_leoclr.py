@@ -17,8 +17,8 @@ def leoclr(
     v1: Tensor,
     v2: Tensor,
     queue: Tensor,
-    tau: float = 0.2,
     *,
+    tau: float = 0.2,
     reduction: str = "sum",
     q1: Tensor | None = None,
     pair_weights: Tensor | None = None,
@@ -61,7 +61,7 @@ def leoclr(
 
 
 @full_precision
-def leoclr_end_to_end(u: Tensor, v1: Tensor, v2: Tensor, tau: float = 0.1, *, reduction: str = "sum") -> LossParts:
+def leoclr_end_to_end(u: Tensor, v1: Tensor, v2: Tensor, *, tau: float = 0.1, reduction: str = "sum") -> LossParts:
     """LeOCLR on SimCLR's mechanism (the paper's Tab. 5): ``nt_xent(u, v1) + nt_xent(u, v2)``.
 
     No queue, no momentum encoder: the gradient flows into all three.
@@ -81,7 +81,7 @@ def leoclr_end_to_end(u: Tensor, v1: Tensor, v2: Tensor, tau: float = 0.1, *, re
     """
     check_reduction(reduction)
     check_embeddings(u=u, v1=v1, v2=v2)
-    terms = torch.stack([nt_xent(u, v, tau).per_sample for v in (v1, v2)], 1)
+    terms = torch.stack([nt_xent(u, v, tau=tau).per_sample for v in (v1, v2)], 1)
     return LossParts(reduce_pairs(terms, None, reduction), u.new_zeros(()))
 
 

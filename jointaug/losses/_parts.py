@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,6 +17,9 @@ class LossParts(NamedTuple):
     belongs to the batch as a whole. So any method can be weighted, and without a weight it is its own baseline, bit for
     bit.
 
+    Losses add up and scale as their parts do: ``0.5 * parts + other`` has two parts again. What needs one number (a
+    backward pass, say) is refused with the remedy, :func:`reduce`.
+
     Attributes:
         per_sample: ``[B]``, the loss of each image of this process's batch.
         shared: scalar, what no image owns (VICReg's variance and covariance, say); 0 for most methods.
@@ -25,9 +28,53 @@ class LossParts(NamedTuple):
     per_sample: Tensor
     shared: Tensor
 
+    def __add__(self, other: Any) -> LossParts:  # a tuple's joins four parts
+        if not isinstance(other, LossParts) or self.per_sample.shape != other.per_sample.shape:
+            got = tuple(other.per_sample.shape) if isinstance(other, LossParts) else type(other).__name__
+            raise TypeError(
+                f"the sum of losses must be of LossParts of as many images, {tuple(self.per_sample.shape)}, got {got}; "
+                "reduce each loss to a number first"
+            )
+        both = (self.per_sample + other.per_sample, self.shared + other.shared)
+        return OneView(*both) if isinstance(self, OneView) or isinstance(other, OneView) else LossParts(*both)
+
+    def __radd__(self, other: Any) -> LossParts:
+        return self if isinstance(other, int) and other == 0 else self + other  # sum() starts with 0
+
+    def __mul__(self, factor: Any) -> LossParts:  # a tuple's repeats the parts
+        if isinstance(factor, Tensor) and factor.ndim:
+            raise TypeError(
+                "the factor of a loss must be one number, which scales both parts, got a tensor of shape "
+                f"{tuple(factor.shape)}; a weight for each image goes into reduce(parts, weight)"
+            )
+        if not isinstance(factor, (int, float, Tensor)):
+            return NotImplemented
+        return type(self)(factor * self.per_sample, factor * self.shared)
+
+    def __rmul__(self, factor: Any) -> LossParts:
+        return self.__mul__(factor)
+
+    def __truediv__(self, divisor: float | Tensor) -> LossParts:
+        return self * (1 / divisor)
+
+    def __float__(self) -> float:
+        raise TypeError(_no_number(self, "float(parts)", "float(reduce(parts))"))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or not hasattr(Tensor, name):
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}", name=name, obj=self)
+        raise AttributeError(_no_number(self, f"parts.{name}", f"reduce(parts).{name}"), name=name, obj=self)
+
 
 class OneView(LossParts):
     """Parts of a loss that sees one view of an image: no pair, no difficulty, so :func:`reduce` refuses a weight."""
+
+
+def _no_number(parts: LossParts, got: str, remedy: str) -> str:
+    return (
+        f"a loss must be reduced to one number before it is used as one, got {got} of {type(parts).__name__} "
+        f"(per_sample {list(parts.per_sample.shape)}, shared); write {remedy}"
+    )
 
 
 def reduce(parts: tuple[Tensor, Tensor], weight: Tensor | None = None) -> Tensor:

@@ -28,7 +28,7 @@ class Queue(SizedState):
 
     Args:
         width: D, the width of a key, at least 1.
-        size: K, how many keys are kept; a multiple of the (global) batch. 0 keeps none.
+        size: K, how many keys are kept; a multiple of the (global) batch. 0 keeps none, MoCo 65,536.
         generator: draws the first keys; torch's default generator if None.
 
     Raises:
@@ -39,7 +39,7 @@ class Queue(SizedState):
     queue_ptr: Tensor
     _remedy = "build Queue with the width and size of the checkpoint, or start with a fresh queue"
 
-    def __init__(self, width: int, size: int = 65536, *, generator: torch.Generator | None = None) -> None:
+    def __init__(self, width: int, size: int, *, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.width = integer("width", width, low=1, rule="an integer of at least 1", remedy="it is the width of a key")
         self.size = integer("size", size, low=0, rule="an integer of at least 0", remedy="take a multiple of the batch")

@@ -120,7 +120,7 @@ class ScoreStatistics(SizedState):
     share: Tensor
     _remedy = "it is not a state of ScoreStatistics"
 
-    def __init__(self, momentum: float = 0.99) -> None:
+    def __init__(self, *, momentum: float = 0.99) -> None:
         super().__init__()
         self.momentum = number("momentum", momentum, rule="a number in [0, 1)", low=0, remedy="0 divides by the batch")
         if self.momentum >= 1:

@@ -69,7 +69,7 @@ def wmse(
     perm = _permutations(perm, B).to(views[0].device)
     m = len(views)
     shuffled = torch.stack(list(views))[:, perm]  # [m, w_iter, B, D]
-    white = unit(whiten(shuffled.reshape(m, -1, B // w_size, w_size, D), eps).view(m, -1, B, D))
+    white = unit(whiten(shuffled.reshape(m, -1, B // w_size, w_size, D), eps=eps).view(m, -1, B, D))
     cosines = torch.stack([(white[a] * white[b]).sum(-1) for a, b in combinations(range(m), 2)], -1)
     back = perm.argsort(1)[..., None].expand_as(cosines)  # [w_iter, B, pairs], to the batch's order
     terms = 2 - 2 * cosines.gather(1, back).mean(0)  # [B, pairs]
@@ -77,7 +77,7 @@ def wmse(
 
 
 @full_precision
-def whiten(h: Tensor, eps: float = 0.0) -> Tensor:
+def whiten(h: Tensor, *, eps: float = 0.0) -> Tensor:
     """Centre ``h`` and multiply it by the inverse Cholesky factor of its covariance, which becomes the identity.
 
     The covariance is divided by ``n - 1``. A lower triangular map with a positive diagonal, or a shift, of ``h``

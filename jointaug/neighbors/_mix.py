@@ -34,7 +34,7 @@ class NeighborCutMix(nn.Module):
     True
     """
 
-    def __init__(self, alpha: float = 2.0, *, seed: int = 0) -> None:
+    def __init__(self, *, alpha: float = 2.0, seed: int = 0) -> None:
         super().__init__()
         self.alpha = number("alpha", alpha, rule="a finite number > 0")
         if self.alpha <= 0:

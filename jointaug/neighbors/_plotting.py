@@ -82,7 +82,7 @@ def plot_neighbors(
     return figure
 
 
-def plot_cluster_sizes(labels: Tensor, clusters: int | None = None) -> Figure:
+def plot_cluster_sizes(labels: Tensor, *, clusters: int | None = None) -> Figure:
     """The histogram of cluster sizes: how even a clustering is. Each bar stands for as many sizes as the others.
 
     Args:

@@ -41,14 +41,14 @@ def cosines(*rows: Tensor) -> tuple[Tensor, Tensor]:
 
 CASES = {
     "info_nce": Case(2, lambda q, k: L.info_nce(q, k, QUEUE), (0,)),
-    "info_nce, margin": Case(2, lambda q, k: L.info_nce(q, k, QUEUE, 0.1, m=-0.5), (0,)),
+    "info_nce, margin": Case(2, lambda q, k: L.info_nce(q, k, QUEUE, tau=0.1, m=-0.5), (0,)),
     "margin_nce": Case(4, lambda *x: L.margin_nce(*cosines(*x), m=-0.5), (0, 1, 2, 3)),
     "npid": Case(2, lambda v, own: L.npid(v, own, NEGATIVES), (0,)),
     "npid, negatives for all": Case(2, lambda v, own: L.npid(v, own, NEGATIVES[0], m=0.2), (0,)),
     "nt_xent": Case(2, L.nt_xent, (0, 1)),
-    "nt_xent, inside": Case(2, lambda x, y: L.nt_xent(x, y, 0.5, DISTANCES), (0, 1)),
+    "nt_xent, inside": Case(2, lambda x, y: L.nt_xent(x, y, tau=0.5, d=DISTANCES), (0, 1)),
     "nt_xent, inside, positive out": Case(
-        2, lambda x, y: L.nt_xent(x, y, 0.5, DISTANCES, positive_in_denominator=False), (0, 1)
+        2, lambda x, y: L.nt_xent(x, y, tau=0.5, d=DISTANCES, positive_in_denominator=False), (0, 1)
     ),
     "score_nce": Case(4, lambda *x: L.score_nce(*cosines(*x), DISTANCES[:B, 0], DISTANCES[:B, 1:3]), (0, 1, 2, 3)),
     "moco_v3": Case(4, L.moco_v3, (0, 1)),
@@ -60,7 +60,7 @@ CASES = {
         6, lambda *x: L.clim_multi_resolution(x[:2], x[2:4], x[4:], [LAM, 0.3], QUEUE), (0, 1)
     ),
     "interclr": Case(
-        4, lambda q, k, p, n: L.interclr(L.info_nce(q, k, QUEUE), L.margin_nce(*cosines(q, p, n)), 0.75), (0, 2, 3)
+        4, lambda q, k, p, n: L.interclr(L.info_nce(q, k, QUEUE), L.margin_nce(*cosines(q, p, n)), lam=0.75), (0, 2, 3)
     ),
     "byol": Case(4, L.byol, (0, 1)),
     "simsiam": Case(4, L.simsiam, (0, 1)),

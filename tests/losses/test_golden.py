@@ -29,20 +29,20 @@ def draw(*shape: int, seed: int = 0) -> Tensor:
     [(0.1, 0, 0.558818), (0.1, -0.5, 0.005031), (0.1, 0.5, 4.719415), (0.2, 0, 0.801448), (0.2, -0.5, 0.096095)],
 )
 def test_margin_nce(tau, m, value):
-    assert total(L.margin_nce(t(0.3), t([0.1, -0.2, 0.25]), m, tau)) == pytest.approx(value, abs=1e-6)
+    assert total(L.margin_nce(t(0.3), t([0.1, -0.2, 0.25]), m=m, tau=tau)) == pytest.approx(value, abs=1e-6)
 
 
 @pytest.mark.parametrize(("tau", "value"), [(0.5, 0.855528), (0.1, 1.139889)])
 def test_nt_xent(tau, value):
     z1, z2 = t([1, 0, 0], [0, 1, 0]), t([0.6, 0.8, 0], [0, 0.6, 0.8])
-    assert total(L.nt_xent(z1, z2, tau)) == pytest.approx(value, abs=1e-6)
+    assert total(L.nt_xent(z1, z2, tau=tau)) == pytest.approx(value, abs=1e-6)
 
 
 def test_leoclr():
     u, v1, v2, queue = t([1, 0]), t([0.8, 0.6]), t([0.6, -0.8]), t([0, 1], [0, -1]).T
-    first, second = (total(L.info_nce(u, v, queue, 0.2)) for v in (v1, v2))
+    first, second = (total(L.info_nce(u, v, queue, tau=0.2)) for v in (v1, v2))
     assert (first, second) == (pytest.approx(0.035976, abs=1e-6), pytest.approx(0.094923, abs=1e-6))
-    assert total(L.leoclr(u, v1, v2, queue, 0.2)) == pytest.approx(0.130899, abs=1e-6)
+    assert total(L.leoclr(u, v1, v2, queue, tau=0.2)) == pytest.approx(0.130899, abs=1e-6)
 
 
 Z, Z2 = t([1, 0], [0, 1], [1, 1], [0, 0]), t([1, 0.5], [0, 1], [0.5, 1], [0, 0.5])
@@ -76,7 +76,7 @@ def test_algorithm_1():
     [((2, 1, 0.5), True, 0.251781), ((2, 1, 0.5), False, -1.250667), ((1, 1, 1), True, 0.528229)],
 )
 def test_eq_6(d, inside, value):
-    parts = L.score_nce(t(0.5), t([0.1, -0.2]), t(d[0]), t(list(d[1:])), 0.5, positive_in_denominator=inside)
+    parts = L.score_nce(t(0.5), t([0.1, -0.2]), t(d[0]), t(list(d[1:])), tau=0.5, positive_in_denominator=inside)
     assert total(parts) == pytest.approx(value, abs=1e-6)
 
 
@@ -94,11 +94,11 @@ def test_nt_xent_with_d_is_eq_6_of_each_row(inside):
                 cos[i, others][None],
                 d[i, positive][None],
                 d[i, others][None],
-                0.3,
+                tau=0.3,
                 positive_in_denominator=inside,
             ).per_sample
         )
-    per_sample = L.nt_xent(z[:B], z[B:], 0.3, d, positive_in_denominator=inside).per_sample
+    per_sample = L.nt_xent(z[:B], z[B:], tau=0.3, d=d, positive_in_denominator=inside).per_sample
     torch.testing.assert_close(per_sample, torch.stack(rows).view(2, B).mean(0))
 
 
@@ -112,7 +112,7 @@ def test_nt_xent_is_the_mean_of_an_images_two_rows():
         terms = [math.exp(float(z[i] @ z[j]) / tau) for j in range(2 * B) if j != i]
         rows.append(-float(z[i] @ z[(i + B) % (2 * B)]) / tau + math.log(sum(terms)))
     expected = torch.tensor([(rows[i] + rows[i + B]) / 2 for i in range(B)], dtype=torch.float64)
-    torch.testing.assert_close(L.nt_xent(z1, z2, tau).per_sample, expected)
+    torch.testing.assert_close(L.nt_xent(z1, z2, tau=tau).per_sample, expected)
 
 
 @pytest.mark.parametrize("tau", [0.07, 0.2, 1.0])
@@ -121,7 +121,7 @@ def test_info_nce_is_cross_entropy_of_column_0(tau):
     a, b = F.normalize(q, dim=1), F.normalize(k, dim=1)
     logits = torch.cat([(a * b).sum(1, keepdim=True), a @ queue], 1) / tau
     expected = F.cross_entropy(logits, torch.zeros(9, dtype=torch.int64), reduction="none")
-    torch.testing.assert_close(L.info_nce(q, k, queue, tau).per_sample, expected)
+    torch.testing.assert_close(L.info_nce(q, k, queue, tau=tau).per_sample, expected)
 
 
 def test_npid_is_cross_entropy_of_column_0():
@@ -141,7 +141,7 @@ def test_moco_v3_is_twice_tau_cross_entropy_both_ways(tau):
     def ctr(q: Tensor, k: Tensor) -> Tensor:
         return 2 * tau * F.cross_entropy(F.normalize(q) @ F.normalize(k).T / tau, torch.arange(7), reduction="none")
 
-    torch.testing.assert_close(L.moco_v3(q1, q2, k1, k2, tau).per_sample, ctr(q1, k2) + ctr(q2, k1))
+    torch.testing.assert_close(L.moco_v3(q1, q2, k1, k2, tau=tau).per_sample, ctr(q1, k2) + ctr(q2, k1))
 
 
 def test_byol_and_simsiam_by_cosine_similarity():
@@ -169,7 +169,7 @@ def test_dino_is_the_mean_over_pairs_of_different_crops(n_student, n_teacher, we
         target = ((teacher[i] - center) / tau_t).softmax(1)
         term = F.cross_entropy(student[j] / tau_s, target, reduction="none")
         expected += term * (1 if weights is None else weights[:, column]) / len(pairs)
-    got = L.dino(list(student), list(teacher), center, tau_s, tau_t, pair_weights=weights)
+    got = L.dino(list(student), list(teacher), center, tau_s=tau_s, tau_t=tau_t, pair_weights=weights)
     torch.testing.assert_close(got.per_sample, expected)
 
 

@@ -29,7 +29,7 @@ def check(ours: Tensor, theirs: Tensor, x: list[Tensor]) -> None:
 @pytest.mark.parametrize("tau", [0.07, 0.5])
 def test_nt_xent(tau):
     x = leaves(2, B, D)
-    check(L.reduce(L.nt_xent(*x, tau)), peer.NTXentLoss(tau)(*x), x)
+    check(L.reduce(L.nt_xent(*x, tau=tau)), peer.NTXentLoss(tau)(*x), x)
 
 
 def test_moco_over_three_steps():
@@ -39,7 +39,7 @@ def test_moco_over_three_steps():
     for step in range(6):
         q, k = (10 * step + x for x in leaves(2, B, D))
         k = k.detach()
-        check(L.reduce(L.info_nce(q, k, queue(k), 0.2)), theirs(q, k), [q])
+        check(L.reduce(L.info_nce(q, k, queue(k), tau=0.2)), theirs(q, k), [q])
         torch.testing.assert_close(queue.keys.T, theirs.memory_bank.bank)
 
 

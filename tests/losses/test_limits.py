@@ -34,17 +34,17 @@ class TestInfoNCE:
         assert not x.grad.any()
 
     def test_it_is_at_least_zero_also_far_below_rounding(self):
-        small = L.info_nce(q, q, -F.normalize(q, dim=1).T, 0.01).per_sample
+        small = L.info_nce(q, q, -F.normalize(q, dim=1).T, tau=0.01).per_sample
         assert (small >= 0).all()
         assert (small[:1] > 0).all(), "log1p keeps what 1 + x would lose"
-        hard = L.info_nce(q, -q, F.normalize(q, dim=1).T, 0.01).per_sample
+        hard = L.info_nce(q, -q, F.normalize(q, dim=1).T, tau=0.01).per_sample
         torch.testing.assert_close(hard, torch.full_like(hard, 200.0), atol=5, rtol=0)
 
     def test_random_unit_vectors_have_the_predicted_mean(self):
         """log(K + 1) + 1 / (2 D tau^2); the mean's standard error is 1 / (sqrt(B D) tau), failure rate 1e-6 at 4.9."""
         n, width, size, tau = 512, 128, 4096, 0.2
         a, b = draw(n, width, seed=20), draw(n, width, seed=21)
-        mean = L.reduce(L.info_nce(a, b, F.normalize(draw(width, size, seed=22), dim=0), tau)).item()
+        mean = L.reduce(L.info_nce(a, b, F.normalize(draw(width, size, seed=22), dim=0), tau=tau)).item()
         predicted = math.log(size + 1) + 1 / (2 * width * tau**2)
         assert abs(mean - predicted) < 4.9 / (math.sqrt(n * width) * tau) + 0.01  # .01: the next term of the expansion
 
@@ -67,44 +67,46 @@ class TestMarginNCE:
     def test_no_margin_is_info_nce(self):
         unit = F.normalize(q, dim=1)
         cosines = (unit * F.normalize(k, dim=1)).sum(1), unit @ queue
-        torch.testing.assert_close(L.margin_nce(*cosines, 0, 0.2).per_sample, L.info_nce(q, k, queue, 0.2).per_sample)
         torch.testing.assert_close(
-            L.margin_nce(*cosines, -0.5, 0.2).per_sample, L.info_nce(q, k, queue, 0.2, m=-0.5).per_sample
+            L.margin_nce(*cosines, m=0, tau=0.2).per_sample, L.info_nce(q, k, queue, tau=0.2).per_sample
+        )
+        torch.testing.assert_close(
+            L.margin_nce(*cosines, m=-0.5, tau=0.2).per_sample, L.info_nce(q, k, queue, tau=0.2, m=-0.5).per_sample
         )
 
     @pytest.mark.parametrize("m", [-0.5, 0.3])
     @pytest.mark.parametrize("negatives", [queue.T, queue.T.expand(B, K, D)])
     def test_npid_has_the_same_margin(self, m, negatives):
-        expected = L.info_nce(q, k, queue, 0.1, m=m).per_sample
-        torch.testing.assert_close(L.npid(q, k, negatives, 0.1, m=m).per_sample, expected)
+        expected = L.info_nce(q, k, queue, tau=0.1, m=m).per_sample
+        torch.testing.assert_close(L.npid(q, k, negatives, tau=0.1, m=m).per_sample, expected)
 
     @pytest.mark.parametrize("m", [-0.5, 0.3])
     def test_it_multiplies_every_negative(self, m):
         torch.testing.assert_close(
-            L.margin_nce(pos, neg, m, 0.1).per_sample, L.margin_nce(pos, neg + m, 0, 0.1).per_sample
+            L.margin_nce(pos, neg, m=m, tau=0.1).per_sample, L.margin_nce(pos, neg + m, m=0, tau=0.1).per_sample
         )
 
     def test_increasing_in_the_margin_and_decreasing_in_the_positive(self):
-        values = [L.margin_nce(pos, neg, m, 0.1).per_sample for m in (-0.5, -0.1, 0, 0.2, 0.7)]
+        values = [L.margin_nce(pos, neg, m=m, tau=0.1).per_sample for m in (-0.5, -0.1, 0, 0.2, 0.7)]
         assert all((a < b).all() for a, b in pairwise(values))
         p = pos.clone().requires_grad_()
-        L.reduce(L.margin_nce(p, neg, -0.5, 0.1)).backward()
+        L.reduce(L.margin_nce(p, neg, m=-0.5, tau=0.1)).backward()
         assert (p.grad <= 0).all()
 
     def test_a_margin_far_below_gives_zero(self):
-        per_sample = L.margin_nce(pos, neg, -1e4, 0.1).per_sample
+        per_sample = L.margin_nce(pos, neg, m=-1e4, tau=0.1).per_sample
         assert (per_sample == 0).all()
 
     def test_the_gradient_saturates(self):
         """At p = .9 with 4,096 negatives at 0: -.034 (the printed equation has -10 everywhere)."""
         p = torch.tensor([0.9], dtype=torch.float64, requires_grad=True)
-        L.reduce(L.margin_nce(p, torch.zeros(1, 4096, dtype=torch.float64), -0.5, 0.1)).backward()
+        L.reduce(L.margin_nce(p, torch.zeros(1, 4096, dtype=torch.float64), m=-0.5, tau=0.1)).backward()
         assert p.grad.item() == pytest.approx(-0.034, abs=5e-4)
 
     def test_the_corrected_denominator(self):
         """p = 1, one negative at 0, m = -.5, tau = .1: 0 to four digits, where the printed equation has -9.99."""
         one = torch.tensor([1.0], dtype=torch.float64)
-        assert L.margin_nce(one, 0 * one[:, None], -0.5, 0.1).per_sample.item() == pytest.approx(0, abs=5e-5)
+        assert L.margin_nce(one, 0 * one[:, None], m=-0.5, tau=0.1).per_sample.item() == pytest.approx(0, abs=5e-5)
 
 
 class TestLeOCLR:
@@ -139,7 +141,7 @@ class TestLeOCLR:
         torch.testing.assert_close(got, weights[:, 0] * terms[0] + weights[:, 1] * terms[1])
 
     def test_end_to_end_is_two_nt_xent(self):
-        terms = [L.nt_xent(q, v, 0.1).per_sample for v in (k, k2)]
+        terms = [L.nt_xent(q, v, tau=0.1).per_sample for v in (k, k2)]
         torch.testing.assert_close(L.leoclr_end_to_end(q, k, k2).per_sample, sum(terms))
         torch.testing.assert_close(L.leoclr_end_to_end(q, k, k2, reduction="mean").per_sample, sum(terms) / 2)
 
@@ -175,15 +177,15 @@ class TestCLIM:
 
 
 class TestInterCLR:
-    intra, inter = L.vicreg(q, k), L.margin_nce(pos, neg, -0.5)
+    intra, inter = L.vicreg(q, k), L.margin_nce(pos, neg, m=-0.5)
 
     def test_lambda_one_is_the_baseline_bit_for_bit(self):
-        assert L.interclr(self.intra, self.inter, 1.0) is self.intra
+        assert L.interclr(self.intra, self.inter, lam=1.0) is self.intra
         broken = L.LossParts(self.inter.per_sample * math.nan, self.inter.shared)
-        assert L.interclr(self.intra, broken, 1.0) is self.intra
+        assert L.interclr(self.intra, broken, lam=1.0) is self.intra
 
     def test_lambda_zero_is_the_inter_term(self):
-        assert L.reduce(L.interclr(self.intra, self.inter, 0.0)).item() == L.reduce(self.inter).item()
+        assert L.reduce(L.interclr(self.intra, self.inter, lam=0.0)).item() == L.reduce(self.inter).item()
 
     def test_the_sum_and_its_weight(self):
         weight = torch.arange(B).double()
@@ -264,12 +266,14 @@ class TestScoreCL:
 
     def test_equal_distances_are_simclr(self):
         for scale in (1.0, 0.3):
-            got = L.nt_xent(q, k, 0.5, torch.full((2 * B, 2 * B), scale)).per_sample
-            torch.testing.assert_close(got, L.nt_xent(q, k, 0.5).per_sample)
+            got = L.nt_xent(q, k, tau=0.5, d=torch.full((2 * B, 2 * B), scale)).per_sample
+            torch.testing.assert_close(got, L.nt_xent(q, k, tau=0.5).per_sample)
 
     def test_eq_6_sees_only_ratios(self):
         d = draw(2 * B, 2 * B, seed=3).abs() + 0.1
-        torch.testing.assert_close(L.nt_xent(q, k, 0.5, d).per_sample, L.nt_xent(q, k, 0.5, 100 * d).per_sample)
+        torch.testing.assert_close(
+            L.nt_xent(q, k, tau=0.5, d=d).per_sample, L.nt_xent(q, k, tau=0.5, d=100 * d).per_sample
+        )
 
     def test_without_the_positive_its_distance_moves_no_gradient(self):
         d = draw(2 * B, 2 * B, seed=3).abs() + 0.1
@@ -277,7 +281,7 @@ class TestScoreCL:
         gradients = []
         for distances in (d, far):
             x = q.clone().requires_grad_()
-            L.reduce(L.nt_xent(x, k, 0.5, distances, positive_in_denominator=False)).backward()
+            L.reduce(L.nt_xent(x, k, tau=0.5, d=distances, positive_in_denominator=False)).backward()
             gradients.append(x.grad)
         torch.testing.assert_close(*gradients, rtol=0, atol=1e-15)
 
@@ -288,7 +292,7 @@ class TestScoreCL:
             n, ones = torch.tensor([[0.1, -0.2]], dtype=torch.float64), torch.ones(1, 2)
             (slope,) = torch.autograd.grad(L.score_nce(p, n, torch.tensor([d]), ones).per_sample, p)
             inside.append(-slope.item())
-            (slope,) = torch.autograd.grad(L.reduce(L.margin_nce(p, n, 0, 0.5), torch.tensor([d])), p)
+            (slope,) = torch.autograd.grad(L.reduce(L.margin_nce(p, n, m=0, tau=0.5), torch.tensor([d])), p)
             outside.append(-slope.item())
         assert inside == sorted(inside, reverse=True)
         assert outside == pytest.approx([d * outside[1] for d in (0.1, 1, 10, 100)])

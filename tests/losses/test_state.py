@@ -30,7 +30,7 @@ class TestQueue:
     def test_a_step_of_moco_has_no_positive_among_its_negatives(self):
         """With the keys let in first, every image would meet its own key as a negative: the loss is log 2 or more."""
         queue, k = L.Queue(64, 16), keys(8, 64)
-        assert L.reduce(L.info_nce(k, k, queue(k), 0.02)).item() < 0.01
+        assert L.reduce(L.info_nce(k, k, queue(k), tau=0.02)).item() < 0.01
 
     def test_what_it_gave_does_not_change_afterwards(self):
         queue = L.Queue(4, 6)
@@ -130,14 +130,14 @@ class TestCenter:
 
 class TestScoreStatistics:
     def test_without_momentum_it_is_the_batch_mean(self):
-        statistics = L.ScoreStatistics(0.0)
+        statistics = L.ScoreStatistics(momentum=0.0)
         for seed in range(3):
             d = keys(6, seed=seed)[:, 0].abs()
             torch.testing.assert_close(statistics(d), L.batch_mean(d))
 
     def test_the_mean_is_bias_corrected(self):
         """The slow way: weights (1 - m) m^age, divided by their sum."""
-        statistics, m = L.ScoreStatistics(0.9), 0.9
+        statistics, m = L.ScoreStatistics(momentum=0.9), 0.9
         batches = [keys(6, seed=seed)[:, 0].abs() for seed in range(4)]
         for n, d in enumerate(batches):
             ages = torch.tensor([m ** (n - i) for i in range(n + 1)])
@@ -145,7 +145,7 @@ class TestScoreStatistics:
             torch.testing.assert_close(statistics(d), d / mean)
 
     def test_eval_and_state(self):
-        one, two, d = L.ScoreStatistics(0.5), L.ScoreStatistics(0.5).eval(), torch.tensor([1.0, 3.0])
+        one, two, d = L.ScoreStatistics(momentum=0.5), L.ScoreStatistics(momentum=0.5).eval(), torch.tensor([1.0, 3.0])
         one(d)
         two.load_state_dict(one.state_dict())
         torch.testing.assert_close(two(torch.tensor([2.0, 8.0])), torch.tensor([1.0, 4.0]))

@@ -24,7 +24,7 @@ def steps(rank: int, size: int) -> dict[str, list[Tensor]]:
     inputs = [draw(B, N, seed=i)[share] for i in range(4)]
     maps = [draw(B, 2, 2, seed=10 + i)[share] for i in range(2)]
     queue = L.Queue(D, K, generator=torch.Generator().manual_seed(0)).double()
-    center, statistics = L.Center(D).double(), L.ScoreStatistics(0.5).double()
+    center, statistics = L.Center(D).double(), L.ScoreStatistics(momentum=0.5).double()
     # sub-batches that keep together what a process holds, which is what whitening within processes is
     half = B // 2
     perms = [torch.randperm(half, generator=torch.Generator().manual_seed(i)) for i in range(2)]
@@ -36,7 +36,7 @@ def steps(rank: int, size: int) -> dict[str, list[Tensor]]:
     methods: dict[str, Callable[[list[Tensor]], Tensor]] = {
         "nt_xent": lambda z: L.reduce(L.nt_xent(z[0], z[1])),
         "nt_xent weighted": lambda z: L.reduce(L.nt_xent(z[0], z[1]), weight()),
-        "nt_xent inside": lambda z: L.reduce(L.nt_xent(z[0], z[1], 0.5, L.score_distances(*maps))),
+        "nt_xent inside": lambda z: L.reduce(L.nt_xent(z[0], z[1], tau=0.5, d=L.score_distances(*maps))),
         "info_nce": lambda z: L.reduce(L.info_nce(z[0], z[1], queue(z[1]))),
         "info_nce again": lambda z: L.reduce(L.info_nce(z[2], z[3], queue(z[3]))),
         "moco_v3": lambda z: L.reduce(L.moco_v3(*z)),

@@ -201,8 +201,8 @@ CASES = {
     ),
     "data: index": (lambda: NeighborDataset(IMAGES, id)[20], IndexError, r"index must be in \[0, 20\), got 20"),
     "data: epoch": (lambda: NeighborDataset(IMAGES, id).set_epoch(-1), ValueError, r"epoch must be .* got -1"),
-    "mix: alpha 0": (lambda: NeighborCutMix(0), ValueError, r"alpha must be a finite number > 0, got 0; large"),
-    "mix: alpha": (lambda: NeighborCutMix("2"), TypeError, r"alpha must be a finite number > 0, got '2'"),
+    "mix: alpha 0": (lambda: NeighborCutMix(alpha=0), ValueError, r"alpha must be a finite number > 0, got 0; large"),
+    "mix: alpha": (lambda: NeighborCutMix(alpha="2"), TypeError, r"alpha must be a finite number > 0, got '2'"),
     "mix: seed": (lambda: NeighborCutMix(seed=-1), ValueError, r"seed must be .* got -1"),
     "mix: index": (
         lambda: NeighborCutMix()(IMAGES, IMAGES, I),
@@ -216,7 +216,11 @@ CASES = {
     ),
     "gallery: number": (lambda: plot_neighbors(IMAGES, 0, [20]), IndexError, r"positives must hold .* 20\), got 20"),
     "gallery: columns": (lambda: plot_neighbors(IMAGES, 0, [1], columns=0), ValueError, r"columns must be .* got 0"),
-    "sizes: labels": (lambda: plot_cluster_sizes(Y, 3), ValueError, r"labels in \[0, 3\), got values from 0 to 3"),
+    "sizes: labels": (
+        lambda: plot_cluster_sizes(Y, clusters=3),
+        ValueError,
+        r"labels in \[0, 3\), got values from 0 to 3",
+    ),
 }
 
 

@@ -27,7 +27,7 @@ def ks_bound(n, failure_rate=1e-6):
 @pytest.mark.parametrize("alpha", [0.5, 1.0, 2.0])
 def test_lambda_follows_beta_and_centers_are_uniform(alpha, drawn):
     n = 20_000
-    NeighborCutMix(alpha).boxes(torch.arange(n), 8, 12)
+    NeighborCutMix(alpha=alpha).boxes(torch.arange(n), 8, 12)
     lam, x, y, height, width = drawn[0]
     assert (height, width) == (8, 12)
     assert kstest(lam.numpy(), beta(alpha, alpha).cdf).statistic < ks_bound(n)
@@ -42,18 +42,18 @@ def test_what_is_kept_on_average():
     """Of a cut fraction c**2 the border takes some away: E[cut | c] = (c - c**2 / 4)**2. Over Beta(2, 2): .675 kept."""
     expected = 1 - quad(lambda u: beta(2, 2).pdf(u) * (np.sqrt(1 - u) - (1 - u) / 4) ** 2, 0, 1)[0]
     assert expected == pytest.approx(0.675, abs=0.005)
-    _, kept = NeighborCutMix(2.0).boxes(torch.arange(20_000), 2000, 2000)
+    _, kept = NeighborCutMix(alpha=2.0).boxes(torch.arange(20_000), 2000, 2000)
     assert kept.mean().item() == pytest.approx(expected, abs=5 * kept.std().item() / np.sqrt(20_000) + 1e-3)
 
 
 def test_every_pixel_comes_from_one_of_the_two():
     generator = torch.Generator().manual_seed(0)
     first, second = torch.rand(2, 6, 3, 20, 30, generator=generator)
-    mixed, kept = NeighborCutMix(1.0)(first, second, torch.arange(6), epoch=2)
+    mixed, kept = NeighborCutMix(alpha=1.0)(first, second, torch.arange(6), epoch=2)
     from_first, from_second = mixed == first, mixed == second
     assert (from_first ^ from_second).all()
     torch.testing.assert_close(from_first.double().mean((1, 2, 3)), kept)
-    boxes, _ = NeighborCutMix(1.0).boxes(torch.arange(6), 20, 30, epoch=2)
+    boxes, _ = NeighborCutMix(alpha=1.0).boxes(torch.arange(6), 20, 30, epoch=2)
     for (top, left, height, width), mask in zip(boxes.tolist(), from_second[:, 0], strict=True):
         assert mask[top : top + height, left : left + width].all()
         assert mask.sum() == height * width

@@ -43,7 +43,7 @@ def test_a_gallery_shows_query_positives_and_negatives(kind):
 
 def test_the_histogram_counts_every_cluster():
     labels = torch.tensor([0] * 5 + [1] * 2 + [3] * 2)
-    figure = plot_cluster_sizes(labels, 6)
+    figure = plot_cluster_sizes(labels, clusters=6)
     (ax,) = figure.axes
     assert sum(patch.get_height() for patch in ax.patches) == 6
     assert ax.get_title() == "6 clusters: mean 1.5, least 0, greatest 5"
@@ -55,7 +55,7 @@ def test_the_histogram_counts_every_cluster():
 def test_every_bar_stands_for_as_many_sizes(least):
     """One cluster of each size: bars of equal height, but for the last, which may reach beyond."""
     sizes = torch.arange(least, 321)
-    figure = plot_cluster_sizes(torch.arange(len(sizes)).repeat_interleave(sizes), len(sizes))
+    figure = plot_cluster_sizes(torch.arange(len(sizes)).repeat_interleave(sizes), clusters=len(sizes))
     heights = [patch.get_height() for patch in figure.axes[0].patches]
     assert sum(heights) == len(sizes)
     inner = [height for height in heights[:-1] if height]

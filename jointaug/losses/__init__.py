@@ -11,6 +11,7 @@ initialised, with gradients that DistributedDataParallel's average makes the sin
 
 from __future__ import annotations
 
+from .._processes import gather, global_mean
 from ._clim import clim, clim_multi_resolution
 from ._contrast import info_nce, margin_nce, moco_v3, npid, nt_xent, score_nce
 from ._cosine import byol, simsiam
@@ -19,7 +20,6 @@ from ._embeddings import full_precision, unit
 from ._interclr import interclr
 from ._leoclr import leoclr, leoclr_end_to_end
 from ._parts import LossParts, OneView, batch_mean, reduce
-from ._processes import gather, global_mean
 from ._queue import Queue
 from ._score import ScoreStatistics, score_distance, score_distances, score_weight
 from ._vicreg import vicreg

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .._processes import gather, together, world
 from ._embeddings import check_embeddings, check_matrix, check_negatives, full_precision, margin, temperature, unit
 from ._parts import LossParts, OneView
-from ._processes import gather, world
 from ._softmax import log_sum_exp, nce
 
 
@@ -150,17 +150,21 @@ def nt_xent(
         ValueError: if shapes disagree, ``tau`` is not above 0, ``d`` breaks its rule, or the positive is left out
             without ``d``.
     """
-    tau = temperature("tau", tau)
-    check_embeddings(z1=z1, z2=z2)
-    if d is None and not positive_in_denominator:
-        raise ValueError(
-            "positive_in_denominator must be True without d (SimCLR's loss has the positive), got False; pass d"
-        )
-    (rank, size), B = world(), len(z1)
+    rank, size = world()
+    with together():
+        tau = temperature("tau", tau)
+        check_embeddings(z1=z1, z2=z2)
+        B = len(z1)
+        own = torch.arange(rank * B, (rank + 1) * B, device=z1.device)
+        pair = torch.stack([own, own + size * B], 1)  # [B, 2], the columns of an image's two views
+        if d is not None:
+            _check_inside(d, pair, size)
+        elif not positive_in_denominator:
+            raise ValueError(
+                "positive_in_denominator must be True without d (SimCLR's loss has the positive), got False; pass d"
+            )
     z = torch.cat([unit(z1), unit(z2)])  # [2B, D]
     everyone = z if size == 1 else torch.cat(gather(torch.cat(z.chunk(2), 1)).chunk(2, 1))  # [2WB, D], one exchange
-    own = torch.arange(rank * B, (rank + 1) * B, device=z.device)
-    pair = torch.stack([own, own + size * B], 1)  # [B, 2], the columns of an image's two views
     positive = (z[:B] * z[B:]).sum(1).repeat(2) / tau
     if d is None:
         rows = nce(positive, log_sum_exp(z / tau, everyone, skip=pair.repeat(2, 1)))
@@ -223,8 +227,9 @@ def moco_v3(q1: Tensor, q2: Tensor, k1: Tensor, k2: Tensor, *, tau: float = 1.0)
     Raises:
         ValueError: if shapes disagree or ``tau`` is not above 0.
     """
-    tau = temperature("tau", tau)
-    check_embeddings(q1=q1, q2=q2, k1=k1, k2=k2)
+    with together():
+        tau = temperature("tau", tau)
+        check_embeddings(q1=q1, q2=q2, k1=k1, k2=k2)
     (rank, _), B = world(), len(q1)
     own = torch.arange(rank * B, (rank + 1) * B, device=q1.device)[:, None]
     keys = gather(torch.cat([unit(k1.detach()), unit(k2.detach())], 1)).chunk(2, 1)  # two [WB, D]
@@ -245,17 +250,23 @@ def check_similarities(pos: Tensor, neg: Tensor) -> None:
         )
 
 
-def _nce_inside(positive: Tensor, logits: Tensor, d: Tensor, pair: Tensor, positive_in_denominator: bool) -> Tensor:
-    if d.shape != logits.shape:
+def _check_inside(d: Tensor, pair: Tensor, size: int) -> None:
+    shape = (2 * len(pair), 2 * size * len(pair))
+    if d.shape != shape:
         raise ValueError(
-            f"d must have shape [2B, 2WB] = {tuple(logits.shape)} for W processes, got {tuple(d.shape)}; "
-            "score_distances gives it"
+            f"d must have shape [2B, 2WB] = {shape} for W processes, got {tuple(d.shape)}; score_distances gives it"
         )
-    columns = pair.flip(1).T.reshape(-1, 1)  # [2B, 1], where a row's positive stands
-    d_pos = d.gather(1, columns)
-    both = pair.repeat(2, 1)
-    _check_distances(d.scatter(1, both, 1.0), d_pos)
-    negatives = (logits + d.detach().log()).scatter(1, both, -torch.inf).logsumexp(1)
+    _check_distances(d.scatter(1, pair.repeat(2, 1), 1.0), _of_positives(d, pair))
+
+
+def _of_positives(d: Tensor, pair: Tensor) -> Tensor:
+    """``[2B, 1]`` of ``[2B, 2WB]``, where each row's positive stands."""
+    return d.gather(1, pair.flip(1).T.reshape(-1, 1))
+
+
+def _nce_inside(positive: Tensor, logits: Tensor, d: Tensor, pair: Tensor, positive_in_denominator: bool) -> Tensor:
+    d_pos = _of_positives(d, pair)
+    negatives = (logits + d.detach().log()).scatter(1, pair.repeat(2, 1), -torch.inf).logsumexp(1)
     return _nce_of(positive + d_pos.detach().log().squeeze(1), negatives, positive_in_denominator)
 
 

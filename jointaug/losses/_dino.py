@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from .._processes import global_row_mean, together
 from .._validate import integer
 from ._embeddings import check_embeddings, fraction, full_precision, temperature
 from ._parts import LossParts, checked_weight
-from ._processes import world
 from ._state import SizedState
 
 
@@ -47,18 +47,19 @@ def dino(
         ValueError: if shapes disagree, there is no pair of different crops, a temperature is not above 0 or
             ``pair_weights`` break their rule.
     """
-    tau_s, tau_t = temperature("tau_s", tau_s), temperature("tau_t", tau_t)
-    pairs = len(teacher) * (len(student) - 1)
-    if not 0 < len(teacher) <= len(student) or not pairs:
-        raise ValueError(
-            "student and teacher must be sequences of crops [B, O], the teacher's first in both, at least two of the "
-            f"student, got {len(student)} and {len(teacher)}; pass [s1, s2, *locals] and [t1, t2]"
+    with together(pair_weights is not None):
+        tau_s, tau_t = temperature("tau_s", tau_s), temperature("tau_t", tau_t)
+        pairs = len(teacher) * (len(student) - 1)
+        if not 0 < len(teacher) <= len(student) or not pairs:
+            raise ValueError(
+                "student and teacher must be sequences of crops [B, O], the teacher's first in both, at least two of "
+                f"the student, got {len(student)} and {len(teacher)}; pass [s1, s2, *locals] and [t1, t2]"
+            )
+        check_embeddings(
+            **{f"student[{i}]": x for i, x in enumerate(student)}, **{f"teacher[{i}]": x for i, x in enumerate(teacher)}
         )
-    check_embeddings(
-        **{f"student[{i}]": x for i, x in enumerate(student)}, **{f"teacher[{i}]": x for i, x in enumerate(teacher)}
-    )
-    (B, O), T, S = student[0].shape, len(teacher), len(student)  # noqa: E741  # the number of outputs
-    check_center(center, O)
+        (B, O), T, S = student[0].shape, len(teacher), len(student)  # noqa: E741  # the number of outputs
+        check_center(center, O)
     targets = [((t.detach() - center) / tau_t).softmax(1) for t in teacher]
     if pair_weights is not None:
         pair_weights = checked_weight("pair_weights", pair_weights, (B, pairs), student[0])
@@ -110,13 +111,10 @@ class Center(SizedState):
         before = self.center.clone()
         if self.training:
             crops = [teacher] if isinstance(teacher, Tensor) else list(teacher)
-            check_embeddings(**{f"teacher[{i}]": t for i, t in enumerate(crops)})
-            check_center(self.center, crops[0].shape[1])
-            mean = torch.stack([t.to(self.center).mean(0) for t in crops]).mean(0)
-            _, size = world()
-            if size > 1:
-                torch.distributed.all_reduce(mean)
-                mean /= size
+            with together():
+                check_embeddings(**{f"teacher[{i}]": t for i, t in enumerate(crops)})
+                check_center(self.center, crops[0].shape[1])
+            mean = global_row_mean(torch.stack([t.to(self.center) for t in crops], 1)).mean(0)
             self.center.mul_(self.momentum).add_(mean, alpha=1 - self.momentum)
         return before
 

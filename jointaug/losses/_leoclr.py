@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .._processes import together
 from ._contrast import nt_xent
 from ._embeddings import check_embeddings, check_negatives, full_precision, temperature, unit
 from ._parts import LossParts, checked_weight
@@ -47,10 +48,11 @@ def leoclr(
     Raises:
         ValueError: if shapes disagree, ``tau`` is not above 0, or ``reduction`` or ``pair_weights`` break their rule.
     """
-    tau = temperature("tau", tau)
-    check_reduction(reduction)
-    check_embeddings(u=u, v1=v1, v2=v2, **({} if q1 is None else {"q1": q1}))
-    check_negatives("queue", queue, u.shape[1], "u")
+    with together(pair_weights is not None):
+        tau = temperature("tau", tau)
+        check_reduction(reduction)
+        check_embeddings(u=u, v1=v1, v2=v2, **({} if q1 is None else {"q1": q1}))
+        check_negatives("queue", queue, u.shape[1], "u")
     u, v1, v2, queue = unit(u), unit(v1.detach()), unit(v2.detach()), queue.detach().T
     negatives = log_sum_exp(u / tau, queue)  # one product with the queue serves both keys
     terms = [nce((u * v).sum(1) / tau, negatives) for v in (v1, v2)]
@@ -79,8 +81,9 @@ def leoclr_end_to_end(u: Tensor, v1: Tensor, v2: Tensor, *, tau: float = 0.1, re
     Raises:
         ValueError: if shapes disagree, ``tau`` is not above 0 or ``reduction`` is neither.
     """
-    check_reduction(reduction)
-    check_embeddings(u=u, v1=v1, v2=v2)
+    with together():
+        check_reduction(reduction)
+        check_embeddings(u=u, v1=v1, v2=v2)
     terms = torch.stack([nt_xent(u, v, tau=tau).per_sample for v in (v1, v2)], 1)
     return LossParts(reduce_pairs(terms, None, reduction), u.new_zeros(()))
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ._processes import global_mean
+from .._processes import global_mean, together, world
 
 
 class LossParts(NamedTuple):
@@ -112,25 +112,28 @@ def reduce(parts: tuple[Tensor, Tensor], weight: Tensor | None = None) -> Tensor
 
 def checked_weight(name: str, weight: Tensor, shape: tuple[int, ...], like: Tensor) -> Tensor:
     """``weight`` without its graph and in the dtype of ``like``, if it can weight losses of this shape."""
-    if not isinstance(weight, Tensor):
-        raise TypeError(
-            f"{name} must be a tensor of shape {shape} or None, got {type(weight).__name__}; use torch.as_tensor"
-        )
-    if tuple(weight.shape) != shape:
-        raise ValueError(
-            f"{name} must have shape {shape}, one number for each loss it weights, got {tuple(weight.shape)}; "
-            "compute it from the same batch of views"
-        )
-    weight = weight.detach().to(device=like.device, dtype=like.dtype)
-    low, total = torch.stack([weight.amin(), global_mean(weight)]).tolist()
-    if not (low >= 0 and total < float("inf")):
-        worst = weight.nan_to_num(nan=float("-inf"), posinf=float("-inf")).argmin()
-        value = weight.flatten()[worst]
-        remedy = "take a distance, not a difference" if value.isfinite() else "look for the step that made it"
-        raise ValueError(
-            f"{name} must be finite and at least 0, got {value.item()} at flat index {int(worst)}; {remedy}"
-        )
-    if total == 0:
+    with together():
+        if not isinstance(weight, Tensor):
+            raise TypeError(
+                f"{name} must be a tensor of shape {shape} or None, got {type(weight).__name__}; use torch.as_tensor"
+            )
+        if tuple(weight.shape) != shape:
+            raise ValueError(
+                f"{name} must have shape {shape}, one number for each loss it weights, got {tuple(weight.shape)}; "
+                "compute it from the same batch of views"
+            )
+        if not weight.numel():
+            raise ValueError(f"{name} must be of at least one image, got shape {shape}; drop an empty batch")
+        weight = weight.detach().to(device=like.device, dtype=like.dtype)
+        low, high = torch.stack(weight.aminmax()).tolist()
+        if not (low >= 0 and high < float("inf")):
+            worst = weight.nan_to_num(nan=float("-inf"), posinf=float("-inf")).argmin()
+            value = weight.flatten()[worst]
+            remedy = "take a distance, not a difference" if value.isfinite() else "look for the step that made it"
+            raise ValueError(
+                f"{name} must be finite and at least 0, got {value.item()} at flat index {int(worst)}; {remedy}"
+            )
+    if (high if world()[1] == 1 else float(global_mean((weight > 0).double()))) == 0:
         raise ValueError(
             f"{name} must be above 0 for at least one image of the batch, got 0 for all; "
             "are both views of every image the same picture, or was a score network never trained?"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .._processes import gather, together
 from .._validate import integer
 from ._embeddings import check_matrix, unit
-from ._processes import gather
 from ._state import SizedState
 
 
@@ -63,11 +63,13 @@ class Queue(SizedState):
     @torch.no_grad()
     def enqueue(self, k: Tensor) -> None:
         """Overwrite the oldest columns with the normalised keys ``k`` ``[B, D]`` of all processes."""
-        check_matrix("k", k)
-        if k.shape[1] != self.width:
-            raise ValueError(
-                f"k must have the queue's width D = {self.width}, got {tuple(k.shape)}; build Queue({k.shape[1]}, ...)"
-            )
+        with together(self.size > 0):
+            check_matrix("k", k)
+            if k.shape[1] != self.width:
+                raise ValueError(
+                    f"k must have the queue's width D = {self.width}, got {tuple(k.shape)}; "
+                    f"build Queue({k.shape[1]}, ...)"
+                )
         if not self.size:
             return
         keys = gather(unit(k.detach().to(self.queue)))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .._processes import gather, global_mean, together
 from .._validate import number
 from ._embeddings import full_precision
 from ._parts import batch_mean, checked_weight
-from ._processes import gather, global_mean
 from ._state import SizedState
 
 
@@ -58,8 +58,9 @@ def score_distances(s1: Tensor, s2: Tensor, *, kind: str = "vector", p: int = 1)
     Raises:
         ValueError: as :func:`score_distance`.
     """
-    _check_maps(s1, s2)
-    _check_kind(kind, p)
+    with together():
+        _check_maps(s1, s2)
+        _check_kind(kind, p)
     views = torch.stack([s1.detach().flatten(1), s2.detach().flatten(1)], 1)  # [B, 2, n]
     scale: float = views.shape[2] ** (1 / p)
     if kind == "norm_gap":
@@ -96,7 +97,8 @@ def score_weight(
         raise ValueError(
             f'normalize must be "batch_mean" or None, got {normalize!r}; for a running mean use ScoreStatistics'
         )
-    d = score_distance(s1, s2, kind=kind, p=p)
+    with together(normalize is not None):
+        d = score_distance(s1, s2, kind=kind, p=p)
     return d if normalize is None else batch_mean(d)
 
 

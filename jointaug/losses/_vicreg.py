@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .._processes import gather, together
 from .._validate import number
 from ._embeddings import check_embeddings, full_precision
 from ._parts import LossParts
-from ._processes import gather
 
 
 @full_precision
@@ -41,13 +41,14 @@ def vicreg(
     Raises:
         ValueError: if shapes disagree, the batch has one image, or an option breaks its rule.
     """
-    if form not in ("code", "paper"):
-        raise ValueError(f'form must be "code" or "paper", got {form!r}; "code" is what the authors trained')
-    lam, mu, nu = (
-        number(name, v, rule="a number of at least 0", low=0, remedy="0 leaves the term out")
-        for name, v in (("lam", lam), ("mu", mu), ("nu", nu))
-    )
-    check_embeddings(z1=z1, z2=z2)
+    with together():
+        if form not in ("code", "paper"):
+            raise ValueError(f'form must be "code" or "paper", got {form!r}; "code" is what the authors trained')
+        lam, mu, nu = (
+            number(name, v, rule="a number of at least 0", low=0, remedy="0 leaves the term out")
+            for name, v in (("lam", lam), ("mu", mu), ("nu", nu))
+        )
+        check_embeddings(z1=z1, z2=z2)
     D = z1.shape[1]
     squares = (z1 - z2).square().sum(1)
     branches = gather(torch.cat([z1, z2], 1)).view(-1, 2, D)  # [WB, 2, D]

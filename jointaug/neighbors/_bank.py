@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn import functional as F
 
+from jointaug._processes import gather_uneven, together, world
 from jointaug._validate import integer, number
 from jointaug.neighbors._chance import order_keys, order_words, uniforms
 from jointaug.neighbors._checks import choice, feature_matrix, row_labels, row_numbers
@@ -158,7 +159,7 @@ class MemoryBank(nn.Module):
         self.centers.copy_(centers)
         self.clustered.fill_(True)
         self._repair()
-        if _processes() > 1:
+        if world()[1] > 1:
             dist.broadcast(self.labels, 0)
             dist.broadcast(self.centers, 0)
 
@@ -175,13 +176,15 @@ class MemoryBank(nn.Module):
             ValueError: for another width, device or length, features that are not finite (the row is named) or zero.
             IndexError: for an index outside the bank.
         """
-        x = feature_matrix("features", features, width=self.features.shape[1], device=self.features.device)
-        index = row_numbers("index", index, len(self.features), device=self.features.device)
-        if len(index) != len(x):
-            raise ValueError(
-                f"index must have one entry for each of the {len(x)} features, got {len(index)}; pass as many"
-            )
-        x, index = _of_all_processes(_unit_rows("features", x), index)
+        with together():
+            x = feature_matrix("features", features, width=self.features.shape[1], device=self.features.device)
+            index = row_numbers("index", index, len(self.features), device=self.features.device)
+            if len(index) != len(x):
+                raise ValueError(
+                    f"index must have one entry for each of the {len(x)} features, got {len(index)}; pass as many"
+                )
+            x = _unit_rows("features", x)
+        x, index = gather_uneven(x, index)
         rows, which = index.unique(return_inverse=True)  # type: ignore[no-untyped-call]
         if len(rows) < len(index):
             warnings.warn(
@@ -403,25 +406,3 @@ def _unit_rows(name: str, x: Tensor) -> Tensor:
         row = int((norms[:, 0] == 0).int().argmax())
         raise ValueError(f"{name} must have a direction, but row {row} is zero; the bank holds unit rows")
     return x / norms
-
-
-def _processes() -> int:
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
-
-
-def _of_all_processes(x: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-    """The batches of all processes, in the order of their ranks; their lengths may differ."""
-    world = _processes()
-    if world == 1:
-        return x, index
-    lengths = [torch.zeros(1, dtype=torch.int64, device=x.device) for _ in range(world)]
-    dist.all_gather(lengths, torch.tensor([len(x)], device=x.device))
-    longest = int(torch.cat(lengths).max())
-    gathered = []
-    for batch in (x, index):
-        padded = batch.new_zeros(longest, *batch.shape[1:])
-        padded[: len(batch)] = batch
-        parts = [torch.empty_like(padded) for _ in range(world)]
-        dist.all_gather(parts, padded)
-        gathered.append(torch.cat([part[: int(n)] for part, n in zip(parts, lengths, strict=True)]))
-    return gathered[0], gathered[1]

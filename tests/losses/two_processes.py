@@ -63,6 +63,50 @@ def steps(rank: int, size: int) -> dict[str, list[Tensor]]:
     return results
 
 
+def uneven(rank: int) -> dict[str, str]:
+    """What each call says where this process's part does not go with the other's; in time, or the test ends it."""
+    rows = {
+        "rows": (3, 2)[rank],
+        "no rows in one": (3, 0)[rank],
+        "width": 3,
+        "dtype": 3,
+        "gradient": 3,
+        "weight": 3,
+    }
+    said = {}
+    for kind, n in rows.items():
+        z = [draw(n, (D, D - rank)[kind == "width"], seed=i) for i in range(4)]
+        if kind == "dtype" and rank:
+            z = [x.float() for x in z]
+        if kind != "gradient" or rank:
+            z = [x.requires_grad_() for x in z]
+        maps = [x.detach()[..., None] for x in z[:2]]
+        weight = torch.ones(n) if kind != "weight" or rank else -torch.ones(n)
+        queue, center = L.Queue(D, 60).double(), L.Center(D).double()
+        calls: dict[str, Callable[[], object]] = {
+            "nt_xent": lambda z=z: L.nt_xent(z[0], z[1]),
+            "moco_v3": lambda z=z: L.moco_v3(*z),
+            "leoclr_end_to_end": lambda z=z: L.leoclr_end_to_end(*z[:3]),
+            "vicreg": lambda z=z: L.vicreg(z[0], z[1]),
+            "gather": lambda z=z: L.gather(z[0]),
+            "score_distances": lambda maps=maps: L.score_distances(*maps),
+            "queue": lambda z=z, queue=queue: queue(z[0]),
+            "center": lambda z=z, center=center: center(z[:2]),
+            "reduce": lambda n=n, weight=weight: L.reduce((torch.ones(n), torch.zeros(())), weight),
+            "batch_mean": lambda weight=weight: L.batch_mean(weight),
+            "dino, weighted": lambda z=z, weight=weight: L.dino(
+                z[:2], z[2:], torch.zeros(D), pair_weights=weight[:, None].expand(-1, 2)
+            ),
+        }
+        for name, call in calls.items():
+            try:
+                call()
+                said[f"{kind}: {name}"] = ""
+            except (TypeError, ValueError) as error:  # noqa: PERF203
+                said[f"{kind}: {name}"] = str(error)
+    return said
+
+
 if __name__ == "__main__":
     rank, size, meeting, result = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
     torch.set_num_threads(1)
@@ -75,5 +119,11 @@ if __name__ == "__main__":
         L.reduce((torch.ones(2), torch.zeros(())), torch.zeros(2))
     except ValueError as error:
         found["weights are all 0"] = [str(error)]
+    found["uneven"] = [uneven(rank)]
+    # parts of the batch may have any length where only a mean is shared
+    mean = L.global_mean(torch.arange(3.0) if rank else torch.full((5,), 7.0))
+    center = L.Center(1, momentum=0.0)
+    center(torch.arange(3.0)[:, None] if rank else torch.full((5, 1), 7.0))
+    found["means of unequal parts"] = [mean, center.center]
     torch.save(found, result)
     dist.destroy_process_group()

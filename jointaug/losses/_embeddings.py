@@ -9,7 +9,20 @@ from typing import Any, ParamSpec, TypeVar
 import torch
 from torch import Tensor
 
+from .._directions import cosine, unit
 from .._validate import number
+
+__all__ = [
+    "check_embeddings",
+    "check_matrix",
+    "check_negatives",
+    "cosine",
+    "fraction",
+    "full_precision",
+    "margin",
+    "temperature",
+    "unit",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -39,26 +52,6 @@ def full_precision(loss: Callable[P, R]) -> Callable[P, R]:
             return loss(*args, **kwargs)
 
     return wrapped
-
-
-def unit(x: Tensor) -> Tensor:
-    """``x`` divided by its Euclidean norm along the last dimension.
-
-    A row of norm 1e-12 or less stays as it is, and so does its gradient: a dead embedding gives a finite loss and does
-    not blow up the step (dividing by a small epsilon instead would multiply its gradient by 1e12).
-    """
-    return x / _norm(x)[..., None]
-
-
-def cosine(x: Tensor, y: Tensor) -> Tensor:
-    """Cosine along the last dimension, with a small row treated as in :func:`unit`; cheaper than two unit rows."""
-    result: Tensor = torch.linalg.vecdot(x, y) / (_norm(x) * _norm(y))
-    return result
-
-
-def _norm(x: Tensor) -> Tensor:
-    norm: Tensor = torch.linalg.vector_norm(x, dim=-1)
-    return norm.masked_fill(norm <= 1e-12, 1.0)
 
 
 def check_embeddings(**named: Tensor) -> None:

@@ -37,9 +37,8 @@ def score_distance(s1: Tensor, s2: Tensor, *, kind: str = "vector", p: int = 1) 
     _check_kind(kind, p)
     a, b = s1.detach().flatten(1), s2.detach().flatten(1)
     scale: float = a.shape[1] ** (1 / p)
-    norm = torch.linalg.vector_norm
-    d: Tensor = norm(a - b, p, dim=1) if kind == "vector" else (norm(a, p, dim=1) - norm(b, p, dim=1)).abs()
-    return d / scale
+    d = _norm(a - b, p) if kind == "vector" else (_norm(a, p) - _norm(b, p)).abs()
+    return (d / scale).to(a)
 
 
 @full_precision
@@ -64,11 +63,15 @@ def score_distances(s1: Tensor, s2: Tensor, *, kind: str = "vector", p: int = 1)
     views = torch.stack([s1.detach().flatten(1), s2.detach().flatten(1)], 1)  # [B, 2, n]
     scale: float = views.shape[2] ** (1 / p)
     if kind == "norm_gap":
-        views = torch.linalg.vector_norm(views, p, dim=2, keepdim=True)
+        views = _norm(views, p)[..., None]
     everyone = torch.cat(gather(views).unbind(1))
     # not the product form, whose cancellation gives two equal views a distance above 0
-    d: Tensor = torch.cdist(torch.cat(views.unbind(1)), everyone, p=p, compute_mode="donot_use_mm_for_euclid_dist")
-    return d / scale
+    mine = torch.cat(views.unbind(1))
+    d: Tensor = torch.cdist(mine, everyone, p=p, compute_mode="donot_use_mm_for_euclid_dist")
+    if p == 2 and d.dtype == torch.float32 and not bool(((d > 1e-15) & (d < 1e15)).sum() >= d.numel() - len(d)):
+        # beside views and themselves some are so near, or so far, that squares left the number format
+        d = torch.cdist(mine.double(), everyone.double(), p=p, compute_mode="donot_use_mm_for_euclid_dist")
+    return (d / scale).to(s1)
 
 
 def score_weight(
@@ -146,6 +149,12 @@ class ScoreStatistics(SizedState):
     def extra_repr(self) -> str:
         """``momentum``."""
         return f"momentum={self.momentum}"
+
+
+def _norm(x: Tensor, p: int) -> Tensor:
+    """Along the last dimension, in float64: squares of any float32 fit, and differences of norms keep their digits."""
+    norm: Tensor = torch.linalg.vector_norm(x, p, dim=-1, dtype=torch.float64)
+    return norm
 
 
 def _check_maps(s1: Tensor, s2: Tensor) -> None:

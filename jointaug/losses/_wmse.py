@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
+from typing import Final
 
 import torch
 from torch import Tensor
 
+from .._directions import power_of_two
 from .._validate import integer, number
 from ._embeddings import check_embeddings, full_precision, unit
 from ._leoclr import reduce_pairs
@@ -70,7 +72,7 @@ def wmse(
     m = len(views)
     shuffled = torch.stack(list(views))[:, perm]  # [m, w_iter, B, D]
     white = unit(whiten(shuffled.reshape(m, -1, B // w_size, w_size, D), eps=eps).view(m, -1, B, D))
-    cosines = torch.stack([(white[a] * white[b]).sum(-1) for a, b in combinations(range(m), 2)], -1)
+    cosines = torch.stack([(white[a] * white[b]).sum(-1).clamp(-1, 1) for a, b in combinations(range(m), 2)], -1)
     back = perm.argsort(1)[..., None].expand_as(cosines)  # [w_iter, B, pairs], to the batch's order
     terms = 2 - 2 * cosines.gather(1, back).mean(0)  # [B, pairs]
     return LossParts(reduce_pairs(terms, pair_weights, "mean"), terms.new_zeros(()))
@@ -81,7 +83,8 @@ def whiten(h: Tensor, *, eps: float = 0.0) -> Tensor:
     """Centre ``h`` and multiply it by the inverse Cholesky factor of its covariance, which becomes the identity.
 
     The covariance is divided by ``n - 1``. A lower triangular map with a positive diagonal, or a shift, of ``h``
-    changes nothing.
+    changes nothing, and no scale costs digits: a covariance that
+    float32 cannot hold well is taken in float64.
 
     Args:
         h: ``[..., n, D]``, leading dimensions are whitened apart.
@@ -96,18 +99,38 @@ def whiten(h: Tensor, *, eps: float = 0.0) -> Tensor:
     eps = number("eps", eps, rule="a number in [0, 1)", low=0, remedy="the authors use 0")
     if eps >= 1:
         raise ValueError(f"eps must be a number in [0, 1), got {eps!r}; the authors use 0")
-    h = h - h.mean(-2, keepdim=True)
-    covariance = h.mT @ h / (h.shape[-2] - 1)
-    if eps:
-        covariance = (1 - eps) * covariance + eps * torch.eye(h.shape[-1], dtype=h.dtype, device=h.device)
-    factor, info = torch.linalg.cholesky_ex(covariance)
-    if bool(info.any()):
+    white, least = _whitened(h, eps)
+    if not least > _SURE and h.dtype == torch.float32:
+        white, least = _whitened(h.double(), eps)  # nearly dependent columns: squaring them costs float32 its digits
+        white = white.float()
+    if not least > _SINGULAR:
         raise ValueError(
             "h must have a covariance of full rank in every sub-batch to be whitened, got a singular one for shape "
             f"{tuple(h.shape)}; the embeddings collapsed or are not finite: pass eps > 0, or a narrower head"
         )
+    return white
+
+
+_SURE: Final = 2.0**-10  # of a column's variance left by the columns before it: float32 knows it to a ten-thousandth
+_SINGULAR: Final = 1e-13
+
+
+def _whitened(h: Tensor, eps: float) -> tuple[Tensor, float]:
+    """Whitened ``h``, and the least share of a column's variance that the columns before it do not explain."""
+    h = h - h[..., :1, :].detach()  # a common offset would cost the mean its digits
+    h = h - h.mean(-2, keepdim=True)
+    # Columns may be scaled, which a triangular factor takes back exactly: no square leaves the number format.
+    size = h.detach().abs().amax(-2, keepdim=True)
+    scale = power_of_two(size.clamp_min(1.0) if eps else size)
+    h = h * scale
+    covariance = h.mT @ h / (h.shape[-2] - 1)
+    if eps:
+        covariance = (1 - eps) * covariance + torch.diag_embed(eps * scale.square().squeeze(-2))
+    factor, info = torch.linalg.cholesky_ex(covariance)
+    left = factor.detach().diagonal(dim1=-2, dim2=-1).square() / covariance.detach().diagonal(dim1=-2, dim2=-1)
+    least = left.amin().masked_fill(info.any(), 0.0)
     white: Tensor = torch.linalg.solve_triangular(factor, h.mT, upper=False)
-    return white.mT
+    return white.mT, float(least)
 
 
 def _permutations(perm: Tensor, B: int) -> Tensor:

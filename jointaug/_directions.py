@@ -39,6 +39,11 @@ def power_of_two(size: Tensor) -> Tensor:
     return torch.ldexp(torch.ones_like(size), -exponent)
 
 
+def scale_of(x: Tensor) -> Tensor:
+    """`power_of_two` of the largest absolute value in ``x``."""
+    return power_of_two(torch.stack(x.aminmax()).abs().amax())
+
+
 def _at_least_float32(x: Tensor) -> Tensor:
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 

@@ -91,11 +91,13 @@ def check_negatives(name: str, x: Any, width: int, reference: str) -> None:
 
 
 def temperature(name: str, value: Any) -> float:
-    """A finite number above 0."""
+    """A finite number above 0, of at least 1e-30."""
     rule, remedy = "a finite number above 0", "usual temperatures are 0.04 to 1"
     result = number(name, value, rule=rule, remedy=remedy)
     if result <= 0:
         raise ValueError(f"{name} must be {rule}, got {value!r}; {remedy}")
+    if result < 1e-30:
+        raise ValueError(f"{name} must be at least 1e-30, or no logit fits float32, got {value!r}; {remedy}")
     return result
 
 

@@ -9,8 +9,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
-from torch.nn import functional as F
 
+from jointaug._directions import unit
 from jointaug._processes import gather_uneven, together, world
 from jointaug._validate import integer, number
 from jointaug.neighbors._chance import order_keys, order_words, uniforms
@@ -113,7 +113,7 @@ class MemoryBank(nn.Module):
         for first in range(0, size, _ROWS):
             rows = torch.arange(first, min(first + _ROWS, size))
             start[rows] = torch.special.ndtri(torch.stack(uniforms("bank start", width, rows, seed=seed), 1)).float()
-        self.register_buffer("features", F.normalize(start, dim=1))
+        self.register_buffer("features", unit(start))
         self.register_buffer("labels", torch.zeros(size, dtype=torch.int64))
         self.register_buffer("centers", torch.zeros(clusters, width))
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
@@ -198,8 +198,7 @@ class MemoryBank(nn.Module):
         else:
             x = torch.empty_like(x).index_copy_(0, which, x)
         mixed = (1 - self.omega) * self.features[rows] + self.omega * x
-        norms = torch.linalg.vector_norm(mixed, dim=1, keepdim=True)
-        self.features[rows] = torch.where(norms > 0, mixed / norms.clamp(min=1e-30), x)  # opposite rows cancel
+        self.features[rows] = torch.where(mixed.any(1, keepdim=True), unit(mixed), x)  # opposite rows cancel
         self.updates += 1
         if not self.online or not bool(self.clustered):
             return
@@ -401,8 +400,8 @@ def same_label_positives(labels: Tensor, index: Tensor, *, seed: int = 0, epoch:
 
 
 def _unit_rows(name: str, x: Tensor) -> Tensor:
-    norms: Tensor = torch.linalg.vector_norm(x, dim=1, keepdim=True)
-    if bool((norms == 0).any()):
-        row = int((norms[:, 0] == 0).int().argmax())
+    zero = ~x.any(1)
+    if bool(zero.any()):
+        row = int(zero.int().argmax())
         raise ValueError(f"{name} must have a direction, but row {row} is zero; the bank holds unit rows")
-    return x / norms
+    return unit(x)

@@ -15,8 +15,8 @@ def feature_matrix(name: str, value: Any, *, width: int | None = None, device: t
 
     Raises:
         TypeError: if it is no tensor of floats.
-        ValueError: if it is no matrix, is empty, is not ``width`` wide, lies on another device, or is not finite (the
-            first such row is named).
+        ValueError: if it is no matrix, is empty, is not ``width`` wide, lies on another device, or in
+            float32 is not finite or a row becomes zero there (the first such row is named).
     """
     if not isinstance(value, Tensor):
         raise TypeError(f"{name} must be a tensor [n, d], got {type(value).__name__}; use torch.as_tensor")
@@ -40,6 +40,14 @@ def feature_matrix(name: str, value: Any, *, width: int | None = None, device: t
             raise ValueError(
                 f"{name} must be finite in float32, but row {row} holds nan or infinity (one of "
                 f"{int((~finite).sum())} such rows); drop these rows or find the step that made them"
+            )
+    if value.dtype == torch.float64:
+        lost = value.any(1) & ~matrix.any(1)
+        if bool(lost.any()):
+            row = int(lost.int().argmax())
+            raise ValueError(
+                f"{name} must be numbers that float32 can hold, but row {row} becomes zero, its greatest entry is "
+                f"{float(value[row].abs().amax()):.3g}; multiply all features by one number"
             )
     return matrix
 

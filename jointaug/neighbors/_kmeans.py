@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from jointaug._directions import power_of_two, scale_of, unit
 from jointaug._validate import integer
 from jointaug.neighbors._chance import subset, uniforms
 from jointaug.neighbors._checks import choice, chunk_rows, feature_matrix, row_labels
@@ -16,6 +17,9 @@ from jointaug.neighbors._select import best
 _POINTS_A_CENTER: Final = 16  # points that k-means++ looks at, for each center
 _CPU_SCORES: Final = 2**21  # scores held at a time: 8 MB, near the second-level cache
 _SCORES: Final = 2**27  # elsewhere 512 MB
+_NEAR: Final = 2.0**-10  # of the squares whose difference a squared distance is: nearer, it has too few digits
+_MOST_ADDED: Final = 2**10  # rows whose sum float32 takes one by one: 1e-6 off
+_ROWS_ADDED: Final = 2**16  # rows at a time
 
 
 class KMeans(NamedTuple):
@@ -87,33 +91,51 @@ def kmeans(
         raise ValueError(f"clusters must be at most the number of points, {n}, got {m}; ask for fewer clusters")
     integer("rounds", rounds, low=1, rule="an integer >= 1")
     step = chunk_rows(chunk, m, _CPU_SCORES if x.device.type == "cpu" else _SCORES, least=64)
-    shift = x.new_zeros(d) if spherical else x.mean(0)
-    x = F.normalize(x, dim=1) if spherical else x - shift
+    if spherical:
+        given, factor, dead = x, 1.0, ~x.any(1)
+        parts = [slice(start, start + 2**12) for start in range(0, n, 2**12)]
+        origin = torch.stack([unit(given[part].double()).sum(0) for part in parts]).sum(0) / n
+        x = torch.empty_like(given)
+        for part in parts:  # nearly equal directions have no digits left in their cosines
+            x[part] = unit(given[part].double()) - origin
+    else:
+        factor, dead = float(scale_of(x)), None
+        x = x * factor
+        origin = x.mean(0)
+        x = x.sub_(origin)
+
+    def placed(rows: Tensor) -> Tensor:
+        return ((unit(rows.double()) if spherical else rows * factor) - origin).float()
+
+    def found(centers: Tensor) -> Tensor:
+        return (unit(centers + origin) if spherical else (centers + origin) / factor).float()
+
     if isinstance(init, Tensor):
-        centers = feature_matrix("init", init, width=d, device=x.device) - shift
+        centers = placed(feature_matrix("init", init, width=d, device=x.device))
         if len(centers) != m:
             raise ValueError(
                 f"init must have one row for each of the {m} clusters, got {len(centers)}; add or drop some"
             )
-        centers = F.normalize(centers, dim=1) if spherical else centers
     elif choice("init", init, ("k-means++", "random")) == "random":
         centers = x[subset("k-means start", n, m, seed=seed, epoch=epoch, device=x.device)]
     else:
         centers = _plus_plus(x, m, seed, epoch)
 
-    lloyd = _Lloyd(x, spherical, step)
+    lloyd = _Lloyd(x, step, origin=origin if spherical else None, dead=dead)
+    size = 0.5 if spherical else factor**-2
     objective: list[float] = []
     previous: Tensor | None = None
     for _ in range(rounds):
         labels, distances = lloyd.assign(centers)
-        objective.append(float(distances.sum(dtype=torch.float64)))
+        objective.append(float(distances.sum(dtype=torch.float64)) * size)
         if previous is not None and torch.equal(labels, previous):
-            return KMeans(labels, centers + shift, objective)
+            return KMeans(labels, found(centers), objective)
         repaired = _fill_empty(x, labels, distances, centers)
         previous = None if repaired else labels
         centers = lloyd.update(labels, centers)
-    labels = lloyd.settle(centers, objective)
-    return KMeans(labels, centers + shift, objective)
+    labels, distances = lloyd.settle(centers)
+    objective.append(float(distances.sum(dtype=torch.float64)) * size)
+    return KMeans(labels, found(centers), objective)
 
 
 @torch.no_grad()
@@ -150,10 +172,13 @@ def assign(
     c = feature_matrix("centers", centers, width=x.shape[1], device=x.device)
     euclidean = choice("metric", metric, ("euclidean", "dot")) == "euclidean"
     step = chunk_rows(chunk, len(c), _CPU_SCORES if x.device.type == "cpu" else _SCORES, least=64)
-    if euclidean:
-        shift = c.mean(0)
-        x, c = x - shift, c - shift
-    return _Lloyd(x, not euclidean, step).assign(c)[0]
+    if not euclidean:
+        rows = power_of_two(x.abs().amax(1, keepdim=True))
+        return _Lloyd(x * rows, step, dot=True).assign(c * scale_of(c))[0]
+    factor = torch.minimum(scale_of(x), scale_of(c))
+    x, c = x * factor, c * factor
+    shift = c.mean(0)
+    return _Lloyd(x - shift, step).assign(c - shift)[0]
 
 
 @torch.no_grad()
@@ -183,37 +208,55 @@ def cluster_means(features: Tensor, labels: Tensor, centers: Tensor) -> Tensor:
     return _means(x, y, c)
 
 
-def _means(x: Tensor, labels: Tensor, centers: Tensor) -> Tensor:
+def _means(x: Tensor, labels: Tensor, centers: Tensor, exact: bool = False) -> Tensor:
     counts = labels.bincount(minlength=len(centers))[:, None]
-    return torch.where(counts > 0, _sums(x, labels, len(centers)) / counts.clamp(min=1), centers)
+    return torch.where(counts > 0, _sums(x, labels, counts, exact) / counts.clamp(min=1), centers).to(centers)
 
 
-def _sums(x: Tensor, labels: Tensor, m: int) -> Tensor:
-    sums = x.new_zeros(m, x.shape[1])
-    if x.device.type == "cpu":
-        return sums.index_add_(0, labels, x)
-    return sums.index_put_((labels,), x, accumulate=True)  # sorts first, where index_add_ adds in any order
+def _sums(x: Tensor, labels: Tensor, counts: Tensor, exact: bool) -> Tensor:
+    """Sums ``[m, d]`` of each label's rows; in float64 if ``exact``, or where a cluster is so large that it matters."""
+    exact = exact or int(counts.max()) > _MOST_ADDED
+    sums = x.new_zeros(len(counts), x.shape[1], dtype=torch.float64 if exact else x.dtype)
+    for start in range(0, len(x), _ROWS_ADDED):
+        rows, of = x[start : start + _ROWS_ADDED].to(sums.dtype), labels[start : start + _ROWS_ADDED]
+        if x.device.type == "cpu":
+            sums.index_add_(0, of, rows)
+        else:
+            sums.index_put_((of,), rows, accumulate=True)  # sorts first, where index_add_ adds in any order
+    return sums
 
 
 class _Lloyd:
     """The two steps, with the memory that they use again and again.
 
-    The score of point x and center c is ``x c - c c / 2`` (spherical: ``x c``), so that the nearest center has the
+    The score of point x and center c is ``x c - c c / 2`` (``dot``: ``x c``), so that the nearest center has the
     greatest. The second term rides on the matrix product as one more column; the width is rounded up to a multiple of
-    four, which a GPU wants.
+    four, which a GPU wants. Points whose center is so near that the rounding of their scores may tell another one are
+    scored again in float64.
+
+    Args:
+        x: ``[n, d]``, centered.
+        step: rows at a time.
+        dot: see above.
+        origin: where points and centers are unit vectors less this one: then centers keep to the sphere.
+        dead: points without a direction, of distance 2 to all and with the first label.
     """
 
-    def __init__(self, x: Tensor, spherical: bool, step: int) -> None:
+    def __init__(
+        self, x: Tensor, step: int, *, dot: bool = False, origin: Tensor | None = None, dead: Tensor | None = None
+    ) -> None:
         n, d = x.shape
-        self.points, self.spherical, self.step = x, spherical, min(step, n)
-        self.x = x if spherical else F.pad(F.pad(x, (0, 1), value=1.0), (0, -(d + 1) % 4))
-        self.squares = None if spherical else (x * x).sum(1)
+        self.points, self.dot, self.step, self.origin = x, dot, min(step, n), origin
+        self.dead = dead if dead is not None and bool(dead.any()) else None
+        self.x = x if dot else F.pad(F.pad(x, (0, 1), value=1.0), (0, -(d + 1) % 4))
+        self.squares = (x * x).sum(1)
+        self.exact = False  # whether clusters are so small that float32's means of them are not theirs
 
     def assign(self, centers: Tensor) -> tuple[Tensor, Tensor]:
-        """Labels, and squared Euclidean distances (spherical: ``1 - cosine``) to the nearest center."""
+        """Labels, and squared Euclidean distances to the nearest center (nothing of use for ``dot``)."""
         n, (m, d) = len(self.x), centers.shape
         c = centers
-        if not self.spherical:
+        if not self.dot:
             c = c.new_zeros(m, self.x.shape[1])
             c[:, :d] = centers
             c[:, d] = (centers * centers).sum(1) / -2
@@ -224,24 +267,40 @@ class _Lloyd:
             rows = self.x[start : start + self.step]
             torch.mm(rows, c.T, out=block[: len(rows)])  # autocast leaves alone what has an `out`
             scores[start : start + self.step], labels[start : start + self.step] = best(block[: len(rows)])
-        return labels, (1 - scores if self.squares is None else (self.squares - 2 * scores).clamp(min=0))
+        distances = self.squares - 2 * scores
+        if not self.dot:
+            self._look_closer(labels, distances, centers)
+        if self.dead is not None:
+            labels[self.dead], distances[self.dead] = 0, 2.0
+        return labels, distances
+
+    def _look_closer(self, labels: Tensor, distances: Tensor, centers: Tensor) -> None:
+        near = (distances < _NEAR * self.squares).nonzero()[:, 0]
+        self.exact = len(near) > 0
+        if not self.exact:
+            return
+        c = centers.double()
+        squares = c.square().sum(1) / 2
+        for rows in near.split(self.step):  # type: ignore[no-untyped-call]
+            x = self.points[rows].double()
+            labels[rows] = (x @ c.T).sub_(squares).argmax(1)
+            distances[rows] = (x - c[labels[rows]]).square_().sum(1).float()
 
     def update(self, labels: Tensor, centers: Tensor) -> Tensor:
-        """The mean of each center's points; spherical: its direction, or the old one where the mean is zero."""
-        if not self.spherical:
-            return _means(self.points, labels, centers)
-        sums = _sums(self.points, labels, len(centers))
-        norms = torch.linalg.vector_norm(sums, dim=1, keepdim=True)
-        return torch.where(norms > 0, sums / norms.clamp(min=1e-30), centers)
+        """The mean of each center's points; on the sphere its direction, or the old one where the mean is zero."""
+        if self.origin is None:
+            return _means(self.points, labels, centers, self.exact)
+        counts = labels.bincount(minlength=len(centers))[:, None]
+        means = _sums(self.points, labels, counts, self.exact).double() + counts * self.origin
+        return torch.where(means.abs().amax(1, keepdim=True) > 0, unit(means) - self.origin, centers).float()
 
-    def settle(self, centers: Tensor, objective: list[float]) -> Tensor:
-        """Labels that are the nearest centers, none of which is left without a point; moves ``centers`` for that."""
+    def settle(self, centers: Tensor) -> tuple[Tensor, Tensor]:
+        """The nearest centers, none of which is left without a point (moves ``centers`` for that), and distances."""
         for _ in range(8):  # with fewer distinct points than centers, the moved points keep their own: a tie
             labels, distances = self.assign(centers)
             if not _fill_empty(self.points, labels, distances, centers):
                 break
-        objective.append(float(distances.sum(dtype=torch.float64)))
-        return labels
+        return labels, distances
 
 
 def _fill_empty(x: Tensor, labels: Tensor, distances: Tensor, centers: Tensor) -> int:
@@ -269,6 +328,7 @@ def _plus_plus(x: Tensor, m: int, seed: int, epoch: int) -> Tensor:
     numbers = torch.arange(m, device=x.device)
     (u,) = uniforms("k-means++", 1, numbers, seed=seed, epoch=epoch)
     squares = (x * x).sum(1)
+    most = 2 * _NEAR * squares.amax()
     nearest = torch.full_like(squares, torch.inf)
     products = torch.empty_like(squares)
     chosen = numbers.new_empty(m)
@@ -276,8 +336,13 @@ def _plus_plus(x: Tensor, m: int, seed: int, epoch: int) -> Tensor:
     for t in range(1, m):
         last = chosen[t - 1 : t]
         torch.mv(x, x[last][0], out=products)
-        distance = (squares + squares[last] - 2 * products).clamp_(min=0)
-        distance[last] = 0  # a point that is a center is not drawn again, whatever the rounding
+        both = squares + squares[last]
+        distance = torch.sub(both, products, alpha=2)
+        distance[last] = torch.inf
+        if bool(distance.amin() < most):  # some differences may have lost their digits
+            near = (distance < _NEAR * both).nonzero()[:, 0]
+            distance[near] = (x[near] - x[last]).square_().sum(1)
+        distance[last] = 0  # a point that is a center is not drawn again
         torch.minimum(nearest, distance, out=nearest)
         cumulative = nearest.cumsum(0, dtype=torch.float64)
         chosen[t] = torch.searchsorted(cumulative, u[t] * cumulative[-1], right=True).clamp(max=size - 1)

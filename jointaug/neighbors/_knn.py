@@ -8,7 +8,7 @@ from typing import Final, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from jointaug._directions import power_of_two
+from jointaug._directions import scale_of
 from jointaug._validate import integer
 from jointaug.neighbors._checks import choice, chunk_rows, feature_matrix
 from jointaug.neighbors._select import foldable, largest
@@ -17,6 +17,7 @@ _CPU_TILE: Final = 2**16  # columns scored at a time
 _TILE: Final = 2**18  # elsewhere: selecting from four times as many columns costs a GPU hardly more
 _CPU_SCORES: Final = 2**24  # scores held at a time: 64 MB
 _SCORES: Final = 2**28  # elsewhere 1 GB
+_CPU_ENTRIES: Final = 2**17  # entries measured at a time: 1 MB, in the second-level cache
 _SPARE: Final = 8  # candidates beyond k, since float32 scores can swap near-ties
 _MOST_TIES: Final = 2**12  # rows within the rounding of float64 that are told apart by their entries
 
@@ -118,7 +119,7 @@ class _Search:
         n, d = x.shape
         self.k, self.cosine = k, cosine
         self.wanted = min(k + _SPARE, n)
-        self.common = power_of_two(x.abs().amax()).double()
+        self.common = scale_of(x).double()
         self.shift = x.new_zeros(d, dtype=torch.float64)
         for part in self._parts(x):
             self.shift += (part.double() * self._factors(part)).sum(0)
@@ -234,10 +235,19 @@ class _Search:
 
     def _measured(self, columns: Tensor, given: Tensor, factors: Tensor) -> Tensor:
         """Squared distances ``[r, c]`` of rows and columns, entry by entry in float64; for -1 anything."""
-        which = columns.clamp(min=0).flatten()
-        difference = self.x.given.index_select(0, which).double().view(*columns.shape, -1)
-        if not self.cosine:
-            return difference.sub_(given[:, None]).square_().sum(2)
-        scale = self.x.factors.index_select(0, which).view(*columns.shape, 1)
-        squares = difference.mul_(scale).sub_(given.double().mul_(factors)[:, None]).square_().sum(2)
-        return squares.masked_fill_((scale[..., 0] == 0) | (factors == 0), 2.0)  # twice 1 - 0
+        few = max(
+            1, (_CPU_ENTRIES if given.device.type == "cpu" else _SCORES // 4) // (columns.shape[1] * given.shape[1])
+        )
+        squares = torch.empty(columns.shape, dtype=torch.float64, device=given.device)
+        for start in range(0, len(columns), few):
+            part = slice(start, start + few)
+            which = columns[part].clamp(min=0)
+            entries = self.x.given.index_select(0, which.flatten()).view(*which.shape, -1).double()
+            rows = given[part, None].double()
+            if self.cosine:
+                scale = self.x.factors[:, 0].index_select(0, which.flatten()).view(*which.shape, 1)
+                entries, rows = entries.mul_(scale), rows.mul_(factors[part, None])
+            torch.sum(entries.sub_(rows).square_(), 2, out=squares[part])
+            if self.cosine:  # twice 1 - 0
+                squares[part].masked_fill_((scale[..., 0] == 0) | (factors[part] == 0), 2.0)
+        return squares

@@ -7,8 +7,8 @@ from typing import Final, Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from jointaug._directions import unit
 from jointaug._validate import integer, number
 from jointaug.neighbors._chance import order_keys, order_words
 from jointaug.neighbors._checks import choice, chunk_rows, feature_matrix, row_labels, row_numbers
@@ -81,12 +81,13 @@ def sample_negatives(
     """
     v = feature_matrix("bank", bank)
     norms = torch.linalg.vector_norm(v, dim=1)
-    odd = ((norms - 1).abs() > 1e-3) & (norms > 0)
-    if bool(odd.any()):
-        row = int(odd.int().argmax())
+    odd = ((norms - 1).abs() > 1e-3).nonzero()[:, 0]
+    odd = odd[v[odd].any(1)]  # a row of zeros is allowed, one that is too small to be squared is none
+    if len(odd):
+        row = int(odd[0])
         raise ValueError(
-            f"bank must have unit rows, but row {row} has length {float(norms[row]):.6g}; use "
-            "torch.nn.functional.normalize(bank, dim=1)"
+            f"bank must have unit rows, but row {row} has length {float(v[row].double().norm()):.6g}; use "
+            "jointaug.losses.unit(bank)"
         )
     y = row_labels("labels", labels, len(v), device=v.device)
     return negatives_of_unit_rows(
@@ -117,7 +118,7 @@ def negatives_of_unit_rows(
     pool = number("pool", pool, rule="a fraction in (0, 1]")
     if not 0 < pool <= 1:
         raise ValueError(f"pool must be a fraction in (0, 1], got {pool}; divide percentages by 100")
-    q = F.normalize(q, dim=1)
+    q = unit(q)
     if strategy == "semi-easy":
         q = -q  # the farthest rows are the nearest to the opposite point
     same, bounds = _same_label(labels, index)

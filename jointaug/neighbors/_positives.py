@@ -70,7 +70,7 @@ def center_positives(
     near = knn(x, k, chunk=chunk).indices
     to_center = torch.cat(
         [
-            (x[start : start + _ROWS] - c[y[start : start + _ROWS]]).square_().double().sum(1)
+            (x[start : start + _ROWS].double() - c[y[start : start + _ROWS]]).square_().sum(1)
             for start in range(0, len(x), _ROWS)
         ]
     )

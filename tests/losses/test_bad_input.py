@@ -52,6 +52,7 @@ CASES: list[tuple[str, Callable[[], object], type[Exception], str]] = [
     ("tau 0", lambda: L.info_nce(x, x, queue, tau=0), ValueError, r"tau must be a finite number above 0, got 0;"),
     ("tau negative", lambda: L.nt_xent(x, x, tau=-0.5), ValueError, r"tau must .*got -0.5;"),
     ("tau nan", lambda: L.moco_v3(x, x, x, x, tau=nan), ValueError, r"tau must .*got nan"),
+    ("tau beyond float32", lambda: L.nt_xent(x, x, tau=1e-45), ValueError, r"tau must be at least 1e-30.*got 1e-45;"),
     ("tau a string", lambda: L.npid(x, x, queue.T, tau="0.1"), TypeError, r"tau must .*got '0.1'"),
     ("tau, margin", lambda: L.margin_nce(pos, neg, m=0, tau=0), ValueError, r"tau must .*got 0;"),
     ("tau, leoclr", lambda: L.leoclr(x, x, x, queue, tau=-1), ValueError, r"tau must .*got -1;"),

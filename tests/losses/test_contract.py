@@ -215,3 +215,45 @@ def test_one_image_a_batch(name):
     loss.backward()
     assert loss.isfinite()
     assert all(x[i].grad.isfinite().all() for i in case.live)
+
+
+SCALED = [n for n in CASES if not n.startswith(("vicreg", "dino"))]  # which depend on lengths: test_numbers.py
+
+
+@pytest.mark.parametrize("name", SCALED)
+@pytest.mark.parametrize("exponent", [-100, -83, -45, 45, 65, 100, None])
+def test_only_directions_matter_at_any_scale(name, exponent):
+    """Theory: the value stays, the gradient is divided by the scale. Powers of two, which float32 multiplies exactly.
+
+    2^-83 is 1e-25; None gives every row another of 2^-100 to 2^100.
+    """
+    if name == "wmse" and exponent is None:
+        pytest.skip("whitening depends on the rows' relative lengths")
+    case = CASES[name]
+    given = [x.detach().float() for x in embeddings(case)]
+    drawn = torch.randint(-100, 101, (case.count, B, 1), generator=torch.Generator().manual_seed(3))
+    scales = torch.ldexp(torch.ones(case.count, B, 1), drawn if exponent is None else torch.full_like(drawn, exponent))
+    exact = [x.double().requires_grad_() for x in given]
+    scaled = [(x * s).requires_grad_() for x, s in zip(given, scales, strict=True)]
+    expected, got = L.reduce(case.loss(*exact)), L.reduce(case.loss(*scaled))
+    expected.backward()
+    got.backward()
+    torch.testing.assert_close(got.double(), expected, rtol=1e-5, atol=1e-5)
+    for i in case.live:
+        torch.testing.assert_close((scaled[i].grad * scales[i]).double(), exact[i].grad, rtol=1e-3, atol=1e-5)
+
+
+@each
+@pytest.mark.parametrize("spread", [1e-2, 1e-4, 0.0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_collapsed_embeddings_are_float64s(name, spread, dtype):
+    """The library's own float64 on the numbers that the dtype has; tolerances of float32 logits at tau = .07."""
+    case = CASES[name]
+    if name == "wmse" and (spread < 1e-3 or dtype != torch.float32):
+        pytest.skip("of too low a rank: refused, tested below and with the bad input")
+    base = torch.randn(1, D, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    given = [(base + spread * x.detach()).to(dtype) for x in embeddings(case)]
+    with torch.autocast("cpu", torch.bfloat16):
+        got = L.reduce(case.loss(*[x.clone() for x in given]))
+    expected = L.reduce(case.loss(*[x.double() for x in given]))
+    torch.testing.assert_close(got.double(), expected, rtol=2e-5, atol=2e-5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -55,3 +56,9 @@ def test_the_bank_is_replicated(tmp_path):
         torch.testing.assert_close(centers, alone.centers)
         mixed = torch.nn.functional.normalize(script.bank().features[7] + torch.eye(6)[1], dim=0)
         torch.testing.assert_close(torch.load(tmp_path / f"twice{rank}.pt", weights_only=True), mixed)
+
+    own, other = (torch.load(tmp_path / f"said{rank}.pt") for rank in (1, 0))
+    assert len(own) == 3
+    for refusal, pattern in zip(own, ("B >= 1|n, d >= 1", "must be 6 wide", "must have a direction"), strict=True):
+        assert re.search(pattern, refusal)
+    assert [f"process 1: {refusal}" in told for refusal, told in zip(own, other, strict=True)] == [True] * 3

@@ -41,6 +41,17 @@ def main(folder: Path, rank: int) -> None:
     twice = bank()
     twice.update(torch.eye(6)[rank, None], torch.tensor([7]))  # both have this row: the last rank's counts
     torch.save(twice.features[7], folder / f"twice{rank}.pt")
+    said = []
+    for features, index in (
+        (torch.eye(6)[: 2 - 2 * rank], torch.arange(2 - 2 * rank)),  # one has no rows
+        (torch.ones(2, 6 - rank), torch.arange(2)),
+        (torch.ones(2, 6) * (1 - rank), torch.arange(2)),
+    ):
+        try:
+            twice.update(features, index)
+        except ValueError as error:  # noqa: PERF203
+            said.append(str(error))
+    torch.save(said, folder / f"said{rank}.pt")
     dist.destroy_process_group()
 
 

@@ -4,9 +4,10 @@
 shared``. So every method can be weighted by the difficulty of an image's pair of views, and with no weight it is its
 own baseline, bit for bit.
 
-All losses are plain functions of tensors. They compute in the precision of their first tensor and in no less than
-float32, under autocast too; their negatives and statistics are the global batch's where ``torch.distributed`` is
-initialised, with gradients that DistributedDataParallel's average makes the single process's.
+All losses are plain functions of tensors; options go by keyword. They compute in the precision of their first tensor
+and in no less than float32, under autocast too, and at any scale that it holds; their negatives and statistics are the
+global batch's where ``torch.distributed`` is initialised, with gradients that DistributedDataParallel's average makes
+the single process's.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Neighbors of features: k-means, k-NN, positives among other images, negatives from a bank.
 
-All functions take feature matrices ``[n, d]`` on any device, compute in float32 in blocks that bound their memory, and
-draw by address (seed, epoch, row), so that no chunk size and no device changes a draw.
+All functions take feature matrices ``[n, d]`` on any device, compute in float32 in blocks that bound their memory (in
+float64 where float32 has too few digits to tell neighbors apart), and draw by address (seed, epoch, row), so that no
+chunk size and no device changes a draw.
 """
 
 from ._bank import MemoryBank, repair_small, same_label_positives

@@ -19,6 +19,7 @@ _CPU_SCORES: Final = 2**24  # scores held at a time: 64 MB
 _SCORES: Final = 2**28  # elsewhere 1 GB
 _CPU_ENTRIES: Final = 2**17  # entries measured at a time: 1 MB, in the second-level cache
 _SPARE: Final = 8  # candidates beyond k, since float32 scores can swap near-ties
+_FEW: Final = 64  # queries that are scored again at a time
 _MOST_TIES: Final = 2**12  # rows within the rounding of float64 that are told apart by their entries
 
 
@@ -86,8 +87,10 @@ def knn(
     for start in range(0, len(q), step):
         rows = search.rows(q[start : start + step])
         squares, columns, sure = search.nearest(rows, start if queries is None else None)
-        for i in (~sure).nonzero()[:, 0].tolist():
-            squares[i], columns[i] = search.exactly(rows, i, start + i if queries is None else None)
+        for group in (~sure).nonzero()[:, 0].split(_FEW):  # type: ignore[no-untyped-call]
+            for i, scores64 in zip(group.tolist(), search.scores(rows, group), strict=True):
+                own = start + i if queries is None else None
+                squares[i], columns[i] = search.exactly(rows, i, own, scores64)
         distances[start : start + step] = squares / 2 if cosine else squares.sqrt()
         indices[start : start + step] = columns
     return Neighbors(distances, indices)
@@ -206,16 +209,20 @@ class _Search:
                 best, found = best.gather(1, kept), found.gather(1, kept)
         return best, torch.where(best > -torch.inf, found, -1)
 
-    def exactly(self, rows: _Rows, i: int, own: int | None) -> tuple[Tensor, Tensor]:
-        """The same for one row by float64 products, and where these tie by the entries' differences."""
-        query, length = rows.given[i : i + 1], rows.factors[i : i + 1]
-        q = (query.double() * length - self.shift)[0]
+    def scores(self, rows: _Rows, which: Tensor) -> Tensor:
+        """Scores of some rows, float64 ``[w, n]``."""
+        q = rows.given[which].double() * rows.factors[which] - self.shift
         parts = []
         for part, factors in zip(self._parts(self.x.given), self._parts(self.x.factors), strict=True):
             placed = part.double().mul_(factors).sub_(self.shift)
-            part_of = placed @ q - placed.square().sum(1) / 2
-            parts.append(part_of - (factors[:, 0] == 0) / 2 if self.cosine else part_of)
-        scores = torch.cat(parts)
+            part_of = q @ placed.T - placed.square().sum(1) / 2
+            parts.append(part_of - (factors[:, 0] == 0).double() / 2 if self.cosine else part_of)
+        return torch.cat(parts, 1)
+
+    def exactly(self, rows: _Rows, i: int, own: int | None, scores: Tensor) -> tuple[Tensor, Tensor]:
+        """The same for one row by its float64 scores, and where these tie by the entries' differences."""
+        query, length = rows.given[i : i + 1], rows.factors[i : i + 1]
+        q = (query.double() * length - self.shift)[0]
         if self.cosine and float(length) == 0:
             scores.zero_()  # its cosine with all rows is 0
         if own is not None:

@@ -17,12 +17,13 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
 from jointaug import JointBlur, JointCrop, MultiView, PerView
+from jointaug.image_files import read_image
 
 
 def picture(path: str | None) -> PIL.Image.Image:
     """500 x 375 pixels."""
     if path is not None:
-        return PIL.Image.open(path).convert("RGB").resize((500, 375))
+        return read_image(path).resize((500, 375))
     generator = torch.Generator().manual_seed(0)
     ramp = torch.linspace(0, 255, 500).expand(3, 375, 500) * torch.tensor([1.0, 0.7, 0.4])[:, None, None]
     noise = 20 * torch.randn(3, 375, 500, generator=generator)

@@ -27,6 +27,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
 from jointaug import JointBlur, JointCrop, MultiView, PerView, fuse
+from jointaug.image_files import image_files
 
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 BATCHES = ((256, 32), (64, 96), (64, 224))
@@ -36,8 +37,7 @@ def photos(folder: str | None) -> list[PIL.Image.Image]:
     """Eight images of 500 x 375."""
     if folder is None:
         return [picture(None)] * 8
-    files = sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
-    return [picture(str(path)) for path in files[:8]]
+    return [picture(str(path)) for path in image_files(folder, deep=False)[:8]]
 
 
 def per_image(images: list[PIL.Image.Image]) -> dict[str, Callable[[], Any]]:

@@ -19,6 +19,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
 from jointaug import Addresses, fuse
+from jointaug.image_files import image_files
 
 NAMES = ("brightness", "contrast", "saturation", "hue")
 
@@ -30,8 +31,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
-    files = sorted(p for p in Path(arguments.images).iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
-    files = files[: arguments.count]
+    files = image_files(arguments.images, deep=False)[: arguments.count]
     batch = torch.stack([F.resize(F.pil_to_tensor(picture(str(path))), [224, 224]) for path in files])
     pipeline = v2.Compose(
         [v2.ColorJitter(0.4, 0.4, 0.4, 0.1), v2.RandomGrayscale(0.2), v2.GaussianBlur(23, (0.1, 2.0))]

@@ -51,6 +51,7 @@ from tqdm.auto import tqdm
 
 from jointaug import AddressedDataset, JointCrop, MultiView, PerView, UncroppedView
 from jointaug.distributions import IndependentLogRatio, JointLogRatio
+from jointaug.image_files import image_files, is_junk, read_image
 from jointaug.losses import nt_xent, reduce
 from jointaug.plotting import plot_log_ratio_histogram, plot_pairs
 
@@ -66,7 +67,6 @@ BETAS = (2.0, 0.0, -2.0)
 STORED_SIDE = 96  # pixels; larger images of a folder are shrunk once, so that decoding does not hide the crops' cost
 
 PILOT = 8  # seeds; with fewer, a difference of a point can hardly be told from chance
-SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 DIGITS = {"loss": 3, "accuracy": 1, "speed": 0}
 
 Pixels = NDArray[np.uint8]  # [H, W, 3]
@@ -175,8 +175,8 @@ def class_folders(root: Path) -> list[Path]:
     if not root.is_dir():
         state = "a file" if root.exists() else "not there"
         raise ValueError(f"--data must be a folder, got {str(root)!r}, which is {state}; {remedy}")
-    inside = sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-    folders = [folder for folder in inside if image_files(folder)]
+    inside = sorted(entry for entry in root.iterdir() if entry.is_dir() and not is_junk(entry.name))
+    folders = [folder for folder in inside if image_files(folder, deep=False)]
     if len(folders) >= 2:
         return folders
     nested = [folder for folder in inside if any(entry.is_dir() for entry in folder.iterdir())]
@@ -184,23 +184,22 @@ def class_folders(root: Path) -> list[Path]:
         remedy = f"its folders hold folders, so try --data {nested[0]}"
     raise ValueError(
         f"--data must hold at least two class folders with images in them, got {str(root)!r} with {len(folders)} "
-        f"(folders: {len(inside)}, images outside of folders: {len(image_files(root))}); {remedy}"
+        f"(folders: {len(inside)}, images outside of folders: {len(image_files(root, deep=False))}); {remedy}"
     )
 
 
-def image_files(folder: Path) -> list[Path]:
+def in_fair_order(folder: Path) -> list[Path]:
     """The image files of a folder, ordered by a hash of their names: a fair sample wherever the list is cut."""
-    files = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")]
-    return sorted(files, key=lambda path: blake2b(path.name.encode(), digest_size=8).digest())
+    return sorted(image_files(folder, deep=False), key=lambda path: blake2b(path.name.encode(), digest_size=8).digest())
 
 
 def read_class(folder: Path, quota: int, pool: ThreadPoolExecutor) -> tuple[list[Pixels], list[tuple[Path, str]]]:
     """Up to ``quota`` images of a class, and the files that could not be read, each with the reason."""
     images: list[Pixels] = []
     bad: list[tuple[Path, str]] = []
-    files = iter(image_files(folder))
+    files = iter(in_fair_order(folder))
     while chunk := list(islice(files, quota - len(images))):
-        for path, result in zip(chunk, pool.map(read_image, chunk), strict=True):
+        for path, result in zip(chunk, pool.map(small_image, chunk), strict=True):
             if isinstance(result, str):
                 bad.append((path, result))
             else:
@@ -208,38 +207,17 @@ def read_class(folder: Path, quota: int, pool: ThreadPoolExecutor) -> tuple[list
     return images, bad
 
 
-def read_image(path: Path) -> Pixels | str:
-    """An image as RGB, its shorter side at most `STORED_SIDE` pixels; or the reason why it cannot be read."""
+def small_image(path: Path) -> Pixels | str:
+    """An image, its shorter side at most `STORED_SIDE` pixels; or the reason why it cannot be read."""
     try:
-        with Image.open(path) as image:
-            image.draft("RGB", (2 * STORED_SIDE, 2 * STORED_SIDE))  # large JPEGs are decoded at a part of their size
-            rgb = to_rgb(image)
-    except Exception as error:  # decoders raise whatever a broken file leads them to
-        return f"{type(error).__name__}: {error}"
-    if min(rgb.size) > STORED_SIDE:
-        shrink = STORED_SIDE / min(rgb.size)
-        width, height = (round(side * shrink) for side in rgb.size)
-        rgb = rgb.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    return np.array(rgb)
-
-
-def to_rgb(image: Image.Image) -> Image.Image:
-    """The image in 8 bits: 16 bits are scaled (Pillow would clip them), and what is transparent becomes white.
-
-    Raises:
-        ValueError: for pixels in floating point.
-    """
-    if image.mode == "F":
-        raise ValueError("pixels in floating point have no agreed range; save the image with 8 or 16 bits")
-    if image.mode.startswith("I"):
-        values = np.asarray(image).astype(np.int64)
-        deep = image.mode != "I" or values.max() > 255  # some versions of Pillow open 16 bits as 32
-        return Image.fromarray((values // 257 if deep else values).clip(0, 255).astype(np.uint8)).convert("RGB")
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        layer = image.convert("RGBA")
-        ground = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(ground, layer).convert("RGB")
-    return image.convert("RGB")
+        image = read_image(path, least=2 * STORED_SIDE)
+    except ValueError as error:
+        return f"{type(error.__cause__).__name__}: {error.__cause__}"
+    if min(image.size) > STORED_SIDE:
+        shrink = STORED_SIDE / min(image.size)
+        width, height = (round(side * shrink) for side in image.size)
+        image = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    return np.array(image)
 
 
 # Pictures of the pairs. -----------------------------------------------------------------------------------------------

@@ -29,9 +29,9 @@ from tqdm.auto import tqdm
 from jointaug import Addresses, fuse
 from jointaug.chance import named_step
 from jointaug.fusion import leaves
+from jointaug.image_files import SUFFIXES, image_files, is_junk, read_image, to_rgb
 from training.views import BoxCrop
 
-SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 HELD_OUT = ("test", "val")  # folders beside "train" that the k-NN monitor asks
 RENDERED = 1800  # pictures of the rendered set to train on; a quarter as many are held out
 PARTNER = named_step("views of a positive") & 0xFFFFFFFF  # the draw at which `jointaug.neighbors` serves them
@@ -69,12 +69,7 @@ class Images(Dataset[Tensor]):
         Raises:
             ValueError: if the file cannot be read as an image.
         """
-        try:
-            image: Tensor = F.pil_to_tensor(self._decode(index).convert("RGB"))
-        except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-            raise ValueError(
-                f"{self.names[index]} cannot be read as an image: {error}; repair it, or take it out of the folder"
-            ) from error
+        image: Tensor = F.pil_to_tensor(to_rgb(self._decode(index)))
         return image if self._prepare is None else self._prepare(image)
 
 
@@ -176,7 +171,7 @@ def open_data(where: str, test: str | None = None, *, size: int = 32) -> Data:
 
 def _folder(root: Path) -> tuple[Images, tuple[str, ...]]:
     """The images under a folder, by name; labelled if they lie in class folders."""
-    files = sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    files = image_files(root)
     if not files:
         raise ValueError(
             f"{root} holds no image; wanted files in it or in its class folders, called *{', *'.join(sorted(SUFFIXES))}"
@@ -203,9 +198,7 @@ class _Opened:
     names: Sequence[str]
 
     def __call__(self, index: int) -> Image.Image:
-        with Image.open(self.names[index]) as image:
-            converted: Image.Image = image.convert("RGB")
-        return converted
+        return read_image(self.names[index])
 
 
 @dataclass(frozen=True)
@@ -237,8 +230,24 @@ def _stl10(root: str) -> Data:
     return Data(_torchvision(unlabelled, None), held_out, tuple(train.classes), bank)
 
 
+class _ImageNet(datasets.ImageNet):
+    """ImageNet's folders without what others left there."""
+
+    def find_classes(self, directory: str | Path) -> tuple[list[str], dict[str, int]]:
+        """The class folders."""
+        names = [name for name in super().find_classes(directory)[0] if not is_junk(name)]
+        return names, {name: label for label, name in enumerate(names)}
+
+    @staticmethod
+    def make_dataset(directory: str | Path, class_to_idx: dict[str, int], *_: Any, **__: Any) -> list[tuple[str, int]]:
+        """The files in them."""
+        return [
+            (str(path), class_to_idx[name]) for name in class_to_idx for path in image_files(Path(directory) / name)
+        ]
+
+
 def _imagenet(root: str) -> Data:
-    train, val = datasets.ImageNet(root, "train"), datasets.ImageNet(root, "val")
+    train, val = (_ImageNet(root, part, loader=read_image) for part in ("train", "val"))
     classes = tuple(names[0] for names in train.classes)
     return Data(_torchvision(train, train.targets), _torchvision(val, val.targets), classes)
 

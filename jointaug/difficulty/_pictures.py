@@ -9,9 +9,9 @@ import numpy as np
 import PIL.Image
 from torch import Tensor
 from torch.utils.data import Dataset
-from torchvision.datasets.folder import IMG_EXTENSIONS
 from torchvision.transforms.v2 import functional as F
 
+from ..image_files import image_files, read_image
 from ..views import Views
 
 
@@ -60,16 +60,14 @@ class ImageFiles(Dataset[PIL.Image.Image]):
     def __init__(self, folder: Path, mode: str = "RGB") -> None:
         if not folder.is_dir():
             raise FileNotFoundError(f"images must be in a folder, got {str(folder)!r}, which is not there")
-        self._paths = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in IMG_EXTENSIONS]
+        self._paths = image_files(folder)
         self._mode = mode
 
     def __len__(self) -> int:
         return len(self._paths)
 
     def __getitem__(self, index: int) -> PIL.Image.Image:
-        with PIL.Image.open(self._paths[index]) as image:
-            converted: PIL.Image.Image = image.convert(self._mode)
-            return converted
+        return read_image(self._paths[index]).convert(self._mode)
 
 
 def fitted(image: Tensor, channels: int, size: int) -> Tensor:

@@ -124,16 +124,19 @@ def test_torchvisions_stl10_is_trained_on_without_labels(tmp_path, monkeypatch):
 
 
 def test_torchvisions_imagenet(tmp_path):
-    """The folders of ImageNet beside torchvision's own file of its names."""
+    """The folders of ImageNet beside torchvision's own file of its names, and among what systems leave there."""
     names = {"n01440764": ("tench", "Tinca tinca"), "n01443537": ("goldfish", "Carassius auratus")}
     torch.save((names, []), tmp_path / "meta.bin")
     for part in ("train", "val"):
         for k, wnid in enumerate(names):
             (tmp_path / part / wnid).mkdir(parents=True)
             Image.new("RGB", (40, 30), (100 * k, 0, 0)).save(tmp_path / part / wnid / f"{wnid}_{k}.JPEG")
+            (tmp_path / part / wnid / f"._{wnid}_{k}.JPEG").write_text("no image")
+        (tmp_path / part / ".ipynb_checkpoints").mkdir()
     data = open_data(f"imagenet:{tmp_path}")
     assert data.classes == ("tench", "goldfish")
     assert (data.train.labels.tolist(), data.test.labels.tolist()) == ([0, 1], [0, 1])
+    assert (len(data.train), len(data.test)) == (2, 2)
     assert data.train[1].shape == (3, 30, 40)
     assert data.train[1].float().mean((1, 2)).round().tolist() == pytest.approx([100, 0, 0], abs=2)
 

@@ -7,7 +7,7 @@ with ``--write``; then prints and saves ``results/limits.md``: for every row wha
 and what holds it back. The limit is the time in which one core copies as many bytes as the work must read and write
 once. ``--images`` is a folder of photographs: pipelines are timed on them, and the distance from v2's uint8 chain,
 which noise does not show, is measured only with it. ``--report`` only makes that table again, from the results that
-are there.
+are there. With OUT in the environment, results are written into that folder, and read from it.
 """
 
 from __future__ import annotations

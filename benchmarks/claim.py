@@ -50,10 +50,13 @@ def main(arguments: Sequence[str] | None = None, *, pretrain: Path = PRETRAIN, r
         "--runs", type=Path, default=Path("runs/claim"), help="the runs' folders (default: %(default)s)"
     )
     parser.add_argument("--processes", type=int, default=2, help="side by side (default: %(default)s)")
+    parser.add_argument("--out", type=Path, help="folder of the tables (default: the plan's, results/claim)")
     options = parser.parse_args(arguments)
     plan = json.loads((results / "plan.json").read_text(encoding="utf-8"))
     if options.what == "run" and not all(budget["seeds"] for budget in plan["budgets"].values()):
         parser.error(f"write the number of seeds of each budget into {results / 'plan.json'} first, and commit it")
+    out = options.out or results
+    out.mkdir(parents=True, exist_ok=True)
     os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     images = linked(options.data, options.runs / "images", {"train": plan["images"] // CLASSES, "test": None})
     runs = Runs(str(images), options.runs, pretrain)
@@ -70,9 +73,9 @@ def main(arguments: Sequence[str] | None = None, *, pretrain: Path = PRETRAIN, r
             rows.append(row_of(budget, cell, outcome))
             print(f"{cell.folder}: {rows[-1]['knn']:.2f} % in {rows[-1]['seconds']:.0f} s", flush=True)
             if options.what == "pilot":
-                write_pilot(results, rows)
+                write_pilot(out, rows)
             else:
-                write(results, plan, rows)
+                write(out, plan, rows)
     except KeyboardInterrupt:
         print("\ninterrupted; the same command goes on", file=sys.stderr)
         return 130

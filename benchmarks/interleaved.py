@@ -1,7 +1,8 @@
 """Time callables in turn, so that a noisy machine is noisy for all; say on what; keep the result.
 
 Every benchmark of speed uses this module: ``interleaved({"ours": f, "peer": g})`` times, ``ratio`` gives the median of
-round-by-round ratios with its quartiles, ``save`` writes them with machine, versions and commit.
+round-by-round ratios with its quartiles, ``save`` writes them with machine, versions and commit: into results/ here, or
+into the folder that the environment's OUT names.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import json
 import os
 import platform
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -21,9 +21,14 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 
+from checkout import commit
 from processor import processor
 
-RESULTS = Path(__file__).parent / "results"
+KEPT = Path(__file__).parent / "results"
+"""The results in this checkout."""
+
+RESULTS = Path(os.environ.get("OUT") or KEPT)
+"""Where new ones are written: here, or on a machine that is lent, where what comes back has to lie."""
 
 
 def interleaved(
@@ -98,9 +103,7 @@ def machine() -> dict[str, Any]:
         "openblas": openblas() or "as it chooses",
         "python": platform.python_version(),
         "versions": versions,
-        "commit": subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-        ).stdout.strip(),
+        "commit": commit(),
         "date": date.today().isoformat(),
     }
 
@@ -116,8 +119,8 @@ def beside_openblas(name: str) -> str:
 
 
 def save(name: str, result: Mapping[str, Any]) -> Path:
-    """Write ``results/<name>.json``."""
-    RESULTS.mkdir(exist_ok=True)
+    """Write ``<name>.json`` into results/, or into the folder that the environment's OUT names."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps({"machine": machine(), **result}, indent=1) + "\n")
     return path

@@ -11,7 +11,7 @@ that of the initialization. On CIFAR-10 and Imagenette the budgets are short (`P
 stands beside it in the table. Recipes of ScoreCL take a score network that is trained here first, also shortly.
 
 Runs are pretrain.py's, one thread each, two side by side; the same command goes on where it was stopped. The tables go
-to results/pilots/: SCALE.md and SCALE.csv.
+to results/pilots/ (or, where the environment has OUT, to $OUT/pilots): SCALE.md and SCALE.csv.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 
 import torch
-from interleaved import machine
+from interleaved import RESULTS, machine
 from papers import RECIPES
 from papers.runs import PRETRAIN, Cell, Outcome, Runs, linked, spelled
 from training.data import in_memory, open_data
@@ -39,7 +39,6 @@ from training.loop import COLLAPSED
 
 from jointaug.difficulty import ScoreNetwork, train_score
 
-RESULTS = Path(__file__).parent / "results" / "pilots"
 SCORE_SIZE, SCORE_STEPS, SCORE_BATCH = 32, 1000, 32  # the score network's; docs/papers/scorecl.md has 10,000 steps
 
 
@@ -85,7 +84,7 @@ def main(
     arguments: Sequence[str] | None = None,
     *,
     pretrain: Path = PRETRAIN,
-    results: Path = RESULTS,
+    results: Path = RESULTS / "pilots",
     plans: Mapping[str, Plan] = PLANS,
 ) -> int:
     """Pilot as the command line says; the exit code."""

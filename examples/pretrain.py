@@ -20,16 +20,15 @@ import json
 import os
 import platform
 import shlex
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 import torchvision
+from checkout import commit, installed_version
 from methods import METHODS
 from papers import RECIPES, reported
 from papers.recipe import Recipe
@@ -189,21 +188,8 @@ def machine_of(here: Processes) -> dict[str, Any]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "torchvision": torchvision.__version__,
-        "jointaug": version("jointaug"),
+        "jointaug": installed_version(),
     }
-
-
-def commit() -> str | None:
-    """The commit of this checkout, with a plus for what is not committed; None outside one."""
-    git = ["git", "-C", str(Path(__file__).parent)]
-    try:
-        head, changed = (
-            subprocess.run([*git, *words], capture_output=True, text=True, check=True).stdout.strip()
-            for words in (["rev-parse", "--short", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return f"{head}+" if changed else head
 
 
 if __name__ == "__main__":

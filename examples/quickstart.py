@@ -29,7 +29,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import blake2b
-from importlib.metadata import PackageNotFoundError, version
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
@@ -37,6 +36,7 @@ from typing import Any
 import numpy as np
 import torch
 import torchvision
+from checkout import installed_version
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
@@ -502,14 +502,6 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
     ]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines)
-
-
-def installed_version() -> str:
-    """Which jointaug this is."""
-    try:
-        return version("jointaug")
-    except PackageNotFoundError:
-        return "from a checkout, not installed"
 
 
 # The whole. -----------------------------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import platform
-import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import torch
 import torchvision
+from checkout import commit
 from processor import processor
 from training.checkpoint import replace
 
@@ -81,12 +81,10 @@ def markdown(subject: dict[str, Any], results: Sequence[Result]) -> str:
 
 def setting() -> dict[str, str]:
     """Machine, versions, and the commit of this checkout."""
-    here = Path(__file__).parent
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=False)
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     python = platform.python_version()
     return {
         "machine": f"{processor()}, {platform.system()}, {torch.get_num_threads()} threads, {device}",
         "versions": f"Python {python}, torch {torch.__version__}, torchvision {torchvision.__version__}",
-        "commit": commit.stdout.strip() or "no repository",
+        "commit": commit(),
     }

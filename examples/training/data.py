@@ -11,6 +11,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
@@ -261,7 +262,7 @@ _TORCHVISION: dict[str, Callable[[str], Data]] = {
 
 
 def _rendered(count: int, size: int) -> Data:
-    """Toys to train on and a quarter as many held out, rendered once and kept in the user's cache."""
+    """Toys to train on and a quarter as many held out, kept in the user's cache if that can be written."""
     import rendered
 
     source = blake2b(Path(rendered.__file__).read_bytes(), digest_size=6).hexdigest()
@@ -273,10 +274,11 @@ def _rendered(count: int, size: int) -> Data:
         toys = RenderedToys(count + count // 4, size=size)
         images = torch.from_numpy(toys.images).permute(0, 3, 1, 2).contiguous()
         labels = torch.tensor(toys.labels)
-        cache.mkdir(parents=True, exist_ok=True)
-        unfinished = file.with_suffix(f".{os.getpid()}")
-        torch.save([images, labels], unfinished)
-        unfinished.replace(file)
+        with suppress(OSError, RuntimeError):  # torch's own; without a cache, they are rendered again the next time
+            cache.mkdir(parents=True, exist_ok=True)
+            unfinished = file.with_suffix(f".{os.getpid()}")
+            torch.save([images, labels], unfinished)
+            unfinished.replace(file)
     return Data(Pixels(images[:count], labels[:count]), Pixels(images[count:], labels[count:]), RenderedToys.classes)
 
 

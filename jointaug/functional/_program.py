@@ -30,6 +30,9 @@ class Grid(NamedTuple):
 UNIT = Grid(1.0, integer=False)
 LEVELS = Grid(255.0, integer=True)
 
+CPU_AT_ONCE, GPU_AT_ONCE = 1 << 20, 256 << 20
+"""Bytes of floats that torch works on together at least: a cache's worth, and what hides a GPU's launches."""
+
 
 class Apply(Protocol):
     """A step in torch: floats ``[n, C, H, W]`` and parameters ``[n, P]`` to floats of the same shape."""
@@ -123,14 +126,16 @@ def run(
 def _images_at_once(source: Tensor | list[Tensor], crop: Crop | None, ops: Sequence[Op], views: int) -> int:
     """How many images torch works on together: a step makes a new batch, and a large one would fill the memory.
 
-    An eighth of the batch, but at least as much as keeps the device busy.
+    An eighth of the batch, but at least as much as keeps the device busy. While steps run, up to eight results of the
+    images at work are in memory beside the whole result; so a batch that goes through at once, which on a GPU is one
+    whose result has less than 256 MiB, peaks at up to nine times its result, and a large one at about twice.
     """
     first = source[0]
     if torch.compiler.is_compiling() or any(op.differentiable for op in ops) or first.requires_grad:
         return len(source)
     size = first.shape[1:] if crop is None else crop.size
     floats = 4 * views * first.shape[0] * size[0] * size[1]
-    enough = (1 << 20) if first.device.type == "cpu" else (256 << 20)
+    enough = CPU_AT_ONCE if first.device.type == "cpu" else GPU_AT_ONCE
     return max(1, -(-len(source) // 8), enough // floats)
 
 

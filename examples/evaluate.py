@@ -22,6 +22,7 @@ Written into the run's folder, or ``--out``: evaluation.json, .csv and .md, retr
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import sys
 import time
@@ -213,6 +214,24 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def rate(text: str) -> float:
+    """A finite number of at least zero."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number of at least 0, got {text!r}; moco's is 30")
+    return value
+
+
+def seed(text: str) -> int:
+    """An integer that torch and an address take."""
+    if not text.isdecimal() or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"must be an integer in [0, 2**63), got {text!r}; take 0")
+    return int(text)
+
+
 def arguments_of(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, argparse.ArgumentParser]:
     """The options, and the parser that complains about them."""
     parser = argparse.ArgumentParser(
@@ -234,11 +253,9 @@ def arguments_of(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, a
     parser.add_argument("--tau", type=float, default=0.1, help="temperature of the weighted rule (%(default)s)")
     parser.add_argument("--epochs", type=positive, help="of linear probes, instead of the protocol's")
     parser.add_argument("--batch", type=positive, help="of linear probes, instead of the protocol's")
-    parser.add_argument(
-        "--lr", type=float, nargs="+", help="of linear probes, as it stands; the best of several counts"
-    )
+    parser.add_argument("--lr", type=rate, nargs="+", help="of linear probes, as it stands; the best of several counts")
     parser.add_argument("--precomputed", action="store_true", help="linear probes on features of center crops: faster")
-    parser.add_argument("--seed", type=int, default=0, help="of all chance (%(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, help="of all chance (%(default)s)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="(%(default)s)")
     parser.add_argument("--threads", type=positive, default=2, help="that decode images (%(default)s)")
     options = parser.parse_intermixed_args(arguments)
@@ -248,6 +265,8 @@ def arguments_of(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, a
     if options.out is None:
         given = Path(options.encoder)
         options.out = given if given.is_dir() else given.parent if given.is_file() else Path("evaluation")
+    if options.out.exists() and not options.out.is_dir():
+        parser.error(f"--out must be a folder, got {str(options.out)!r}, which is a file; choose another")
     return options, parser
 
 

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from evaluation.encoder import read_settings, read_state
+from torch import nn
 from torchvision import models
 from training.checkpoint import replace
 from training.loop import BACKBONE
@@ -61,19 +61,24 @@ def export(run: Path, file: Path, *, classifier: bool = True, small_stem: bool =
 
     Raises:
         FileNotFoundError: for a run that is not finished.
-        ValueError: for a small stem that was not asked for.
+        ValueError: for a small stem that was not asked for, a run whose settings or weights cannot be read, or a file
+            that cannot be written.
         ImportError: for a model of timm's where timm is not installed.
     """
     if not (run / BACKBONE).exists():
         raise FileNotFoundError(f"{run} has no {BACKBONE}; name the folder of a finished run")
-    settings = json.loads((run / "settings.json").read_text(encoding="utf-8"))
-    name, stem = settings["backbone"]["value"], settings["stem"]["value"]
+    settings = read_settings(run)
+    if not {"backbone", "stem"} <= settings.keys():
+        raise ValueError(f"{run} must have a settings.json that says backbone and stem, got none; name a run's folder")
+    if file.is_dir() or not file.parent.is_dir():
+        raise ValueError(f"FILE must be a file in a folder that is there, got {str(file)!r}; name another")
+    name, stem = settings["backbone"], settings["stem"]
     if stem == "small" and not small_stem:
         raise ValueError(
             f"{run} has a {name} with the stem for small images (3x3, stride 1, no pooling), which torchvision's "
             f"{name} does not load; write it all the same with --small-stem, for a model with such a stem"
         )
-    state: dict[str, Tensor] = torch.load(run / BACKBONE, map_location="cpu", weights_only=True)
+    state = read_state(run / BACKBONE)
     fresh = _model(name).state_dict()
     added = {key: value for key, value in fresh.items() if key not in state}
     buffer = io.BytesIO()

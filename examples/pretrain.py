@@ -19,6 +19,7 @@ import inspect
 import json
 import os
 import platform
+import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -73,6 +74,7 @@ def parsed(words: Sequence[str]) -> tuple[argparse.Namespace, dict[str, Setting]
 
     Exits with a message for an unknown recipe or setting (the nearest names are shown), or a value of another type.
     """
+    words = signed(words)
     parser = argparse.ArgumentParser(
         description="Pre-train an encoder by a recipe. RECIPE --help lists its settings.",
         prog="pretrain.py",
@@ -103,7 +105,7 @@ def parsed(words: Sequence[str]) -> tuple[argparse.Namespace, dict[str, Setting]
             help=f"{meanings.get(name, '')} [{setting.value}, {setting.source}]".strip().replace("%", "%%"),
         )
     options, unknown = parser.parse_known_args(words)
-    if options.minutes is not None and options.minutes < 0:
+    if options.minutes is not None and not options.minutes >= 0:  # nor nan
         parser.error(f"--minutes must be at least 0, got {options.minutes:g}")
     for word in unknown:
         if not word.startswith("--"):
@@ -118,7 +120,21 @@ def parsed(words: Sequence[str]) -> tuple[argparse.Namespace, dict[str, Setting]
                 known[name] = Setting(read(name, text, hints[name]), "command line")
             except (TypeError, ValueError) as error:
                 parser.error(f"--{error}")
+    method, asked = RECIPES[words[0]].values.get("method", Settings.method), known["method"].value
+    if asked != method:  # whose settings these are
+        others = [name for name, recipe in RECIPES.items() if recipe.values.get("method", Settings.method) == asked]
+        remedy = f"take a recipe of that method: {', '.join(sorted(others)[:4])}" if others else "leave it out"
+        parser.error(f"--method must be the recipe's own, {method} in {words[0]}, got {asked!r}; {remedy}")
     return options, known
+
+
+def signed(words: Sequence[str]) -> list[str]:
+    """``--milestones -50,-25`` as ``--milestones=-50,-25``: argparse takes a word with a minus for an option."""
+    joined: list[str] = []
+    for word in words:
+        number = re.match(r"-\.?\d", word) and joined and re.fullmatch(r"--[^=]+", joined[-1])
+        joined[-1:] = [f"{joined[-1]}={word}"] if number else [*joined[-1:], word]
+    return joined
 
 
 def settings_of_recipe(recipe: Recipe) -> dict[str, Setting]:

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from evaluation.encoder import read_settings
 from methods import METHODS
+from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional as F
 from torchvision.utils import save_image
@@ -41,10 +42,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if (options.epoch is None) != (options.index is None):
         parser.error("--epoch and --index must come together: an address is both")
+    if options.epoch is not None and not 0 <= options.epoch < 2**32:
+        parser.error(f"--epoch must be in [0, 2**32), got {options.epoch}; the first is 0")
+    out = options.out or options.run / "views.png"
+    if options.out and not (out.parent.is_dir() and out.suffix.lower() in Image.registered_extensions()):
+        parser.error(
+            f"--out must be a picture in a folder that is there, got {str(out)!r}; name another, such as a.png"
+        )
     try:
         address = vars(options) if options.index else not_finite(options.run)
         settings, served = redrawn(options.run, options.data, address)
-        save(settings, served, out := options.out or options.run / "views.png")
+        save(settings, served, out)
     except (ValueError, OSError) as error:
         print(f"redraw.py: {error}", file=sys.stderr)
         return 1

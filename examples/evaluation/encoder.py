@@ -123,6 +123,10 @@ def open_encoder(
     if path.is_dir():
         path = path / "backbone.pt"
     elif what.startswith("timm:") or (not path.exists() and not path.suffix and path.parent == Path()):
+        if prefix is not None:
+            raise ValueError(
+                f"--prefix is of a state dict's keys, got {prefix!r} for {what} as initialized; leave it out"
+            )
         try:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
@@ -143,11 +147,24 @@ def open_encoder(
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
-    """What a run's ``settings.json`` says, each setting as it stands or with its source; empty without that file."""
+    """What a run's ``settings.json`` says, each setting as it stands or with its source; empty without that file.
+
+    Raises:
+        ValueError: for a file that is cut short.
+    """
     file = folder / "settings.json"
     if not file.is_file():
         return {}
-    settings: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    try:
+        settings = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(
+            f"{file} must be whole JSON, and is not ({error}); pretrain.py writes it, call it again"
+        ) from None
+    if not isinstance(settings, dict):
+        raise ValueError(
+            f"{file} must hold settings by name, got {type(settings).__name__}; pretrain.py writes it anew"
+        )
     return {key: value["value"] if isinstance(value, dict) else value for key, value in settings.items()}
 
 

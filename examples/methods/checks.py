@@ -20,7 +20,8 @@ def positive(name: str, value: float) -> float:
 def count(name: str, value: int, least: int = 1) -> int:
     """A whole number of at least ``least``."""
     if value != int(value) or value < least:
-        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}; round it")
+        remedy = "raise it" if value == int(value) else "round it"
+        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}; {remedy}")
     return int(value)
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from training.batch import Batch
-from training.networks import Backbone, Encoder, cosine_to_one, follow, momentum_copy
+from training.networks import Backbone, Encoder, cosine_to_one, follow, momentum_copy, require_widths
 
 from jointaug.losses import Center, LossParts, dino, unit
 from methods.checks import count, fraction, positive
@@ -27,6 +27,7 @@ class Head(nn.Module):
 
     def __init__(self, width: int, hidden: int, bottleneck: int, outputs: int) -> None:
         super().__init__()
+        require_widths(width, hidden, bottleneck, outputs)
         self.mlp = nn.Sequential(
             nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU(), nn.Linear(hidden, bottleneck)
         )

@@ -156,6 +156,34 @@ def check(settings: Settings, method_settings: Mapping[str, Any]) -> None:
             raise ValueError(f"{option} does not go on {row}: {reason}; leave it out")
     if "weight" in options and "multi-crop" in options:
         raise ValueError("weight does not go with multi-crop: it is the difficulty of two views of one size; use one")
+    if settings.color_first:
+        later = [
+            name
+            for name in ("original", "locals", "joint_color", "joint_blur", "joint_choice")
+            if getattr(settings, name)
+        ]
+        later += ["crop"] if settings.crop != "independent" else []
+        if later:
+            raise ValueError(
+                f"color_first does not go with {later[0]}={getattr(settings, later[0])}: each view has its color "
+                "before a crop of its own, so that nothing couples them; leave one of them out"
+            )
+    if settings.joint_choice:
+        others = [name for name in ("original", "locals", "joint_blur") if getattr(settings, name)]
+        if others:
+            raise ValueError(
+                f"joint_choice does not go with {others[0]}={getattr(settings, others[0])}: it is a joint crop or a "
+                "joint blur of two views; leave one of them out"
+            )
+    if settings.locals % 2 and settings.crop == "joint":
+        raise ValueError(
+            f"locals must be even with crop=joint, which makes smaller crops in pairs, got {settings.locals}; take "
+            f"{settings.locals + 1}, or --crop independent"
+        )
+    if settings.share_box and not settings.sizes:
+        raise ValueError(
+            f"share_box is of several resolutions, got sizes={settings.sizes}; add --sizes, or leave it out"
+        )
     if settings.original and settings.method != "leoclr":
         raise ValueError(f"original does not go on {row}: an uncropped view is LeOCLR's query; leave it out")
     if settings.sizes and settings.method != "clim":

@@ -359,6 +359,11 @@ def check_batch(s: Settings, images: int, processes: int) -> None:
             f"batch must be a multiple of processes times accumulated passes, got batch={s.batch} for {processes} "
             f"processes and accumulate={s.accumulate}; every process takes as many images in every pass"
         )
+    if s.batch == s.accumulate:
+        raise ValueError(
+            f"batch must leave two images to a pass, got batch={s.batch} with accumulate={s.accumulate}: alone, an "
+            "image has no negatives and no batch statistics; take more"
+        )
 
 
 def _same(s: Settings, own: Mapping[str, Any], here: Processes, data: str, recipe: str) -> dict[str, Any]:

@@ -157,6 +157,19 @@ def _timm(name: str) -> tuple[nn.Module, int]:
     return network, int(network.head_hidden_size)  # type: ignore[arg-type]
 
 
+def require_widths(*widths: int) -> None:
+    """Layers have outputs.
+
+    Raises:
+        ValueError: if one has none.
+    """
+    if min(widths) < 1:
+        raise ValueError(
+            f"layers of a head must be at least 1 wide, got {', '.join(map(str, widths))} from the backbone to the "
+            "output; choose larger widths, such as the recipe's (--hidden, --dim, ...)"
+        )
+
+
 def mlp(
     *widths: int, norm: bool = False, bias: bool | None = None, last_norm: bool = False, last_affine: bool = True
 ) -> nn.Sequential:
@@ -168,7 +181,11 @@ def mlp(
         bias: of the linear layers; None: of those that no normalization follows, which would take it off again.
         last_norm: batch normalization of the output.
         last_affine: whether that one has a scale and a shift to learn.
+
+    Raises:
+        ValueError: for a width below 1.
     """
+    require_widths(*widths)
     layers: list[nn.Module] = []
     last = len(widths) - 2
     for i, (inside, outside) in enumerate(pairwise(widths)):

@@ -105,7 +105,7 @@ class Settings:
         for name, low in LEAST.items():
             value = getattr(self, name)
             if value is not None and value < low:
-                raise ValueError(f"{name} must be at least {low}, got {value}")
+                raise ValueError(f"{name} must be at least {low}, got {value}; raise it")
         if self.batch % self.accumulate:
             raise ValueError(
                 f"accumulate must divide the batch, got accumulate={self.accumulate} for batch={self.batch}; every "
@@ -121,6 +121,17 @@ class Settings:
                 f"warm-up is said in epochs or in steps, got warmup={self.warmup} and warmup_steps="
                 f"{self.warmup_steps}; leave one of them 0"
             )
+        if self.seed >= 2**63:
+            raise ValueError(f"seed must be below 2**63, got {self.seed}; take a smaller one")
+        if self.momentum >= 1:
+            raise ValueError(f"momentum must be below 1, got {self.momentum}; at 1 nothing is forgotten, .9 is usual")
+        if self.nesterov and not (self.momentum and self.optimizer == "sgd"):
+            raise ValueError(
+                f"nesterov is SGD's with momentum, got optimizer={self.optimizer}, momentum={self.momentum}; add "
+                "--optimizer sgd --momentum 0.9, or leave it out"
+            )
+        if self.floor > 1:
+            raise ValueError(f"floor must be a share of the peak, in [0, 1], got {self.floor}; lr is the peak")
         for name in ("scale", "local_scale"):
             low, high = getattr(self, name)
             if not 0 < low <= high <= 1:
@@ -131,6 +142,35 @@ class Settings:
             value = getattr(self, name)
             if not all(0 <= p <= 1 for p in (value if isinstance(value, tuple) else (value,))):
                 raise ValueError(f"{name} must be a probability in [0, 1], or one for each view, got {value}")
+        if self.sizes and min(self.sizes) < 1:
+            raise ValueError(
+                f"sizes must be sides in pixels, at least 1, got {','.join(map(str, self.sizes))}; raise them"
+            )
+        if not (min(self.jitter) >= 0 and self.jitter[3] <= 0.5):
+            raise ValueError(
+                "jitter must be brightness, contrast, saturation (0 or more) and hue (in [0, 0.5], turns), got "
+                f"{','.join(f'{value:g}' for value in self.jitter)}; 0.4,0.4,0.4,0.1 is usual"
+            )
+        if not 0 < self.blur[0] <= self.blur[1]:
+            raise ValueError(
+                f"blur must be the least and the greatest sigma, above 0, in pixels, got {self.blur[0]:g},"
+                f"{self.blur[1]:g}; --blur_p 0 turns it off"
+            )
+        if min(self.std) <= 0:
+            raise ValueError(
+                f"std must be above 0 in each channel, got {','.join(f'{value:g}' for value in self.std)}; "
+                "1,1,1 leaves colors as they are"
+            )
+        if self.randaugment is not None and not (self.randaugment[0] >= 1 and 0 <= self.randaugment[1] <= 30):
+            raise ValueError(
+                "randaugment must be at least one operation and a magnitude in [0, 30], got "
+                f"{self.randaugment[0]},{self.randaugment[1]}; 2,9 is usual, none turns it off"
+            )
+        if self.score is not None and self.weight != "score":
+            raise ValueError(
+                f"score is the network of --weight score, got score={self.score} with weight="
+                f"{'none' if self.weight is None else self.weight}; add --weight score, or leave it out"
+            )
         if self.beta and self.crop not in ("joint", "decoupled"):
             raise ValueError(f"beta is of joint areas, got beta={self.beta} with crop={self.crop}; add --crop joint")
         if self.alpha is not None and self.crop == "independent":
@@ -155,6 +195,7 @@ LEAST = {
     "epochs": 1, "batch": 1, "accumulate": 1, "lr": 0, "lr_batch": 1, "momentum": 0, "weight_decay": 0, "warmup": 0,
     "warmup_steps": 0, "gamma": 0, "floor": 0, "clip": 0, "size": 1, "locals": 0, "local_size": 1, "seed": 0,
     "workers": 0, "stored": 1, "threads": 1, "checkpoint_every": 0, "knn_every": 0, "knn_k": 1, "knn_tau": 1e-6,
+    "weight_p": 1,
 }  # fmt: skip
 
 

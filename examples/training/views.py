@@ -52,8 +52,16 @@ def pipeline(settings: Settings, views: int = 2) -> v2.Compose:
     Args:
         settings: of the run.
         views: how many the method takes, an original among them, and local crops not.
+
+    Raises:
+        ValueError: for operations on a view that is not there.
     """
     s = settings
+    outside = [place for place in s.randaugment_views if not 0 <= place < views + s.locals]
+    if s.randaugment is not None and outside:
+        raise ValueError(
+            f"randaugment_views must be places of the {views + s.locals} views, from 0, got {outside[0]}; choose others"
+        )
     if s.sizes:
         return _resolutions(s, views)
     crops = views - int(s.original)

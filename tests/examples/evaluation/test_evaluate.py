@@ -182,6 +182,10 @@ def test_the_pictures_need_no_training_and_pretraining_settings_are_the_runs(dat
         (["resnet18", "knn", "--k", "21"], "--k must be at most 20, the images of the smallest class"),
         (["resnet18", "knn", "--k", "0"], "must be an integer of at least 1, got '0'"),
         (["resnet18", "knn", "--tau", "0"], "tau must be above 0, got 0.0"),
+        (["resnet18", "knn", "--seed", "-1"], "must be an integer in [0, 2**63), got '-1'"),
+        (["resnet18", "knn", "--prefix", "x."], "--prefix is of a state dict's keys, got 'x.' for resnet18 as init"),
+        (["resnet18", "linear:moco", "--lr", "-1"], "must be a number of at least 0, got '-1'"),
+        (["resnet18", "linear:moco", "--lr", "nan"], "must be a number of at least 0, got 'nan'"),
         (["resnet18", "linear:moco", "--epochs", "x"], "must be an integer of at least 1, got 'x'"),
         (
             ["resnet18", "linear:moco", "--precomputed", "--lr", "1e38", "--epochs", "2"],
@@ -263,3 +267,19 @@ def test_what_fails_leaves_no_folder(data, tmp_path):
     with pytest.raises(SystemExit):
         evaluate.main(["resnet81", "knn", "--data", data, "--out", str(tmp_path / "new")])
     assert not (tmp_path / "new").exists()
+
+
+def test_results_go_into_a_folder(data, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit):
+        evaluate.main(["resnet18", "knn", "--data", data, "--size", "32", "--out", str(tmp_path / "file")])
+    assert f"--out must be a folder, got '{tmp_path / 'file'}', which is a file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ['{"backbone": ', "[]"])
+def test_settings_that_cannot_be_read_are_told(text, data, tmp_path, capsys):
+    torch.save({}, tmp_path / "backbone.pt")
+    (tmp_path / "settings.json").write_text(text)
+    with pytest.raises(SystemExit):
+        evaluate.main([str(tmp_path), "knn", "--data", data])
+    assert "settings.json must " in capsys.readouterr().err

@@ -69,3 +69,25 @@ def test_a_small_stem_is_written_only_if_asked_for(tmp_path, capsys):
 def test_an_unfinished_run_is_refused(tmp_path, capsys):
     assert export.main([str(tmp_path), str(tmp_path / "model.pt")]) == 1
     assert "has no backbone.pt; name the folder of a finished run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("broken", "text", "told"),
+    [
+        ("settings.json", "{}", "must have a settings.json that says backbone and stem, got none; name a run's folder"),
+        ("settings.json", "{", "settings.json must be whole JSON, and is not"),
+        (BACKBONE, "cut", "backbone.pt cannot be read as a state dict"),
+    ],
+)
+def test_a_run_that_is_broken_is_told(broken, text, told, tmp_path, capsys):
+    run_of(tmp_path)
+    (tmp_path / broken).write_text(text)
+    assert export.main([str(tmp_path), str(tmp_path / "model.pt")]) == 1
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["nowhere/model.pt", "."])
+def test_a_file_that_cannot_be_written_is_told(name, tmp_path, capsys):
+    run_of(tmp_path)
+    assert export.main([str(tmp_path), str(tmp_path / name)]) == 1
+    assert "FILE must be a file in a folder that is there, got" in capsys.readouterr().err

@@ -89,6 +89,12 @@ def test_crops_are_plain_until_there_are_boxes(toys, tmp_path, monkeypatch, plai
             "there is one value to a setting, got '1.0' besides; write several",
         ),
         (["simclr-cifar10", "--minutes", "-3"], "--minutes must be at least 0, got -3"),
+        (["simclr-cifar10", "--minutes", "nan"], "--minutes must be at least 0, got nan"),
+        (
+            ["simclr-cifar10", "--method", "byol"],
+            "--method must be the recipe's own, simclr in simclr-cifar10, got 'byol'; take a recipe of that",
+        ),
+        (["simclr-cifar10", "--method", "nope"], "in simclr-cifar10, got 'nope'; leave it out"),
     ],
 )
 def test_a_wrong_command_is_told_before_anything_is_read(words, told, capsys, tmp_path):
@@ -120,11 +126,39 @@ def test_help_shows_every_setting_with_its_meaning_value_and_source(capsys):
         (["--original", "true"], "original does not go on moco"),
         (["--warmup_steps", "6"], "warmup_steps must be fewer than the run's 6 steps, got 6; a short run warms up for"),
         (["--weight", "score"], "score must be a checkpoint of jointaug.difficulty.train_score"),
+        (["--score", "a.pt"], "score is the network of --weight score, got score=a.pt with weight=none; add --weight"),
+        (["--batch", "1"], "batch must leave two images to a pass, got batch=1 with accumulate=1"),
+        (["--dim", "0"], "layers of a head must be at least 1 wide, got 32, 32, 0 from the backbone"),
+        (["--hidden", "-3"], "layers of a head must be at least 1 wide, got 32, -3, 16"),
+        (["--color_first", "true", "--crop", "joint"], "color_first does not go with crop=joint: each view has"),
+        (["--color_first", "true", "--joint_blur", "true"], "color_first does not go with joint_blur=True"),
+        (["--joint_choice", "true", "--joint_blur", "true"], "joint_choice does not go with joint_blur=True"),
+        (["--share_box", "true"], "share_box is of several resolutions, got sizes=(); add --sizes"),
+        (["--randaugment", "2,9", "--randaugment_views", "2"], "must be places of the 2 views, from 0, got 2"),
+        (["--jitter", "-0.4,0,0,0"], "jitter must be brightness, contrast, saturation (0 or more) and hue"),
     ],
 )
 def test_settings_that_do_not_suit_the_data_are_refused(changed, told, command, capsys, plain):
     assert pretrain.main([*command, *changed]) == 1
     assert told in capsys.readouterr().err
+
+
+def test_the_recipes_own_method_may_be_said(tmp_path):
+    words = ["simclr-cifar10", "--data", "nowhere", "--out", str(tmp_path), "--method", "simclr"]
+    assert pretrain.parsed(words)[1]["method"] == pretrain.Setting("simclr", "command line")
+
+
+def test_a_value_may_begin_with_a_minus(tmp_path):
+    words = ["simclr-cifar10", "--data", "nowhere", "--out", str(tmp_path), "--schedule", "step"]
+    _, settings = pretrain.parsed([*words, "--milestones", "-50,-25.5", "--lr", "-.1"])
+    assert (settings["milestones"].value, settings["lr"].value) == ((-50.0, -25.5), -0.1)
+
+
+def test_local_crops_of_a_joint_law_come_in_pairs(toys, tmp_path, capsys, plain):
+    words = ["dino-rendered", "--data", str(toys), "--out", str(tmp_path), "--batch", "9", "--device", "cpu"]
+    words += ["--epochs", "1", "--warmup", "0", "--threads", "1"]
+    assert pretrain.main([*words, "--crop", "joint", "--locals", "3", "--local_size", "16"]) == 1
+    assert "locals must be even with crop=joint, which makes smaller crops in pairs, got 3" in capsys.readouterr().err
 
 
 def test_a_folder_of_another_run_is_refused_and_left_alone(command, tmp_path, capsys, plain):
@@ -231,6 +265,24 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_its_images(command, tmp_pa
     assert redraw.main([str(tmp_path / "run"), "--data", data]) == 0
     with Image.open(tmp_path / "run" / "views.png") as picture:
         assert picture.size == (2 * 98 + 2, 8 * 98 + 2)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--epoch", "-1", "--index", "0"], "--epoch must be in [0, 2**32), got -1"),
+        (["--epoch", "1"], "--epoch and --index must come together"),
+        (
+            ["--epoch", "1", "--index", "0", "--out", "nowhere/a.png"],
+            "--out must be a picture in a folder that is there",
+        ),
+        (["--epoch", "1", "--index", "0", "--out", "a.nope"], "got 'a.nope'; name another, such as a.png"),
+    ],
+)
+def test_what_cannot_be_drawn_again_is_told(words, told, tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        redraw.main([str(tmp_path), "--data", "rendered", *words])
+    assert told in capsys.readouterr().err
 
 
 def test_partners_and_boxes_are_drawn_again(toys, tmp_path, monkeypatch, plain):

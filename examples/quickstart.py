@@ -179,7 +179,7 @@ def class_folders(root: Path) -> list[Path]:
     folders = [folder for folder in inside if image_files(folder, deep=False)]
     if len(folders) >= 2:
         return folders
-    nested = [folder for folder in inside if any(entry.is_dir() for entry in folder.iterdir())]
+    nested = [folder for folder in inside if any(x.is_dir() and not is_junk(x.name) for x in folder.iterdir())]
     if nested and not folders:
         remedy = f"its folders hold folders, so try --data {nested[0]}"
     raise ValueError(

@@ -47,6 +47,7 @@ import quickstart  # the demo, one folder up
 from jointaug import JointCrop, MultiView
 from jointaug.difficulty import Comparison, Estimate, geometry, sdf
 from jointaug.distributions import FixedRatioPair, IndependentLogRatio, IndependentPair, JointLogRatio, JointPair
+from jointaug.image_files import image_files
 from jointaug.plotting import plot_log_ratio_densities
 
 SCALE, VIEW = quickstart.SCALE, quickstart.VIEW
@@ -71,10 +72,10 @@ def load(folder: Path | None, count: int) -> quickstart.Images:
     except ValueError:
         if not folder.is_dir():
             raise
-    folders = [folder, *(path for path in sorted(folder.rglob("*")) if path.is_dir())]
-    files = list(itertools.chain.from_iterable(quickstart.image_files(path) for path in folders))
+    folders = sorted({path.parent for path in image_files(folder)})
+    files = list(itertools.chain.from_iterable(quickstart.in_fair_order(path) for path in folders))
     with ThreadPoolExecutor(quickstart.available_cores()) as pool:
-        found = [image for image in pool.map(quickstart.read_image, files[:count]) if not isinstance(image, str)]
+        found = [image for image in pool.map(quickstart.small_image, files[:count]) if not isinstance(image, str)]
     if len(found) < 2:
         raise ValueError(f"--data must hold at least two readable images, got {len(found)} below {str(folder)!r}")
     told = f"{len(found)} images from {folder} ({len(files[:count]) - len(found)} unreadable files skipped)"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from jointaug.image_files import image_files, is_junk
 from papers import RECIPES
 
 PRETRAIN = Path(__file__).resolve().parents[1] / "pretrain.py"
@@ -119,8 +120,8 @@ def linked(data: Path, folder: Path, parts: Mapping[str, int | None]) -> Path:
         ValueError: if there are not enough.
     """
     for part, count in parts.items():
-        for source in sorted(path for path in (data / part).iterdir() if path.is_dir()):
-            files = sorted(source.iterdir())[:count]
+        for source in sorted(path for path in (data / part).iterdir() if path.is_dir() and not is_junk(path.name)):
+            files = image_files(source, deep=False)[:count]
             if count is not None and len(files) < count:
                 raise ValueError(f"{source} must hold {count} images of its class, got {len(files)}; name a larger set")
             target = folder / part / source.name

@@ -58,6 +58,16 @@ def folder(tmp_path):
     return root
 
 
+def test_images_below_a_folder_are_read_once_and_junk_is_not(jointcrop, folder):
+    (folder / "more" / ".ipynb_checkpoints").mkdir()
+    for junk in ("more/._1.png", "more/.ipynb_checkpoints/1.png", "._0.png"):
+        (folder / junk).write_text("no image")
+    images = jointcrop.load(folder, 100)
+    assert images.told == f"6 images from {folder} (1 unreadable files skipped)"
+    sizes = sorted(image.shape for image in images.train.images)
+    assert sizes == [(96, 100 + 10 * k, 3) for k in range(6)]
+
+
 def test_one_command_draws_all_figures_and_saves_their_numbers(jointcrop, folder, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(jointcrop, "PAIRS", 500)
     monkeypatch.setattr(jointcrop, "DEMO", jointcrop.replace(jointcrop.DEMO, workers=0))

@@ -120,6 +120,15 @@ def test_only_finished_seeds_of_all_policies_count(claim: ModuleType, results: P
     assert "| joint | 51.00 (" in page
 
 
+def test_junk_is_not_linked(data: Path, tmp_path: Path):
+    for name in ("train/class0/.DS_Store", "train/class0/._0.jpg", "train/.ipynb_checkpoints/0.jpg", "__MACOSX/0.jpg"):
+        (data / name).parent.mkdir(exist_ok=True)
+        (data / name).touch()
+    links = linked(data, tmp_path / "links", {"train": 2})
+    assert sorted(path.name for path in (links / "train").iterdir()) == [f"class{label}" for label in range(10)]
+    assert sorted(path.name for path in (links / "train" / "class0").iterdir()) == ["0.jpg", "1.jpg"]
+
+
 def test_too_few_images(data: Path, tmp_path: Path):
     with pytest.raises(ValueError, match="train/class0 must hold 5 images of its class, got 4"):
         linked(data, tmp_path / "links", {"train": 5})

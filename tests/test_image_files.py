@@ -6,6 +6,7 @@ import colorsys
 import os
 import re
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,27 @@ def tiff(value, dtype, *, bits=None, photometric=1, form=1):
     return write
 
 
+def png(value, color_type=0, transparent=None):
+    """A PNG file of 16 bits by hand, of gray (color type 0) or color (2); with a gray that is not seen."""
+
+    def write(path):
+        rows = np.full((3, 4, 3 if color_type == 2 else 1), value, ">u2")
+        seen = [] if transparent is None else [chunk(b"tRNS", struct.pack(">H", transparent))]
+        header = chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 3, 16, color_type, 0, 0, 0))
+        data = chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows)))
+        Path(path).write_bytes(b"".join([b"\x89PNG\r\n\x1a\n", header, *seen, data, chunk(b"IEND", b"")]))
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    return write
+
+
+def pgm(value):
+    """A PGM file of 16 bits by hand."""
+    return lambda path: Path(path).write_bytes(b"P5 4 3 65535\n" + np.full((3, 4), value, ">u2").tobytes())
+
+
 def mixed(color, alpha):
     """A color over white, in 8 bits."""
     return tuple(round((value * alpha + 255 * (255 - alpha)) / 255) for value in color)
@@ -80,7 +102,6 @@ KINDS = {  # row of the table in the documentation, name: suffix, writer, mode o
     ("P", "P"): (".png", of_palette(), "P", RED, 0),
     ("P", "GIF"): (".gif", plain("RGB", RED), None, RED, 0),
     ("CMYK", "CMYK"): (".tiff", plain("CMYK", (51, 102, 0, 51)), "CMYK", (163.2, 122.4, 204), 1),
-    ("YCbCr", "YCbCr"): (".tiff", plain("YCbCr", (100, 140, 120)), "YCbCr", of_ycbcr(100, 140, 120), 1),
     ("LAB", "LAB"): (".tiff", plain("LAB", (255, 128, 128)), "LAB", WHITE, 1),
     ("LA", "LA, opaque"): (".png", plain("LA", (77, 255)), "LA", (77,) * 3, 0),
     ("LA", "LA"): (".png", plain("LA", (77, 51)), "LA", mixed((77,) * 3, 51), 0),
@@ -96,8 +117,8 @@ KINDS = {  # row of the table in the documentation, name: suffix, writer, mode o
     ("a transparent color", "RGB, another"): (".png", plain("RGB", RED, transparency=(0, 0, 0)), "RGB", RED, 0),
     ("a transparent color", "L"): (".png", plain("L", 77, transparency=77), "L", WHITE, 0),
     ("a transparent color", "1"): (".png", plain("1", 0, transparency=0), "1", WHITE, 0),
-    ("a transparent color", "I;16"): (".png", array(20000, np.uint16, transparency=20000), None, WHITE, 0),
-    ("a transparent color", "I;16, another"): (".png", array(20000, np.uint16, transparency=1), None, (77,) * 3, 0),
+    ("a transparent color", "I;16"): (".png", png(20000, transparent=20000), None, WHITE, 0),
+    ("a transparent color", "I;16, another"): (".png", png(20000, transparent=1), None, (77,) * 3, 0),
     ("I;16", "PNG"): (".png", array(20000, np.uint16), None, (77,) * 3, 0),
     ("I;16", "PNG, white"): (".png", array(65535, np.uint16), None, WHITE, 0),
     ("I;16", "PNG, almost white"): (".png", array(65534, np.uint16), None, (254,) * 3, 0),
@@ -105,7 +126,7 @@ KINDS = {  # row of the table in the documentation, name: suffix, writer, mode o
     ("I;16", "TIFF"): (".tiff", array(20000, np.uint16), "I;16", (77,) * 3, 0),
     ("I;16", "TIFF, the first byte first"): (".tiff", array(20000, ">u2"), "I;16B", (77,) * 3, 0),
     ("I;16", "TIFF, white is zero"): (".tif", tiff(20000, np.uint16, photometric=0), "I;16", (177,) * 3, 0),
-    ("I;16", "PGM"): (".pgm", array(20000, np.uint16), "I", (77,) * 3, 0),
+    ("I;16", "PGM"): (".pgm", pgm(20000), "I", (77,) * 3, 0),
     ("12 bits", "white"): (".tiff", tiff(4095, np.uint16, bits=12), "I;16", WHITE, 0),
     ("12 bits", "gray"): (".tiff", tiff(1250, np.uint16, bits=12), "I;16", (77,) * 3, 0),
     ("F", "TIFF"): (".tiff", array(0.5, np.float32), "F", (128,) * 3, 0),
@@ -145,7 +166,7 @@ def test_what_has_no_agreed_range_is_refused(kind, tmp_path):
 def test_every_kind_is_in_the_documentations_table_and_no_other():
     section = PAGE.read_text(encoding="utf-8").partition("## What an image file means")[2].partition("\n## ")[0]
     rows = re.findall(r"`([^`]+)`", "".join(re.findall(r"^\| (`.+?) \|", section, re.MULTILINE)))
-    assert {row for row, _ in [*KINDS, *REFUSED]} | {"HSV"} == set(rows)
+    assert {row for row, _ in [*KINDS, *REFUSED]} | {"HSV", "YCbCr"} == set(rows)
 
 
 def test_every_level_of_16_bits_is_the_share_of_white_rounded_down():
@@ -158,17 +179,7 @@ def test_every_level_of_16_bits_is_the_share_of_white_rounded_down():
 
 def test_color_of_16_bits_keeps_its_upper_byte(tmp_path):
     """Pillow has no mode for it: at most one level above what gray of 16 bits becomes."""
-    import zlib
-
-    pixels = np.full((3, 4, 3), 20000, ">u2")
-    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", 4, 3, 16, 2, 0, 0, 0)
-    whole = [chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")]
-    (tmp_path / "deep.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(whole))
+    png(20000, 2)(tmp_path / "deep.png")
     assert np.asarray(read_image(tmp_path / "deep.png")).ravel().tolist() == [20000 >> 8] * 36
 
 
@@ -176,6 +187,8 @@ def test_in_memory_a_picture_may_have_modes_that_no_file_has():
     for hue in (0, 60, 130, 250):
         expected = 255 * np.array(colorsys.hsv_to_rgb(hue / 255, 200 / 255, 180 / 255))
         assert np.abs(to_rgb(PIL.Image.new("HSV", (1, 1), (hue, 200, 180))).getpixel((0, 0)) - expected).max() <= 2
+    luma = to_rgb(PIL.Image.new("YCbCr", (1, 1), (100, 140, 120))).getpixel((0, 0))
+    assert luma == pytest.approx(of_ycbcr(100, 140, 120), abs=1)
     shade, red = PIL.Image.new("LA", (1, 1), (77, 51)), PIL.Image.new("RGBA", (1, 1), (*RED, 51))
     assert to_rgb(shade.convert("La")).getpixel((0, 0)) == pytest.approx(mixed((77,) * 3, 51), abs=1)
     assert to_rgb(red.convert("RGBa")).getpixel((0, 0)) == pytest.approx(mixed(RED, 51), abs=1)

@@ -12,7 +12,7 @@ from torch import Tensor
 from torchvision.tv_tensors import TVTensor
 
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-LIMIT = 2**31 - 1  # numbers of one image are counted in 32 bits, in torch's resampling kernels too
+LIMIT = 2**31 - 1  # values of one resized image, which torch's kernels count in 32 bits
 
 
 class Target(NamedTuple):
@@ -49,10 +49,6 @@ def as_images(images: Any, name: str = "images") -> Tensor:
         raise ValueError(
             f"{name} must hold at least one image of at least one pixel, got shape {tuple(images.shape)}; "
             "skip an empty batch"
-        )
-    if math.prod(images.shape[-3:]) > LIMIT:
-        raise ValueError(
-            f"{name} must have C * H * W below 2**31, got shape {tuple(images.shape)}; cut the image into pieces"
         )
     return images.as_subclass(Tensor) if isinstance(images, TVTensor) else images
 

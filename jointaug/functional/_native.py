@@ -31,6 +31,8 @@ LEVELS_OFF, LEVELS_TRUNCATED, LEVELS_ROUNDED = 0, 1, 2
 NAMES = ("portable", "avx2", "avx512")
 GRAIN = 1 << 16
 """Values of the result that are worth a thread of their own: making one costs about 20 us."""
+SIDE = 2**31 - 1 - 256
+"""Greatest side of an image in pixels: positions along one are counted in 32 bits, offsets in memory in 64."""
 
 
 # The structures of csrc/jointaug.h.
@@ -85,6 +87,8 @@ def fits(images: Tensor | Sequence[Tensor], ops: Sequence[Op], dtype: torch.dtyp
     differentiable = torch.is_grad_enabled()
     for tensor in (images,) if isinstance(images, Tensor) else images:
         if type(tensor) is not Tensor or not tensor.is_cpu or (differentiable and tensor.requires_grad):
+            return False
+        if max(tensor.shape[-2:]) > SIDE:
             return False
     return not (differentiable and any(op.differentiable for op in ops))
 

@@ -21,6 +21,7 @@ SIDES = st.one_of(st.integers(1, 5), st.integers(1, 70), st.sampled_from([97, 12
 LAYOUTS = {
     "planar": lambda x: x,
     "channels last": lambda x: x.contiguous(memory_format=torch.channels_last),
+    "of more channels": lambda x: torch.cat([x[:, :1], x], 1).contiguous(memory_format=torch.channels_last)[:, 1:],
     "columns first": lambda x: x.mT.contiguous().mT,
     "every other": lambda x: x.repeat_interleave(2, -1)[..., ::2],
     "expanded": lambda x: x[:1].expand_as(x),
@@ -252,12 +253,24 @@ def test_extreme_shapes(path, shape, size, mode):
         torch.testing.assert_close(result, oracle, rtol=0, atol=1e-5)
 
 
-def test_large_images_leave_the_ring_of_rows(path):
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 7])
+def test_large_images_leave_the_ring_of_rows(path, channels, layout):
     """A photograph of a camera: blocks shrink until their source rows fit into the cache."""
-    image = torch.randint(0, 256, (3, 900, 2400), dtype=torch.uint8, generator=torch.Generator().manual_seed(2))
-    box = torch.tensor([[3, 5, 890, 2390], [100, 0, 300, 2400]])
-    oracle = torch.stack([F.resized_crop(image.float(), *b, size=[40, 56]) for b in box.tolist()])
-    assert (resized_crop(image.float(), box, (40, 56)) - oracle).abs().max() < 1e-5 * 255
+    generator = torch.Generator().manual_seed(2)
+    image = torch.randint(0, 256, (1, channels, 300, 2400), dtype=torch.uint8, generator=generator)
+    image = LAYOUTS[layout](image)
+    box = torch.tensor([[3, 5, 290, 2390], [100, 0, 150, 2400]])
+    flip = torch.tensor([False, True])
+    oracle = torch.stack([F.resized_crop(image[0].float(), *b, size=[14, 56]) for b in box.tolist()])
+    oracle[1] = oracle[1].flip(-1)
+    for source in (image[0], LAYOUTS[layout](image.float())[0]):
+        result = crop_and_finish(source, box, (14, 56), flip=flip, dtype=torch.float32)
+        scale = 255 if source.dtype is torch.uint8 else 1
+        assert (result * scale - oracle).abs().max() < 1e-5 * 255
+    whole = crop_and_finish(image, [[0, 0, 300, 2400]], (300, 2400), dtype=torch.float32)  # no filter: bit for bit
+    assert torch.equal((whole * 255).round().byte(), image)
+    assert torch.equal(horizontal_flip(image), image.flip(-1))
 
 
 def test_a_list_of_images_is_a_batch_of_different_sizes(path):
@@ -325,3 +338,28 @@ def test_flips(path, dtype):
         mixed = kernel(images, where=where)
         assert torch.equal(mixed[where], images[where].flip(dim))
         assert torch.equal(mixed[~where], images[~where])
+
+
+@pytest.mark.parametrize("form", ["one", "batch", "list", "channels last"])
+@pytest.mark.parametrize("mode", [InterpolationMode.BILINEAR, InterpolationMode.BICUBIC, InterpolationMode.NEAREST])
+def test_sources_of_more_values_than_32_bits_count(path, form, mode):
+    """Memory that nobody wrote to takes no room, so only a patch at the far end does."""
+    shape = {"one": (1, 46400, 46400), "batch": (3, 1, 30000, 30000), "list": (1, 1, 46400, 46400)}.get(form)
+    images = torch.empty(shape, dtype=torch.uint8) if shape else torch.empty(30000, 30000, 3, dtype=torch.uint8)
+    images = images if shape else images.permute(2, 0, 1)
+    assert images.numel() > 2**31
+    patch = torch.randint(0, 256, (images.shape[-3], 40, 50), generator=torch.Generator().manual_seed(9)).byte()
+    images.view(-1, *images.shape[-3:])[-1, :, -40:, -50:] = patch
+    height, width = images.shape[-2:]
+    boxes = torch.tensor([height - 40, width - 50, 40, 50]).expand(*images.shape[:-3], 4)
+    result = resized_crop(list(images) if form == "list" else images, boxes, 24, interpolation=mode)
+    expected = resized_crop(patch, [0, 0, 40, 50], 24, interpolation=mode)
+    assert torch.equal(result.view(-1, *expected.shape)[-1], expected)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 2**31), (1, 2**31 + 3, 1), (1, 2, 2**31 - 257)])
+def test_sides_of_more_pixels_than_32_bits_count(path, shape):
+    """torch does them, whatever the path; the last is the native kernels' greatest."""
+    image = torch.tensor([7], dtype=torch.uint8).expand(shape)
+    box = [shape[1] - 1, shape[2] - 1, 1, 1]
+    assert torch.equal(resized_crop(image, box, 2), torch.full((1, 2, 2), 7, dtype=torch.uint8))

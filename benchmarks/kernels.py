@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 from interleaved import interleaved, machine, one_core, ratio, save, summary
+from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
 from jointaug import functional as K
@@ -41,13 +42,14 @@ except ModuleNotFoundError:
     numba = None
 
 
-def crops() -> tuple[Cases, int]:
-    """Two crops of a 500 x 375 image to 224, uint8, their boxes of the law U(0.2, 1): twenty pairs."""
+def crops(height: int, width: int) -> tuple[Cases, int]:
+    """Two crops of an image to 224, uint8, their boxes of the law U(0.2, 1): twenty pairs."""
     generator = torch.Generator().manual_seed(0)
-    planar = torch.randint(0, 256, (3, 375, 500), dtype=torch.uint8, generator=generator)
+    planar = torch.randint(0, 256, (3, height, width), dtype=torch.uint8, generator=generator)
     last = planar.permute(1, 2, 0).contiguous().permute(2, 0, 1)
-    pairs = [boxes(2, 375, 500, generator) for _ in range(20)]
+    pairs = [boxes(2, height, width, generator) for _ in range(20)]
     floats = planar.float() / 255
+    floats_last = last.float() / 255  # of the same strides
 
     def every(crop: Callable[..., Any], image: torch.Tensor) -> Callable[[], Any]:
         return lambda: [crop(image, pair) for pair in pairs]
@@ -61,11 +63,21 @@ def crops() -> tuple[Cases, int]:
     def ours(image: torch.Tensor, pair: torch.Tensor) -> torch.Tensor:
         return K.resized_crop(image, pair, 224)
 
+    def bicubic(image: torch.Tensor, pair: torch.Tensor) -> torch.Tensor:
+        return K.resized_crop(image, pair, 224, interpolation=InterpolationMode.BICUBIC)
+
+    def torchvision_bicubic(image: torch.Tensor, pair: torch.Tensor) -> list[torch.Tensor]:
+        mode = InterpolationMode.BICUBIC
+        return [F.resized_crop(image, *box, size=[224, 224], interpolation=mode) for box in pair.tolist()]
+
     cases: Cases = {
         "planar": every(ours, planar),
         "channels last": every(ours, last),
         "float32": every(ours, floats),
+        "float32, channels last": every(ours, floats_last),
         "uint8 to float32": every(to_floats, planar),
+        "bicubic": every(bicubic, planar),
+        "v2, bicubic": every(torchvision_bicubic, planar),
         "v2, planar": every(torchvision, planar),
         "v2, channels last": every(torchvision, last),
         "v2, float32": every(torchvision, floats),
@@ -286,8 +298,12 @@ def table(title: str, cases: Cases, moved: int, bandwidth: float, rounds: int) -
         peer = next((p for p in (f"v2, {name}", "v2, image by image") if p in seconds and p != name), None)
         if peer:
             rows[name]["to_v2"] = ratio(values, seconds[peer])  # type: ignore[assignment]
+        planar = name.removesuffix("channels last").removesuffix(", ") or "planar"
+        if name.endswith("channels last") and planar in seconds:
+            rows[name]["to_planar"] = ratio(values, seconds[planar])  # type: ignore[assignment]
         against = "" if peer is None else f"   {1 / rows[name]['to_v2']['median']:6.1f} x v2"  # type: ignore[index]
-        print(f"  {name:26s} {rows[name]['median'] * 1e3:9.4f} ms{against}")
+        layout = f"   {rows[name]['to_planar']['median']:.2f} x planar" if "to_planar" in rows[name] else ""  # type: ignore[index]
+        print(f"  {name:26s} {rows[name]['median'] * 1e3:9.4f} ms{against}{layout}")
     return {"limit_seconds": limit, "seconds": rows}
 
 
@@ -310,7 +326,8 @@ def main() -> None:
         result["tables"][title] = table(f"chain, per view: {title}", cases, moved, bandwidth, 5)
     one_core()
     for title, (cases, moved) in (
-        ("two crops, 500 x 375 to 224", crops()),
+        ("two crops, 500 x 375 to 224", crops(375, 500)),
+        ("two crops, 1500 x 1000 to 224", crops(1000, 1500)),
         ("blur, 3 x 224 x 224", blurs()),
         ("color, 3 x 224 x 224", colors()),
         ("steps of the chain, 3 x 224 x 224", shares()),

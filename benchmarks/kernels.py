@@ -10,7 +10,7 @@ be reached by a kernel that computes).
 C or numba? Both were written for the crop (rows first, then columns, as in ``csrc/kernels.inc``; numba's below).
 Kept: C. numba's is slower here, compiles for seconds in every new process that has no cache (each worker of a
 loader), brings llvmlite (more than torchvision's size) and a ceiling on NumPy's version; against that stand a
-compiler at installation, or a wheel for each platform, and 1,200 lines of C.
+compiler at installation, or a wheel for each platform, and 1,300 lines of C.
 """
 
 from __future__ import annotations

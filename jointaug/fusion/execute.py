@@ -7,7 +7,6 @@ from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
-from torchvision.transforms import InterpolationMode
 
 from ..functional import Step, crop_and_finish, finish, horizontal_flip
 from .images import kind_of, one_size, pixels_of, shown_as
@@ -120,18 +119,18 @@ def _one_pass(images: Images, segments: Sequence[_Segment]) -> Tensor:
     """Views whose segments have one form, cut out of each image in one pass: ``[B, V, C, h, w]``."""
     first = segments[0]
     assert first.cut is not None
-    cut, own = first.cut, images[0].dtype
     boxes = torch.stack([segment.cut.boxes for segment in segments if segment.cut is not None], 1)
-    flip = _stacked([segment.flip for segment in segments])
-    steps = [_joined([segment.steps[i] for segment in segments]) for i in range(len(first.steps))]
-    how: dict[str, Any] = {"flip": flip, "interpolation": cut.interpolation, "antialias": cut.antialias}
-    if cut.interpolation is not InterpolationMode.BICUBIC or cut.clips == (own is torch.uint8):
-        return crop_and_finish(images, boxes, cut.size, steps, dtype=first.dtype, **how)
-    if not cut.clips:  # converted before: kernels would clip what overshoots a uint8 image
-        floats = images / 255 if isinstance(images, Tensor) else [image / 255 for image in images]
-        return crop_and_finish(floats, boxes, cut.size, steps, dtype=first.dtype, **how)
-    # levels that were not rounded since the last cut
-    return finish(crop_and_finish(images, boxes, cut.size, **how).clamp_(0, 1), steps, dtype=first.dtype)
+    return crop_and_finish(
+        images,
+        boxes,
+        first.cut.size,
+        [_joined([segment.steps[i] for segment in segments]) for i in range(len(first.steps))],
+        flip=_stacked([segment.flip for segment in segments]),
+        interpolation=first.cut.interpolation,
+        antialias=first.cut.antialias,
+        clip=first.cut.clips,
+        dtype=first.dtype,
+    )
 
 
 def _joined(steps: Sequence[Step]) -> Step:

@@ -245,8 +245,7 @@ def _resized(
     """A batch of one, resized to its own row of ``targets [1, 2]``."""
     boxes = (0, 0, *images.shape[-2:])
     size = tuple(targets[0].tolist())
-    result = resized_crop(images[0], boxes, size, interpolation=interpolation, antialias=antialias)[None]
-    return result.clamp_(0, 1) if clips else result
+    return resized_crop(images[0], boxes, size, interpolation=interpolation, antialias=antialias, clip=clips)[None]
 
 
 def _check_size(channels: int, height: int, width: int) -> None:

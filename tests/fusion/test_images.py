@@ -137,3 +137,19 @@ def test_a_batch_of_what_is_no_image_is_refused(cls):
         fuse(v2.RandomHorizontalFlip())(cls(LEVELS))
     with pytest.raises(TypeError, match=r"batch\[0\] must be an image .* got Mask"):
         fuse(v2.RandomHorizontalFlip())([cls(image) for image in LEVELS])
+
+
+@pytest.mark.parametrize("images", [LEVELS, list(LEVELS), [LEVELS[0], LEVELS[1][:, :7], LEVELS[2][..., :9]]])
+def test_bicubic_filters_are_clipped_where_v2_has_bytes_and_where_it_has_floats_not(images):
+    """v2 clips uint8; a chain that is float in v2 overshoots, whatever its source, and so does ours."""
+    resize, enlarge = v2.Resize((6, 5), "bicubic"), v2.Resize((20, 22), "bicubic")
+    to_float = v2.ToDtype(torch.float32, scale=True)
+    for steps in ([resize, enlarge], [enlarge], [v2.Resize(8, "bicubic"), enlarge]):
+        bytes_first = fuse(v2.Compose([*steps, to_float]))(images)
+        assert 0 <= bytes_first.min() < bytes_first.max() <= 1
+        for view, image in zip(bytes_first, images, strict=True):
+            bound = 1.25 * sum(1.375 ** (2 * k) for k in range(len(steps)))  # a filter's taps sum to 1.375 in size
+            assert (view * 255 - v2.Compose(steps)(image)).abs().max() <= bound
+        floats_first = fuse(v2.Compose([to_float, *steps]))(images)
+        for view, image in zip(floats_first, images, strict=True):
+            torch.testing.assert_close(view, v2.Compose([to_float, *steps])(image), atol=1e-5, rtol=0)

@@ -31,7 +31,7 @@ from jointaug import (
     views_at,
 )
 from jointaug.distributions import JointPair
-from jointaug.fusion.rules import RULES
+from jointaug.fusion._rules import RULES
 
 FAILURE_RATE = 1e-6
 GENERATOR = torch.Generator().manual_seed(0)

@@ -32,7 +32,7 @@ from jointaug.distributions import (
 )
 from jointaug.functional import cutmix_boxes, gaussian_blur
 from jointaug.testing import assert_follows, assert_independent, assert_rate, assert_same_law
-from jointaug.transforms import boxes
+from jointaug.transforms import _boxes as boxes
 
 many = settings(max_examples=300, deadline=None, derandomize=True, database=None)
 few = settings(max_examples=100, deadline=None, derandomize=True, database=None)

@@ -6,9 +6,9 @@
 * ``measures``: the rivals of that weight: random, pixels, saliency, LPIPS.
 """
 
-from .geometry import CropGeometry, Distance, Measured, box_measures, geometry
-from .measures import LPIPSWeight, PairWeight, PixelWeight, RandomWeight, SaliencyWeight, spectral_residual
-from .score import (
+from ._geometry import CropGeometry, Distance, Measured, box_measures, geometry
+from ._measures import LPIPSWeight, PairWeight, PixelWeight, RandomWeight, SaliencyWeight, spectral_residual
+from ._score import (
     ScoreNetwork,
     ScoreWeight,
     checked_scales,
@@ -17,7 +17,7 @@ from .score import (
     noise_scales,
     train_score,
 )
-from .sdf import Bin, Comparison, Estimate, PolicySDF, sdf
+from ._sdf import Bin, Comparison, Estimate, PolicySDF, sdf
 
 __all__ = [
     "Bin",

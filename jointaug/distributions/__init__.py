@@ -4,9 +4,9 @@ Every law keeps torch.distributions' contract, and maps a fixed number of unifor
 any generator on any device can drive it.
 """
 
-from .law import Law
-from .log_ratio import IndependentLogRatio, JointLogRatio, LogRatioLaw
-from .pairs import DecoupledPair, FixedRatioPair, IndependentPair, JointPair, PairLaw
+from ._law import Law
+from ._log_ratio import IndependentLogRatio, JointLogRatio, LogRatioLaw
+from ._pairs import DecoupledPair, FixedRatioPair, IndependentPair, JointPair, PairLaw
 
 __all__ = [
     "DecoupledPair",

@@ -1,8 +1,8 @@
 """Kernels: pure functions of images ``[..., C, H, W]`` and per-sample parameters, without chance, on any device."""
 
-from ._native import backend
-from .blur import gaussian_blur
-from .color import (
+from ._blur import gaussian_blur
+from ._chain import Step, crop_and_finish, finish
+from ._color import (
     adjust_brightness,
     adjust_contrast,
     adjust_hue,
@@ -14,9 +14,9 @@ from .color import (
     rgb_to_grayscale,
     solarize,
 )
-from .crop import horizontal_flip, resized_crop, vertical_flip
-from .fused import Step, crop_and_finish, finish
-from .mix import cutmix, cutmix_boxes
+from ._crop import horizontal_flip, resized_crop, vertical_flip
+from ._mix import cutmix, cutmix_boxes
+from ._native import backend
 
 __all__ = [
     "Step",

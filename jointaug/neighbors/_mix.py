@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from jointaug._validate import integer, number
-from jointaug.functional.mix import cutmix, cutmix_boxes
+from jointaug.functional._mix import cutmix, cutmix_boxes
 from jointaug.neighbors._chance import uniforms
 
 

@@ -1,10 +1,10 @@
 """Joint transforms of two views, and the view makers that go with them."""
 
-from .blur import JointBlur
-from .color import JointColor
-from .crop import ContrastiveCrop, CropBox, JointCrop, UncroppedView, crop_box_from_heatmap
-from .joint import JointTransform
-from .resolution import MultiResolution
+from ._blur import JointBlur
+from ._color import JointColor
+from ._crop import ContrastiveCrop, CropBox, JointCrop, UncroppedView, crop_box_from_heatmap
+from ._joint import JointTransform
+from ._resolution import MultiResolution
 
 __all__ = [
     "ContrastiveCrop",

@@ -12,7 +12,7 @@ from torch import nn
 from jointaug import Addresses
 from jointaug.difficulty import ScoreNetwork, ScoreWeight, checked_scales, dsm_errors, dsm_loss, noise_scales
 from jointaug.difficulty import train_score as train
-from jointaug.difficulty.score import uniforms
+from jointaug.difficulty._score import uniforms
 from jointaug.losses import score_weight
 from jointaug.testing import assert_follows
 
@@ -274,7 +274,7 @@ def test_every_epoch_and_seed_has_noise_of_its_own():
 
 
 def test_an_epoch_sees_each_image_once_in_an_order_of_its_own():
-    from jointaug.difficulty.score import _Order
+    from jointaug.difficulty._score import _Order
 
     first, second, third = torch.tensor(list(_Order(10, 5, 0, range(6)))).view(3, 10).unbind()
     assert all(torch.equal(epoch.sort().values, torch.arange(10)) for epoch in (first, second, third))
@@ -310,7 +310,7 @@ def test_images_of_a_data_set_are_fitted():
 
 
 def test_dequantized_images_are_within_their_level():
-    from jointaug.difficulty.score import _prepared
+    from jointaug.difficulty._score import _prepared
 
     image = torch.arange(192, dtype=torch.uint8).view(1, 3, 8, 8).expand(50, -1, -1, -1)
     x = _prepared(image, addresses(50))

@@ -30,7 +30,7 @@ from jointaug import (
     fuse,
 )
 from jointaug.difficulty import Comparison, PolicySDF, sdf
-from jointaug.difficulty.sdf import Moments
+from jointaug.difficulty._sdf import Moments
 from jointaug.distributions import FixedRatioPair, IndependentPair, JointPair
 from jointaug.testing import assert_rate
 

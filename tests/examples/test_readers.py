@@ -10,7 +10,7 @@ from evaluation.images import open_images
 from torchvision.transforms.v2 import functional as F
 from training.data import in_memory, open_data
 
-from jointaug.difficulty._pictures import ImageFiles
+from jointaug.difficulty._images import ImageFiles
 
 WHITE = (255, 255, 255)
 

@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter1d
 from torchvision.transforms.v2 import functional as F
 
 from jointaug.functional import gaussian_blur
-from jointaug.functional.blur import radius_of
+from jointaug.functional._blur import radius_of
 
 examples = settings(
     max_examples=25,

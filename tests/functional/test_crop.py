@@ -8,7 +8,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
 from jointaug.functional import _resample, crop_and_finish, horizontal_flip, resized_crop, vertical_flip
-from jointaug.functional.crop import MODES
+from jointaug.functional._crop import MODES
 
 examples = settings(
     max_examples=25,

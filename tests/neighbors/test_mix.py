@@ -8,7 +8,7 @@ import torch
 from scipy.integrate import quad
 from scipy.stats import beta, chi2, kstest
 
-from jointaug.functional.mix import cutmix_boxes
+from jointaug.functional._mix import cutmix_boxes
 from jointaug.neighbors import NeighborCutMix, _mix
 
 

@@ -29,7 +29,7 @@ from jointaug import (
 )
 from jointaug.distributions import FixedRatioPair, IndependentLogRatio, IndependentPair, JointLogRatio, JointPair
 from jointaug.testing import assert_follows, assert_independent, assert_same_law
-from jointaug.transforms import boxes
+from jointaug.transforms import _boxes as boxes
 
 FAILURE_RATE = 1e-6  # of each statistical test; seeds are fixed
 N = 100_000

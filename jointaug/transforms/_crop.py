@@ -14,9 +14,9 @@ from torchvision.transforms import InterpolationMode, v2
 from .._validate import integer, interval, number
 from ..chance import Row
 from ..distributions import IndependentPair, PairLaw
-from . import boxes
-from .joint import JointTransform, pair_law, query_size
-from .pixels import checked_interpolation, resized, resized_crop
+from . import _boxes as boxes
+from ._joint import JointTransform, pair_law, query_size
+from ._pixels import checked_interpolation, resized, resized_crop
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -174,7 +174,7 @@ class JointCrop(JointTransform):
         """``inpt`` cropped to ``params["box"]`` and resized to ``size``."""
         return resized_crop(self, inpt, params["box"], self.size, self.interpolation, self.antialias)
 
-    def extra_repr(self) -> str:  # noqa: D102
+    def extra_repr(self) -> str:
         settings = {
             "size": self.size,
             "ratio": tuple(round(r, 4) for r in self.ratio),
@@ -197,7 +197,7 @@ class CropBox(tv_tensors.TVTensor):
 
     passes_once = True
 
-    def __new__(cls, data: Any) -> Self:  # noqa: D102
+    def __new__(cls, data: Any) -> Self:
         try:
             tensor = torch.as_tensor(data, dtype=torch.float32)
         except (TypeError, ValueError, RuntimeError) as error:

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.distributions import constraints
 
-from . import half_normal
-from .law import Law, between
-from .log_ratio import IndependentLogRatio, JointLogRatio, LogRatioLaw, span
-from .quadrature import unit_rule
+from . import _half_normal as half_normal
+from ._law import Law, between
+from ._log_ratio import IndependentLogRatio, JointLogRatio, LogRatioLaw, span
+from ._quadrature import unit_rule
 
 if TYPE_CHECKING:
     from torch.distributions.constraints import Constraint

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ..functional import Step, crop_and_finish, finish, horizontal_flip
-from .images import kind_of, one_size, pixels_of, shown_as
-from .plan import Call, Cut, Each, Known, View
+from ._images import kind_of, one_size, pixels_of, shown_as
+from ._plan import Call, Cut, Each, Known, View
 
 Images: TypeAlias = "Tensor | list[Tensor]"
 

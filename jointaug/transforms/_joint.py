@@ -218,7 +218,7 @@ class JointTransform(v2.Transform, Addressable):
             outputs += [flat.mapped(_of_view(params, k)) for k, flat in enumerate(coupled)]
         return put_together(outputs if has_views(inputs) else apart(outputs, inputs, carried), carried)
 
-    def extra_repr(self) -> str:  # noqa: D102
+    def extra_repr(self) -> str:
         settings = {**self.laws, "p": self.p}
         return ", ".join(f"{name}={value}" for name, value in settings.items())
 

@@ -22,13 +22,13 @@ from torch.utils.data import DataLoader
 from .._validate import integer
 from ..chance import Address, Addresses, child_step
 from ..fusion import fuse
-from ..fusion.module import Fused, children, views_made
-from ..fusion.plan import Plan
+from ..fusion._module import Fused, children, views_made
+from ..fusion._plan import Plan
 from ..transforms import JointTransform
 from ..views import MultiView, PerView, Shared
+from ._geometry import box_measures, checked_level, pair_boxes, require_two_views
+from ._images import Images, Pictures
 from ._passes import bar_of, evaluating
-from ._pictures import Images, Pictures
-from .geometry import box_measures, checked_level, pair_boxes, require_two_views
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 from torchvision.transforms import InterpolationMode
 
-from . import blur, color, crop
+from . import _blur as blur
+from . import _color as color
+from . import _crop as crop
 from ._batch import FLOATS, Target, as_images
+from ._crop import checked_crop
 from ._program import Op, by_view, run
-from .crop import checked_crop
 
 
 class Step(NamedTuple):

@@ -15,8 +15,8 @@ from .._validate import interval, number
 from ..chance import Row
 from ..distributions import JointPair, PairLaw
 from ..functional import color_jitter
-from .joint import JointTransform
-from .pixels import LIGHT, check_pixels, on_pixels
+from ._joint import JointTransform
+from ._pixels import LIGHT, check_pixels, on_pixels
 
 OPERATIONS: Final = ("brightness", "contrast", "saturation", "hue")
 _ORDERS: Final = tuple(permutations(range(4)))
@@ -143,7 +143,7 @@ class JointColor(JointTransform):
         names = (*OPERATIONS, "order")
         return on_pixels(inpt, lambda image: color_jitter(image, *(params[name] for name in names)), unit=True)
 
-    def extra_repr(self) -> str:  # noqa: D102
+    def extra_repr(self) -> str:
         ranges = ", ".join(f"{name}={self.laws.get(name, range_)}" for name, range_ in self.ranges.items())
         return f"{ranges}, p={self.p}"
 

@@ -8,8 +8,8 @@ from typing import Any
 from .._validate import integer, interval
 from ..distributions import PairLaw
 from ..functional import gaussian_blur
-from .joint import JointTransform, pair_law
-from .pixels import LINEAR, check_pixels, on_pixels
+from ._joint import JointTransform, pair_law
+from ._pixels import LINEAR, check_pixels, on_pixels
 
 SIGMA = (0.1, 2.0)
 
@@ -82,5 +82,5 @@ class JointBlur(JointTransform):
         """``inpt`` blurred with ``params["sigma"]``."""
         return on_pixels(inpt, lambda image: gaussian_blur(image, params["sigma"], self.kernel_size))
 
-    def extra_repr(self) -> str:  # noqa: D102
+    def extra_repr(self) -> str:
         return f"kernel_size={self.kernel_size}, {super().extra_repr()}"

@@ -16,8 +16,8 @@ from torchvision.transforms.v2 import functional as F
 from .._validate import number
 from ..chance import Addresses
 from ._passes import evaluating
+from ._score import uniforms
 from ._weight import PairWeight
-from .score import uniforms
 
 __all__ = ["LPIPSWeight", "PairWeight", "PixelWeight", "RandomWeight", "SaliencyWeight", "spectral_residual"]
 

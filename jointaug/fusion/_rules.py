@@ -21,7 +21,7 @@ from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional as F
 
 from .. import functional as K
-from ..functional.crop import MODES
+from ..functional._crop import MODES
 from ..transforms import (
     ContrastiveCrop,
     JointBlur,
@@ -31,9 +31,9 @@ from ..transforms import (
     MultiResolution,
     UncroppedView,
 )
-from ..transforms.boxes import places
-from ..transforms.pixels import interpolation_mode
-from .plan import Draws, View
+from ..transforms._boxes import places
+from ..transforms._pixels import interpolation_mode
+from ._plan import Draws, View
 
 Rule = Callable[[Any, View, Any], View]
 R = TypeVar("R", bound=Rule)

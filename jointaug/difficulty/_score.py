@@ -28,8 +28,8 @@ from torchvision.transforms.v2.functional import resize
 from .._validate import integer, number
 from ..chance import Addresses, named_step
 from ..losses import full_precision, score_distance
+from ._images import ImageFiles, Images, Pictures, fitted
 from ._passes import bar_of, evaluating
-from ._pictures import ImageFiles, Images, Pictures, fitted
 from ._weight import PairWeight
 
 Chance: TypeAlias = "Addresses | torch.Generator | None"

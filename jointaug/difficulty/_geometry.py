@@ -24,8 +24,8 @@ from ..chance import Addresses
 from ..distributions import IndependentPair, PairLaw
 from ..functional import horizontal_flip, vertical_flip
 from ..fusion import fuse
-from ..fusion.module import views_made
-from ..fusion.plan import Call, Cut, Each, Plan, View
+from ..fusion._module import views_made
+from ..fusion._plan import Call, Cut, Each, Plan, View
 from ..transforms import JointCrop
 
 _CHUNK = 2**16  # pairs that are drawn at a time

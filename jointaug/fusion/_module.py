@@ -14,10 +14,10 @@ from torchvision.transforms import v2
 from ..chance import Addresses, container_of
 from ..transforms import JointTransform
 from ..views import MultiView, PerView, Shared
-from .execute import Images, Surprise, execute
-from .images import Source, sources_of
-from .plan import Drawn, Draws, Each, Known, Plan, Rows, View, chosen_view, masked, rows_of
-from .rules import by_image, image_by_image, register, rule_of
+from ._execute import Images, Surprise, execute
+from ._images import Source, sources_of
+from ._plan import Drawn, Draws, Each, Known, Plan, Rows, View, chosen_view, masked, rows_of
+from ._rules import by_image, image_by_image, register, rule_of
 
 
 class Fused(nn.Module):
@@ -127,7 +127,7 @@ class Fused(nn.Module):
         self._known |= {place: seen for place, seen in known.items() if seen.stays}
         return results
 
-    def extra_repr(self) -> str:  # noqa: D102
+    def extra_repr(self) -> str:
         return repr(self.pipeline)
 
 

@@ -15,8 +15,8 @@ from torchvision.transforms.v2 import functional as F
 
 from .. import functional as K
 from ..functional._batch import FLOATS
+from ..functional._crop import MODES
 from ..functional._native import backend
-from ..functional.crop import MODES
 from ..views import is_bare
 
 LIGHT: Final = ("L", "LA", "RGB", "RGBA", "RGBX")

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.distributions import constraints
 
-from . import half_normal
-from .law import Law, between
-from .quadrature import unit_rule
+from . import _half_normal as half_normal
+from ._law import Law, between
+from ._quadrature import unit_rule
 
 if TYPE_CHECKING:
     from torch.distributions.constraints import Constraint

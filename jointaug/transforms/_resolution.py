@@ -10,10 +10,10 @@ import torch
 from torchvision.transforms import InterpolationMode
 
 from ..chance import Row
-from . import boxes
-from .crop import RATIO, SCALE, aspect_ratios, fractions, two_sides
-from .joint import JointTransform
-from .pixels import checked_interpolation, resized_crop
+from . import _boxes as boxes
+from ._crop import RATIO, SCALE, aspect_ratios, fractions, two_sides
+from ._joint import JointTransform
+from ._pixels import checked_interpolation, resized_crop
 
 
 class MultiResolution(JointTransform):
@@ -89,6 +89,6 @@ class MultiResolution(JointTransform):
         """``inpt`` cropped to the box and resized to the view's size."""
         return resized_crop(self, inpt, params["box"], params["size"], self.interpolation, self.antialias)
 
-    def extra_repr(self) -> str:  # noqa: D102
+    def extra_repr(self) -> str:
         ratio = tuple(round(r, 4) for r in self.ratio)
         return f"sizes={self.sizes}, scale={self.scale}, ratio={ratio}"

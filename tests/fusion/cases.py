@@ -105,7 +105,9 @@ FACTORS = optional(st.sampled_from([0, 1, 0.0, 0.4, 1.5]) | ranges(0.0, 2.0) | s
 HUES = optional(st.sampled_from([0, 0.0, 0.1, 0.5]) | ranges(-0.5, 0.5))
 KERNELS = st.sampled_from([1, 3, 5])
 SIGMAS = st.sampled_from([1, 0.5, 2.0])
+PADDINGS = st.integers(0, 4) | sequences(st.integers(0, 4), 1, 2, 4) | sequences(st.integers(-1, 1), 2, 4)
 STATISTICS = sequences(st.sampled_from([0.5, 0.25, 1]), 1, 3, 2)
+DEVIATIONS = STATISTICS | sequences(st.sampled_from([0.5, 0]), 1, 3)
 
 V2: dict[type, st.SearchStrategy] = {
     v2.RandomResizedCrop: case(
@@ -115,12 +117,15 @@ V2: dict[type, st.SearchStrategy] = {
         case(v2.Resize, size=SIZES, interpolation=INTERPOLATIONS, antialias=ANTIALIAS),
         case(v2.Resize, size=SIDES | sequences(SIDES, 1), max_size=st.integers(9, 20)),
         case(v2.Resize, size=st.none(), max_size=SIDES),
+        case(v2.Resize, size=SIZES, max_size=SIDES),  # often refused, with two sides always
     ),
     v2.CenterCrop: case(v2.CenterCrop, size=SIZES),
     v2.RandomCrop: case(
         v2.RandomCrop,
         size=SIZES,
-        padding=optional(st.integers(0, 4) | sequences(st.integers(0, 4), 1, 2, 4)),
+        padding=optional(
+            st.integers(0, 4) | sequences(st.integers(0, 4), 1, 2, 4) | sequences(st.integers(-1, 1), 2, 4)
+        ),
         pad_if_needed=st.booleans(),
         fill=FILLS,
         padding_mode=st.sampled_from(["constant", "edge", "reflect", "symmetric"]),
@@ -135,11 +140,11 @@ V2: dict[type, st.SearchStrategy] = {
         kernel_size=KERNELS | sequences(KERNELS, 1, 2),
         sigma=SIGMAS | sequences(SIGMAS, 1) | ranges(0.1, 3),
     ),
-    v2.RandomSolarize: case(v2.RandomSolarize, threshold=st.sampled_from([0, 0.5, 1, 1.0, 127.5, 128, 256]), p=P),
+    v2.RandomSolarize: case(v2.RandomSolarize, threshold=st.sampled_from([0, 0.4, 0.5, 1, 1.0, 127.5, 128, 256]), p=P),
     v2.RandomPosterize: case(v2.RandomPosterize, bits=st.integers(0, 8), p=P),
     v2.RandomInvert: case(v2.RandomInvert, p=P),
     v2.RandomEqualize: case(v2.RandomEqualize, p=P),
-    v2.Normalize: case(v2.Normalize, mean=STATISTICS, std=STATISTICS, inplace=st.booleans()),
+    v2.Normalize: case(v2.Normalize, mean=STATISTICS, std=DEVIATIONS, inplace=st.booleans()),
     v2.ToDtype: case(v2.ToDtype, dtype=DTYPES | by_type(optional(DTYPES)), scale=st.booleans()),
     v2.ConvertImageDtype: case(v2.ConvertImageDtype, dtype=DTYPES),
     v2.ToImage: case(v2.ToImage),
@@ -158,7 +163,7 @@ V2: dict[type, st.SearchStrategy] = {
     v2.RandAugment: case(
         v2.RandAugment,
         num_ops=st.integers(0, 3),
-        magnitude=st.sampled_from([0, 9, 30]),
+        magnitude=st.sampled_from([0, 9, 30, 35]),
         num_magnitude_bins=st.sampled_from([31, 40]),
         interpolation=st.sampled_from(["nearest", InterpolationMode.BILINEAR, 0]),
         fill=FILLS,

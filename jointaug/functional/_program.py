@@ -169,7 +169,7 @@ def run_ops(x: Tensor, ops: Sequence[Op], views: int, grid: Grid) -> Tensor:
     """The steps on floats."""
     for op in ops:
         columns = [
-            by_view_first(column.to(torch.float32), views)
+            by_view_first(column.to(x.dtype), views)
             if isinstance(column, Tensor) and column.ndim
             else _constant(column, x)
             for column in op.columns
@@ -183,8 +183,8 @@ def run_ops(x: Tensor, ops: Sequence[Op], views: int, grid: Grid) -> Tensor:
 
 def _constant(value: Tensor | float, x: Tensor) -> Tensor:
     if isinstance(value, Tensor):
-        return value.to(torch.float32).expand(len(x))
-    return torch.full((len(x),), value, dtype=torch.float32, device=x.device)  # no copy that the host would wait for
+        return value.to(x.dtype).expand(len(x))
+    return torch.full((len(x),), value, dtype=x.dtype, device=x.device)  # no copy that the host would wait for
 
 
 def select(x: Tensor, where: Tensor | None, change: Callable[[Tensor, Tensor], Tensor], values: Tensor) -> Tensor:

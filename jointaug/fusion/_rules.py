@@ -186,7 +186,12 @@ def _resize(transform: v2.Resize, view: View, draws: Draws) -> View:  # noqa: AR
 
     def resized(height: int, width: int) -> tuple[int, int]:
         image = torch.empty(1, height, width, device="meta")  # torchvision's arithmetic, without pixels
-        sides = F.resize(image, transform.size, max_size=transform.max_size).shape[-2:]
+        try:
+            sides = F.resize(image, transform.size, max_size=transform.max_size).shape[-2:]
+        except RuntimeError as error:
+            raise ValueError(
+                f"{transform!r} must leave each side of an image a pixel, got one of {height} x {width}; enlarge max_size"
+            ) from error
         return sides[0], sides[1]
 
     if isinstance(view.height, int) and isinstance(view.width, int):

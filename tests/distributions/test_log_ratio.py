@@ -9,7 +9,8 @@ import scipy.integrate
 import scipy.stats
 import torch
 
-from jointaug.distributions import IndependentLogRatio, JointLogRatio, half_normal
+from jointaug.distributions import IndependentLogRatio, JointLogRatio
+from jointaug.distributions import _half_normal as half_normal
 
 BETAS = [-1e6, -1e4, -30.0, -8.0, -2.0, -1.0, -0.5, -1e-3, -1e-8, 0.0, 1e-8, 1e-3, 0.5, 1.0, 2.0, 8.0, 30.0, 1e4, 1e6]
 LN5 = math.log(5)

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from torchvision.transforms.v2 import functional as F
 
 from jointaug import functional as K
-from jointaug.functional import _program, color
+from jointaug.functional import _color as color
+from jointaug.functional import _program
 
 examples = settings(
     max_examples=25,

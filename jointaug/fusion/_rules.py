@@ -190,7 +190,7 @@ def _resize(transform: v2.Resize, view: View, draws: Draws) -> View:  # noqa: AR
             sides = F.resize(image, transform.size, max_size=transform.max_size).shape[-2:]
         except RuntimeError as error:
             raise ValueError(
-                f"{transform!r} must leave each side of an image a pixel, got one of {height} x {width}; enlarge max_size"
+                f"{transform!r} must leave each side a pixel, got an image of {height} x {width}; enlarge max_size"
             ) from error
         return sides[0], sides[1]
 

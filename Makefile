@@ -15,7 +15,7 @@ LOWEST_PYTHON ?= $(shell for python in python3.10 python3.11 python3.12; do \
 LOWEST := torch==2.8.0 torchvision==0.23.0 numpy==1.26.0 scipy==1.11.2 pillow==10.0.0 matplotlib==3.8.0
 OF_THEIR_TIME := pyparsing==3.1.0 # a newer one warns of matplotlib 3.8, and warnings are errors in tests
 
-NATIVE := setup.py $(wildcard jointaug/functional/csrc/*)
+NATIVE := setup.py $(wildcard jointaug/_native/csrc/*)
 DEMO := .venv/.installed-examples
 DEV := .venv/.installed-dev
 DEV_LOWEST := .venv-lowest/.installed-dev

@@ -7,14 +7,14 @@ from setuptools import Extension, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 
-SOURCES = Path("jointaug/functional/csrc")
+SOURCES = Path("jointaug/_native/csrc")
 
 
 class BuildLibrary(build_ext):
     """A file name without Python's version, and no Python to link with."""
 
     def get_ext_filename(self, fullname: str) -> str:
-        """``jointaug/functional/_kernels.so``."""
+        """``jointaug/_native/_kernels.so``."""
         return str(Path(*fullname.split(".")).with_suffix(".dll" if sys.platform == "win32" else ".so"))
 
     def get_libraries(self, ext: Extension) -> list[str]:
@@ -37,7 +37,7 @@ class PlatformWheel(bdist_wheel):
 setup(
     ext_modules=[
         Extension(
-            "jointaug.functional._kernels",
+            "jointaug._native._kernels",
             sources=sorted(str(path) for path in SOURCES.glob("*.c")),
             depends=sorted(str(path) for path in [*SOURCES.glob("*.h"), *SOURCES.glob("*.inc")]),
             # Nothing that would change a result: no -ffast-math, which would lose NaN.

@@ -28,8 +28,8 @@ from torch.utils._pytree import tree_leaves
 from torchvision.transforms import v2
 from torchvision.tv_tensors import TVTensor
 
+from ._native import _library as native
 from ._validate import integer
-from .functional import _native
 
 Row: TypeAlias = "Sequence[float] | Sequence[Tensor]"
 """Uniforms of one draw: n floats for one image, or n tensors ``[B]`` for a batch."""
@@ -166,8 +166,8 @@ class Address:
 
     def row(self, n: int) -> list[float]:
         """``n`` uniforms in (0, 1) at this address and position: always the same."""
-        if _native.library is not None:
-            return _native.uniforms_of_one(
+        if native.library is not None:
+            return native.uniforms_of_one(
                 self.index, self.draw, self.seed, self.epoch, step=self._step, view=self._view, n=n
             )
         return _row(*_key_of_one(self.seed, self.epoch, self.index, self.draw), self._step, self._view, n)
@@ -257,12 +257,12 @@ class Addresses:
                 f"draw must be an integer or one for each of the {len(index)} images, got {len(draw)}; index it alike"
             )
         self._key = None
-        if _native.plain(self.index, self.draw):
+        if native.plain(self.index, self.draw):
             for name, value in (("index", index), ("draw", self.draw)):
                 if isinstance(value, Tensor) and len(value):
                     _coordinate(name, int(value.min()))
                     _coordinate(name, int(value.max()))
-        if not _native.hashes(self.index, self.draw):
+        if not native.hashes(self.index, self.draw):
             self._key = _image_key(self.seed, self.epoch, self.index, self.draw)
 
     def __len__(self) -> int:
@@ -275,8 +275,8 @@ class Addresses:
 
     def rows(self, n: int, *, step: int = 0, view: int = 0) -> list[Tensor]:
         """``n`` float64 tensors ``[B]`` of uniforms in (0, 1): entry ``i`` is that of `Address` at ``index[i]``."""
-        if _native.hashes(self.index, self.draw):
-            return _native.uniforms(self.index, self.draw, self.seed, self.epoch, step=step, view=view, n=n)
+        if native.hashes(self.index, self.draw):
+            return native.uniforms(self.index, self.draw, self.seed, self.epoch, step=step, view=view, n=n)
         return _row(*(self._key or _image_key(self.seed, self.epoch, self.index, self.draw)), step, view, n)
 
 

@@ -11,8 +11,8 @@ from scipy import stats
 from torchvision.transforms import v2
 
 from jointaug import Address, AddressedDataset, Addresses, JointCrop, MultiView, PerView, Shared, chance, views_at
+from jointaug._native import _library as _native
 from jointaug.chance import FRESH, child_step, chosen, named_step, philox
-from jointaug.functional import _native
 
 FAILURE_RATE = 1e-6  # of each statistical test below; seeds are fixed
 

@@ -32,8 +32,9 @@ from jointaug import (
     fuse,
     views_at,
 )
+from jointaug._native import _library as _native
 from jointaug.distributions import JointPair
-from jointaug.functional import _native, backend
+from jointaug.functional import backend
 
 GENERATOR = torch.Generator().manual_seed(0)
 LEVELS = torch.randint(0, 256, (6, 3, 40, 56), dtype=torch.uint8, generator=GENERATOR)

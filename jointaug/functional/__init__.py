@@ -1,5 +1,6 @@
 """Kernels: pure functions of images ``[..., C, H, W]`` and per-sample parameters, without chance, on any device."""
 
+from .._native._library import backend
 from ._blur import gaussian_blur
 from ._chain import Step, crop_and_finish, finish
 from ._color import (
@@ -16,7 +17,6 @@ from ._color import (
 )
 from ._crop import horizontal_flip, resized_crop, vertical_flip
 from ._mix import cutmix, cutmix_boxes
-from ._native import backend
 
 __all__ = [
     "Step",

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from .._validate import number
 from ._batch import Target, as_images, as_mask, fixed_shapes, per_sample
-from ._program import Grid, Kind, Op, single
+from ._op import Grid, Kind, Op
+from ._program import single
 
 REACH = 4.5
 """Half width of the default kernel in standard deviations: it cuts off less than 7e-6 of the Gaussian's mass."""

@@ -14,7 +14,8 @@ from . import _color as color
 from . import _crop as crop
 from ._batch import FLOATS, Target, as_images
 from ._crop import checked_crop
-from ._program import Op, by_view, run
+from ._op import Op
+from ._program import by_view, run
 
 
 class Step(NamedTuple):

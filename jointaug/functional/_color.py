@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 
 from ._batch import Target, as_images, as_mask, fixed_shapes, per_sample
-from ._program import Apply, Grid, Kind, Op, select, single
+from ._op import Apply, Grid, Kind, Op
+from ._program import select, single
 
 LUMA = (0.2989, 0.587, 0.114)  # ITU-R BT.601, as torchvision rounds it
 FACTOR = "a finite factor of at least 0 (1 changes nothing)"

@@ -10,7 +10,9 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode
 
 from ._batch import LIMIT, Target, as_boxes, as_images, as_mask, as_size
-from ._program import Crop, Grid, Kind, Op, by_view, run, single
+from ._op import Grid, Kind, Op
+from ._program import by_view, run, single
+from ._resample import Crop
 
 MODES = {
     InterpolationMode.NEAREST: "nearest",

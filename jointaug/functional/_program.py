@@ -3,88 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from enum import IntEnum
 from functools import partial
-from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-from . import _native
+from . import _compiled
 from ._batch import fixed_shapes
+from ._op import LEVELS, UNIT, Grid, Op
 from ._resample import Crop, by_view_first, resample
-
-__all__ = ["LEVELS", "UNIT", "Apply", "Crop", "Grid", "Kind", "Op", "by_view", "run", "select", "single"]
-
-
-class Grid(NamedTuple):
-    """Which values pixels take while a step works on them (always as floats)."""
-
-    bound: float
-    """White: 1 for floats, 255 for uint8 images that a single step works on."""
-    integer: bool
-    """Whether a step follows the conventions for uint8: intermediate grays are whole levels."""
-
-
-UNIT = Grid(1.0, integer=False)
-LEVELS = Grid(255.0, integer=True)
 
 CPU_AT_ONCE, GPU_AT_ONCE = 1 << 20, 256 << 20
 """Bytes of floats that torch works on together at least: a cache's worth, and what hides a GPU's launches."""
-
-
-class Apply(Protocol):
-    """A step in torch: floats ``[n, C, H, W]`` and parameters ``[n, P]`` to floats of the same shape."""
-
-    def __call__(self, x: Tensor, values: Tensor, grid: Grid) -> Tensor: ...
-
-
-class Kind(IntEnum):
-    """The steps, with the numbers they have in csrc/jointaug.h."""
-
-    BRIGHTNESS = 0
-    CONTRAST = 1
-    SATURATION = 2
-    HUE = 3
-    JITTER = 4
-    GRAYSCALE = 5
-    SOLARIZE = 6
-    POSTERIZE = 7
-    INVERT = 8
-    NORMALIZE = 9
-    BLUR = 10
-    FLIP_X = 11
-    FLIP_Y = 12
-
-
-@dataclass(frozen=True)
-class Op:
-    """One checked step on ``S`` images.
-
-    Attributes:
-        kind: which step the native kernels run.
-        apply: the step in torch, ``(x [n, C, H, W], values [n, P], grid) -> [n, C, H, W]``, on any n of the images.
-        columns: parameters, each a number for all images, or a tensor ``[S]`` or (several parameters) ``[S, k]``.
-        where: on which images the step acts, ``[S]``; None for all.
-        radii: of the blur's kernel along x and y; -1 where it follows sigma.
-    """
-
-    kind: Kind
-    apply: Apply
-    columns: Sequence[Tensor | float] = ()
-    where: Tensor | None = None
-    radii: tuple[int, int] = (-1, -1)
-
-    @property
-    def differentiable(self) -> bool:
-        """Whether a parameter asks for a gradient."""
-        return any(isinstance(column, Tensor) and column.requires_grad for column in self.columns)
-
-    def of(self, rows: slice) -> Op:
-        """The step on some of the images."""
-        columns = [column[rows] if isinstance(column, Tensor) and column.ndim else column for column in self.columns]
-        return replace(self, columns=columns, where=None if self.where is None else self.where[rows])
 
 
 def run(
@@ -97,11 +27,11 @@ def run(
     levels instead and truncated at the end, as torchvision's steps on uint8 do.
     """
     own = source[0].dtype
-    if _native.fits(source, ops, dtype):
-        mode = _native.LEVELS_OFF
+    if _compiled.fits(source, ops, dtype):
+        mode = _compiled.LEVELS_OFF
         if levels and own is torch.uint8:
-            mode = _native.LEVELS_TRUNCATED if ops else _native.LEVELS_ROUNDED
-        return _native.run(source, crop, ops, dtype, mode)
+            mode = _compiled.LEVELS_TRUNCATED if ops else _compiled.LEVELS_ROUNDED
+        return _compiled.run(source, crop, ops, dtype, mode)
     count = len(source)
     views = 1 if crop is None else crop.boxes.shape[0] // count
     step = _images_at_once(source, crop, ops, views)

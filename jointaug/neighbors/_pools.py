@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from jointaug.functional import _native
+from jointaug._native import _library as native
 from jointaug.neighbors._chance import order_keys_np
 from jointaug.neighbors._select import in_threads
 
@@ -49,13 +49,9 @@ class _Candidates:
 
     def keep_above(self, scores: npt.NDArray[np.float32], first: int) -> None:
         """Append what reaches the thresholds, from ``scores [queries, width]`` of the bank's rows ``first`` and on."""
-        if (library := _native.library) is not None:
+        if native.library is not None:
             # On one thread: a core that torch has just used is still waiting for work from it.
-            library.ja_keep_above(
-                *(scores.ctypes.data, scores.strides[0] // scores.itemsize, *scores.shape),
-                *(self.least.ctypes.data, first, self.rows.shape[1]),
-                *(self.rows.ctypes.data, self.scores.ctypes.data, self.counts.ctypes.data),
-            )
+            native.keep_above(scores, self.least, first, self.rows, self.scores, self.counts)
             return
         in_threads(lambda start, stop: self._keep_above(scores, first, start, stop), len(scores))
 
@@ -104,11 +100,8 @@ def first_in_order(
     count = len(chosen)
     if count == len(members):
         chosen[:] = members
-    elif (library := _native.library) is not None:
-        keys = np.empty_like(members)
-        library.ja_first_in_order(
-            *(words.ctypes.data, members.ctypes.data, len(members), count, keys.ctypes.data, chosen.ctypes.data)
-        )
+    elif native.library is not None:
+        native.first_in_order(chosen, words, members)
     else:
         keys = order_keys_np(words, members.copy())
         chosen[:] = np.compress(keys <= np.partition(keys, count - 1)[count - 1], members)

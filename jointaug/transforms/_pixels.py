@@ -16,7 +16,6 @@ from torchvision.transforms.v2 import functional as F
 from .. import functional as K
 from ..functional._batch import FLOATS
 from ..functional._crop import MODES
-from ..functional._native import backend
 from ..views import is_bare
 
 LIGHT: Final = ("L", "LA", "RGB", "RGBA", "RGBX")
@@ -177,7 +176,7 @@ def _goes_native(inpt: Any) -> bool:
         and inpt.is_cpu
         and not inpt.requires_grad
         and (inpt.dtype is torch.uint8 or inpt.dtype is torch.float32)
-        and backend() != "torch"
+        and K.backend() != "torch"
     )
 
 

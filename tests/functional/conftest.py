@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from jointaug.functional import _native
+from jointaug._native import _library as _native
+from jointaug.functional import _compiled
 
 LEVELS = {"torch": -1, **{name: level for level, name in enumerate(_native.NAMES) if level <= _native.level}}
 ON = _native.library
@@ -18,7 +19,7 @@ def path(request, monkeypatch):
         monkeypatch.setattr(_native, "level", LEVELS[request.param])
         # Images are shared among threads, whatever the environment says and however small they are.
         monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-        monkeypatch.setattr(_native, "GRAIN", 1)
+        monkeypatch.setattr(_compiled, "GRAIN", 1)
     return request.param
 
 

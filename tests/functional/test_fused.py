@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torchvision.transforms.v2 import functional as F
 
 from jointaug import functional as K
+from jointaug._native import _library as _native
 from jointaug.functional import Step, crop_and_finish, finish
 
 examples = settings(
@@ -126,7 +127,7 @@ def test_the_paths_agree(problem, monkeypatch):
     images, boxes, size, steps = problem
     native = crop_and_finish(images, boxes, size, steps, dtype=torch.float32)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(K._native, "library", None)
+        patch.setattr(_native, "library", None)
         torch_only = crop_and_finish(images, boxes, size, steps, dtype=torch.float32)
     torch.testing.assert_close(native, torch_only, rtol=0, atol=3e-6 * (1 + len(steps)))
 
@@ -194,7 +195,7 @@ def test_memory_is_the_input_the_output_and_a_little():
 
 def test_torch_alone_works_on_a_part_of_a_large_batch(monkeypatch):
     """It keeps a batch for each step, so it takes an eighth at a time: the same result."""
-    monkeypatch.setattr(K._native, "library", None)
+    monkeypatch.setattr(_native, "library", None)
     generator = torch.Generator().manual_seed(1)
     images = torch.randint(0, 256, (19, 3, 30, 30), dtype=torch.uint8, generator=generator)
     boxes = torch.randint(1, 15, (19, 2, 4), generator=generator)

@@ -8,7 +8,7 @@ from torch.profiler import ProfilerActivity, profile
 from torchvision.transforms import v2
 
 from jointaug import JointCrop, PerView, fuse
-from jointaug.functional import _native, _program
+from jointaug.functional import _compiled, _program
 
 STEPS = [
     v2.RandomApply([v2.ColorJitter(0.4, 0.4, 0.4, 0.1)], p=0.8),
@@ -37,7 +37,7 @@ def rise(images, fused):
 @pytest.mark.parametrize("count", [32, 256])
 def test_memory_is_the_result_and_eight_times_the_images_at_work(at_once, count, monkeypatch):
     """As tests/test_gpu.py has it on a GPU: here the CPU takes its part, with so many bytes at once."""
-    monkeypatch.setattr(_native, "fits", lambda *_: False)
+    monkeypatch.setattr(_compiled, "fits", lambda *_: False)
     monkeypatch.setattr(_program, "CPU_AT_ONCE", at_once)
     images = torch.randint(0, 256, (count, 3, 96, 96), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     written, peak = rise(images, fuse(v2.Compose([JointCrop(64), PerView(v2.Compose(STEPS))])))

@@ -14,7 +14,7 @@ from torchvision import tv_tensors
 from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional as F
 
-from jointaug.functional import _native
+from jointaug._native import _library as _native
 
 BACKENDS = ("torch",) if _native.library is None else ("native", "torch")
 

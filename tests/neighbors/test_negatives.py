@@ -10,7 +10,7 @@ import torch
 from scipy.stats import chi2
 from torch.nn import functional as F
 
-from jointaug.functional import _native
+from jointaug._native import _library as _native
 from jointaug.neighbors import STRATEGIES, _chance, _negatives, _pools, sample_negatives
 
 

@@ -1,4 +1,4 @@
-"""The library around the kernels: forks, threads, workers, gradients, tracing, and how it is found."""
+"""Jobs for the compiled kernels: forks, threads, workers, gradients, tracing, structures."""
 
 import os
 import shutil
@@ -12,7 +12,8 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from jointaug import functional as K
-from jointaug.functional import Step, _native
+from jointaug._native import _library as _native
+from jointaug.functional import Step, _compiled
 
 needs_library = pytest.mark.skipif(_native.library is None, reason="installed without a compiler, or JOINTAUG_NATIVE=0")
 
@@ -23,7 +24,7 @@ needs_library = pytest.mark.skipif(_native.library is None, reason="installed wi
 def test_a_child_forked_after_a_call_with_threads_works(monkeypatch):
     """OpenMP's pool would hang here: threads that end with their call leave nothing to hang on."""
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
-    monkeypatch.setattr(_native, "GRAIN", 1)
+    monkeypatch.setattr(_compiled, "GRAIN", 1)
     images = torch.rand(8, 3, 64, 64)
     before = K.gaussian_blur(images, 1.5)
     child = os.fork()
@@ -50,7 +51,7 @@ class Blurred(Dataset):
 @needs_library
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_workers_of_a_loader(monkeypatch):
-    monkeypatch.setattr(_native, "GRAIN", 1)
+    monkeypatch.setattr(_compiled, "GRAIN", 1)
     torch.set_num_threads(2)
     K.gaussian_blur(torch.rand(8, 3, 64, 64), 1.5)
     batches = list(DataLoader(Blurred(), 4, num_workers=2, multiprocessing_context="fork", timeout=60))
@@ -62,7 +63,7 @@ def test_threads_give_the_same_bits(monkeypatch):
     generator = torch.Generator().manual_seed(1)
     images = torch.rand(9, 3, 50, 60, generator=generator)
     steps = [Step(K.color_jitter, (0.7, 1.2, 0.6, 0.1)), Step(K.gaussian_blur, (torch.rand(9, generator=generator),))]
-    monkeypatch.setattr(_native, "GRAIN", 1)
+    monkeypatch.setattr(_compiled, "GRAIN", 1)
     results = []
     for threads in (1, 2, 3, 16):
         monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
@@ -118,34 +119,6 @@ def test_tv_tensors_and_parameters_come_back_as_plain_tensors():
 
 
 @needs_library
-def test_the_environment_turns_it_off(monkeypatch):
-    monkeypatch.setenv("JOINTAUG_NATIVE", "0")
-    assert _native._load() == (None, -1)
-    monkeypatch.setenv("JOINTAUG_NATIVE", "1")
-    assert _native._load()[1] == _native.level
-
-
-@needs_library
-def test_a_library_of_another_version_is_refused_with_a_remedy(monkeypatch):
-    monkeypatch.setattr(_native, "INTERFACE", -5)
-    with pytest.warns(RuntimeWarning, match="build_ext --inplace"):
-        assert _native._load() == (None, -1)
-
-
-def test_a_broken_library_is_refused_too(monkeypatch, tmp_path):
-    (tmp_path / "_kernels.so").write_bytes(b"no library")
-    monkeypatch.setattr(_native, "__file__", str(tmp_path / "_native.py"))
-    monkeypatch.delenv("JOINTAUG_NATIVE", raising=False)
-    with pytest.warns(RuntimeWarning, match="does not fit"):
-        assert _native._load() == (None, -1)
-
-
-def test_without_a_library_torch_does_it(monkeypatch, tmp_path):
-    monkeypatch.setattr(_native, "__file__", str(tmp_path / "_native.py"))
-    assert _native._load() == (None, -1)
-
-
-@needs_library
 @pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
 def test_the_structures_have_the_sizes_that_c_gives_them(tmp_path):
     source = Path(_native.__file__).parent / "csrc"
@@ -156,5 +129,5 @@ def test_the_structures_have_the_sizes_that_c_gives_them(tmp_path):
     )
     subprocess.run(["cc", "-I", str(source), str(program), "-o", str(tmp_path / "sizes")], check=True)
     sizes = subprocess.run([tmp_path / "sizes"], capture_output=True, text=True, check=True).stdout
-    packed = [structure.size for structure in (_native.JOB, _native.OP, _native.COLUMN, _native.IMAGE)]
+    packed = [structure.size for structure in (_compiled.JOB, _compiled.OP, _compiled.COLUMN, _compiled.IMAGE)]
     assert [int(size) for size in sizes.split()] == packed

@@ -1,4 +1,4 @@
-"""The native kernels: a shared library of plain C, reached through ctypes.
+"""The compiled library: plain C, reached through ctypes; its loops as functions.
 
 The library holds a kernel for each instruction set (portable, AVX2 with FMA, AVX-512); the processor is asked once. It
 holds the inner loops of `jointaug.neighbors`' negative samplers and the hash of `jointaug.chance` too. It is absent
@@ -12,34 +12,17 @@ from __future__ import annotations
 
 import ctypes
 import os
-import struct
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from ._program import Op
-    from ._resample import Crop
-
 INTERFACE = 5  # JA_INTERFACE of csrc/jointaug.h
-MODES = {"nearest": 1, "nearest-exact": 2, "bilinear": 3, "bicubic": 4}
-LEVELS_OFF, LEVELS_TRUNCATED, LEVELS_ROUNDED = 0, 1, 2
 NAMES = ("portable", "avx2", "avx512")
-GRAIN = 1 << 16
-"""Values of the result that are worth a thread of their own: making one costs about 20 us."""
-SIDE = 2**31 - 1 - 256
-"""Greatest side of an image in pixels: positions along one are counted in 32 bits, offsets in memory in 64."""
-
-
-# The structures of csrc/jointaug.h.
-JOB = struct.Struct("qq Pqqqii q PPP 10i")
-OP = struct.Struct("iiPii")
-COLUMN = struct.Struct("Pqfi")
-IMAGE = struct.Struct("Pqqqii")
 
 
 def _load() -> tuple[Any, int]:
@@ -80,56 +63,10 @@ def backend() -> str:
     return "torch" if library is None else NAMES[level]
 
 
-def fits(images: Tensor | Sequence[Tensor], ops: Sequence[Op], dtype: torch.dtype) -> bool:
-    """Whether the native kernels can take this: CPU, at most single precision, nothing to differentiate or trace."""
-    if library is None or torch.compiler.is_compiling() or torch.float64 in (dtype, images[0].dtype):
-        return False
-    differentiable = torch.is_grad_enabled()
-    for tensor in (images,) if isinstance(images, Tensor) else images:
-        if type(tensor) is not Tensor or not tensor.is_cpu or (differentiable and tensor.requires_grad):
-            return False
-        if max(tensor.shape[-2:]) > SIDE:
-            return False
-    return not (differentiable and any(op.differentiable for op in ops))
-
-
-def run(images: Tensor | list[Tensor], crop: Crop | None, ops: Sequence[Op], dtype: torch.dtype, levels: int) -> Tensor:
-    """What ``_program.run`` says, in one call."""
+def run(job: bytes, ops: bytes, columns: bytes, listed: bytes | None, threads: int) -> bool:
+    """Whether the kernels could do a job (see csrc/jointaug.h): false where there is no memory for it."""
     assert library is not None
-    if images[0].dtype in (torch.float16, torch.bfloat16):
-        images = images.float() if isinstance(images, Tensor) else [image.float() for image in images]
-    first = images[0]
-    count, channels = len(images), first.shape[0]
-    height, width = first.shape[1:] if crop is None else crop.size
-    samples = count if crop is None else crop.boxes.shape[0]
-    kind = torch.uint8 if dtype is torch.uint8 else torch.float32
-    result = torch.empty((samples, channels, height, width), dtype=kind)
-    kept: list[Tensor] = []  # what the library reads must outlive the call
-    op_bytes: list[bytes] = []
-    column_bytes: list[bytes] = []
-    for op in ops:
-        op_bytes.append(OP.pack(op.kind, len(column_bytes), _address(op.where, kept), *op.radii))
-        for column in op.columns:
-            if isinstance(column, Tensor):
-                rows = column.float()
-                kept.append(rows)
-                column_bytes.append(COLUMN.pack(rows.data_ptr(), rows.stride(0), 0.0, 0))
-            else:
-                column_bytes.append(COLUMN.pack(0, 0, column, 0))
-    stride = images.stride(0) if isinstance(images, Tensor) else 0
-    job = JOB.pack(
-        *(count, samples // count, *_image(first), stride),
-        *(result.data_ptr(), 0 if crop is None else _address(crop.boxes, kept)),
-        0 if crop is None else _address(crop.flip, kept),
-        *(first.dtype is not torch.uint8, kind is not torch.uint8, channels, height, width),
-        *((0, 0) if crop is None else (MODES[crop.mode], crop.antialias)),
-        *(len(ops), levels, crop is not None and crop.clip),
-    )
-    listed = None if isinstance(images, Tensor) else b"".join(IMAGE.pack(*_image(image)) for image in images)
-    threads = min(torch.get_num_threads(), 1 + result.numel() // GRAIN)
-    if library.ja_run(job, b"".join(op_bytes), b"".join(column_bytes), listed, threads, level):
-        raise MemoryError(f"no memory for the scratch planes of {tuple(result.shape)} results; make the batch smaller")
-    return result if result.dtype is dtype else result.to(dtype)
+    return not library.ja_run(job, ops, columns, listed, threads, level)
 
 
 def plain(*values: Tensor | float) -> bool:
@@ -151,7 +88,7 @@ def uniforms(index: Tensor, draw: Tensor | int, seed: int, epoch: int, *, step: 
     draws, same = (draw, 0) if isinstance(draw, Tensor) else (None, draw)
     rows = torch.empty((n, len(index)), dtype=torch.float64)
     library.ja_uniforms(
-        *(_address(index, kept), _address(draws, kept), len(index)),
+        *(address(index, kept), address(draws, kept), len(index)),
         *(seed, epoch, same, step, view, n, rows.data_ptr()),
     )
     return list(rows.unbind())
@@ -166,13 +103,38 @@ def uniforms_of_one(index: int, draw: int, seed: int, epoch: int, *, step: int, 
     return row[:]
 
 
-def _address(tensor: Tensor | None, kept: list[Tensor]) -> int:
+def keep_above(
+    scores: npt.NDArray[np.float32],
+    least: npt.NDArray[np.float32],
+    first: int,
+    rows: npt.NDArray[np.uint32],
+    kept: npt.NDArray[np.float32],
+    counts: npt.NDArray[np.int64],
+) -> None:
+    """Append to each line of ``rows`` and ``kept`` what reaches ``least``, of ``scores`` of rows ``first`` and on."""
+    assert library is not None
+    library.ja_keep_above(
+        *(scores.ctypes.data, scores.strides[0] // scores.itemsize, *scores.shape),
+        *(least.ctypes.data, first, rows.shape[1]),
+        *(rows.ctypes.data, kept.ctypes.data, counts.ctypes.data),
+    )
+
+
+def first_in_order(
+    chosen: npt.NDArray[np.int64], words: npt.NDArray[np.uint32], members: npt.NDArray[np.uint32]
+) -> None:
+    """Fill ``chosen`` with the members that come first in the random order of the words, as they stand."""
+    assert library is not None
+    keys = np.empty_like(members)
+    library.ja_first_in_order(
+        *(words.ctypes.data, members.ctypes.data, len(members), len(chosen), keys.ctypes.data, chosen.ctypes.data)
+    )
+
+
+def address(tensor: Tensor | None, kept: list[Tensor]) -> int:
+    """Where a tensor's values lie, in order; ``kept`` holds it, as what the library reads must outlive the call."""
     if tensor is None:
         return 0
     tensor = tensor.contiguous()
     kept.append(tensor)
     return tensor.data_ptr()
-
-
-def _image(image: Tensor) -> tuple[int, ...]:
-    return (image.data_ptr(), *image.stride(), *image.shape[1:])

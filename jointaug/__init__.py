@@ -1,9 +1,12 @@
 """Joint, paired and multi-view augmentation for contrastive learning, on top of ``torchvision.transforms.v2``."""
 
-from . import distributions, functional
-from .chance import Address, Addresses, views_at
+from typing import TYPE_CHECKING
+
+from . import distributions, functional, fusion, rules, transforms
+from .chance import Address, Addresses
 from .dataset import AddressedDataset
 from .fusion import fuse
+from .pipeline import views_at
 from .transforms import (
     ContrastiveCrop,
     CropBox,
@@ -16,6 +19,19 @@ from .transforms import (
     crop_box_from_heatmap,
 )
 from .views import MultiView, PerView, Shared, Views
+
+if TYPE_CHECKING:
+    from . import difficulty, image_files, losses, neighbors, plotting, testing
+else:
+
+    def __getattr__(name):  # noqa: ANN001, ANN202
+        """A package of this one, imported when it is asked for: none of these is needed to make views."""
+        from importlib import import_module
+
+        if name in {"difficulty", "image_files", "losses", "neighbors", "plotting", "testing"}:
+            return import_module(f".{name}", __name__)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "Address",
@@ -34,8 +50,17 @@ __all__ = [
     "UncroppedView",
     "Views",
     "crop_box_from_heatmap",
+    "difficulty",
     "distributions",
     "functional",
     "fuse",
+    "fusion",
+    "image_files",
+    "losses",
+    "neighbors",
+    "plotting",
+    "rules",
+    "testing",
+    "transforms",
     "views_at",
 ]

@@ -16,17 +16,12 @@ the native library is there, for both on the CPU.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from hashlib import blake2b
-from inspect import isclass, ismethod, isroutine, signature
 from typing import Any, Final, Protocol, TypeAlias
 
-import PIL.Image
 import torch
-from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
-from torchvision.transforms import v2
-from torchvision.tv_tensors import TVTensor
+from torch import Tensor
 
 from ._native import _library as native
 from ._validate import integer
@@ -37,7 +32,6 @@ Row: TypeAlias = "Sequence[float] | Sequence[Tensor]"
 _MASK: Final = 0xFFFFFFFF
 _HALF_STEP: Final = 2.0**-33  # the middle of the 2**-32 wide cell of a word: never 0, never 1
 _LEAST: Final = 2.0**-54  # torch.rand may give 0 exactly
-_CONTAINERS: Final = (v2.Compose, v2.RandomApply, v2.RandomChoice, v2.RandomOrder, nn.Sequential)
 _SMALLER_THAN: Final = {"seed": 2**64, "epoch": 2**32, "index": 2**63, "draw": 2**32}
 
 
@@ -71,7 +65,13 @@ def child_step(step: int, child: int) -> int:
 
 
 class Chance(Protocol):
-    """A source of rows at a position in a pipeline."""
+    """A source of rows at a position in a pipeline.
+
+    Attributes:
+        addressed: whether rows are those of an address; else they are torch's next numbers.
+    """
+
+    addressed: bool
 
     def row(self, n: int) -> list[float]:
         """``n`` uniforms in the open interval (0, 1)."""
@@ -82,23 +82,17 @@ class Chance(Protocol):
     def view(self, view: int) -> Chance:
         """Chance for view (or pair of views) number ``view`` at this position."""
 
-    def run(self, transform: Callable[..., Any], inputs: tuple[Any, ...]) -> Any:
-        """``transform(*inputs)``, with its chance from here."""
+    def note(self, state: Callable[[], Tensor]) -> None:
+        """Hear what a foreign transform left of the generator that was seeded for it (see `noting`)."""
 
-    def replay(self, transform: Callable[..., Any], samples: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """``transform`` on every sample with one draw for all; raises if samples needed different amounts of chance."""
-
-
-class Addressable:
-    """What takes its chance from a `Chance`: the base of our transforms and containers."""
-
-    def run(self, inputs: tuple[Any, ...], chance: Chance) -> Any:
-        """The transform of ``inputs``, every draw from ``chance``."""
-        raise NotImplementedError(f"{type(self).__name__} must define run(inputs, chance)")
+    def noting(self, ledger: list[Tensor]) -> Chance:
+        """The same chance, which writes what it hears into ``ledger``."""
 
 
 class _Fresh:
     """Rows from torch's global CPU generator."""
+
+    addressed = False
 
     def row(self, n: int) -> list[float]:
         return torch.rand(n, dtype=torch.float64).clamp_(min=_LEAST).tolist()
@@ -109,19 +103,11 @@ class _Fresh:
     def view(self, view: int) -> _Fresh:  # noqa: ARG002
         return self
 
-    def run(self, transform: Any, inputs: tuple[Any, ...]) -> Any:
-        if len(inputs) > 1 and container_of(transform) is v2.Compose:
-            return _chain(self, range(len(transform.transforms)), transform.transforms, inputs)
-        return called(transform, inputs)
+    def note(self, state: Callable[[], Tensor]) -> None:
+        pass
 
-    def replay(self, transform: Callable[..., Any], samples: Sequence[tuple[Any, ...]]) -> list[Any]:
-        start, outputs, ends = torch.get_rng_state(), [], []
-        for sample in samples:
-            torch.set_rng_state(start)
-            outputs.append(self.run(transform, sample))
-            ends.append(torch.get_rng_state())
-        _same_consumption(transform, ends)
-        return outputs
+    def noting(self, ledger: list[Tensor]) -> _Fresh:  # noqa: ARG002
+        return self
 
 
 FRESH: Final[Chance] = _Fresh()
@@ -145,6 +131,7 @@ class Address:
         True
     """
 
+    addressed = True
     __slots__ = ("_ledger", "_step", "_view", "draw", "epoch", "index", "seed")
 
     def __init__(self, seed: int, epoch: int, index: int, draw: int = 0) -> None:
@@ -182,45 +169,14 @@ class Address:
         _check_count("view", view)
         return self._moved(step=self._step, view=view, ledger=self._ledger)
 
-    def run(self, transform: Any, inputs: tuple[Any, ...]) -> Any:
-        """``transform(*inputs)`` with every draw from this address.
-
-        Our transforms and v2's containers take their uniforms from their own positions. Any other callable runs after
-        torch's CPU generator was seeded from its position; it is repeatable if it draws from that generator alone.
-        The caller restores the generator (`views_at` does).
-        """
-        if isinstance(transform, Addressable):
-            return transform.run(inputs, self)
-        kind = container_of(transform)
-        if kind is nn.Sequential and len(inputs) == 1:
-            return _chain(self, range(len(transform)), list(transform), inputs)
-        if kind is v2.Compose:
-            return _chain(self, range(len(transform.transforms)), transform.transforms, inputs)
-        if kind is v2.RandomApply:
-            if self.row(1)[0] >= transform.p:
-                return inputs if len(inputs) > 1 else inputs[0]
-            return _chain(self, range(len(transform.transforms)), transform.transforms, inputs)
-        if kind is v2.RandomChoice:
-            choice = chosen(self.row(1)[0], transform.p)
-            return self.step(choice).run(transform.transforms[choice], inputs)
-        if kind is v2.RandomOrder:
-            row = self.row(len(transform.transforms))
-            return _chain(self, sorted(range(len(row)), key=row.__getitem__), transform.transforms, inputs)
-        torch.default_generator.manual_seed(int(self.row(1)[0] * 2**32))  # the row's first word
-        outputs = called(transform, inputs)
+    def note(self, state: Callable[[], Tensor]) -> None:
+        """Hear what a foreign transform left of the generator that was seeded for it (see `noting`)."""
         if self._ledger is not None:
-            self._ledger.append(torch.get_rng_state())
-        return outputs
+            self._ledger.append(state())
 
-    def replay(self, transform: Callable[..., Any], samples: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """``transform`` on every sample from this one position."""
-        outputs, ledgers = [], []
-        for sample in samples:
-            ledger: list[Tensor] = []
-            outputs.append(self._moved(step=self._step, view=self._view, ledger=ledger).run(transform, sample))
-            ledgers.append(torch.stack(ledger) if ledger else torch.zeros(0))
-        _same_consumption(transform, ledgers)
-        return outputs
+    def noting(self, ledger: list[Tensor]) -> Address:
+        """The same address, which writes what it hears into ``ledger``."""
+        return self._moved(step=self._step, view=self._view, ledger=ledger)
 
 
 class Addresses:
@@ -280,143 +236,6 @@ class Addresses:
         return _row(*(self._key or _image_key(self.seed, self.epoch, self.index, self.draw)), step, view, n)
 
 
-def views_at(pipeline: Callable[..., Any], address: Address, *inputs: Any) -> Any:
-    """The views that ``pipeline`` makes of a sample at an address; torch's generator is left as it was.
-
-    Args:
-        pipeline: any pipeline of this library and of ``torchvision.transforms.v2``.
-        address: of the image.
-        inputs: the sample, as the pipeline takes it.
-
-    Returns:
-        What ``pipeline(*inputs)`` returns.
-
-    Raises:
-        TypeError: for an address or a pipeline that is none, or without inputs.
-    """
-    check_pipeline(pipeline)
-    if not isinstance(address, Address):
-        raise TypeError(f"address must be an Address, got {address!r}; write Address(seed, epoch, index)")
-    if not inputs:
-        raise TypeError("inputs must be a sample, got none; write views_at(pipeline, address, image)")
-    state = torch.get_rng_state()
-    try:
-        return address.run(pipeline, inputs)
-    finally:
-        torch.set_rng_state(state)
-
-
-def container_of(transform: Any) -> type | None:
-    """The container of v2 or torch that ``transform`` runs its parts as, or None.
-
-    A subclass with a ``forward`` of its own is no container: what it does with its parts is not known.
-    """
-    for kind in _CONTAINERS:
-        if isinstance(transform, kind) and type(transform).forward is kind.forward:
-            return kind
-    return None
-
-
-def called(transform: Callable[..., Any], inputs: tuple[Any, ...]) -> Any:
-    """``transform(*inputs)``; one that can take the image alone gets it, and the labels after it pass.
-
-    So a step that serves in a data set's ``transform=``, where it is given the image, serves beside a label too.
-
-    Raises:
-        TypeError: if such a step would leave behind boxes, masks or images that follow the first image.
-    """
-    n = len(inputs)
-    if n == 1 or _takes(transform, n) or not _takes(transform, 1):
-        try:
-            return transform(*inputs)
-        except TypeError as error:
-            if _takes(transform, n):
-                raise  # it is about something inside
-            raise TypeError(
-                f"a step must take the {n} arguments of a sample, or the image alone, got {transform!r}; {error}"
-            ) from error
-    left = next((leaf for leaf in tree_leaves(inputs[1:]) if isinstance(leaf, (TVTensor, PIL.Image.Image))), None)
-    if left is not None and not getattr(left, "passes_once", False):
-        raise TypeError(
-            f"a step of one argument must not be given a sample with {type(left).__name__} beside the image, which it "
-            f"would leave as it is, got {transform!r}; write a callable of {n} arguments that returns {n}"
-        )
-    return (transform(inputs[0]), *inputs[1:])
-
-
-def check_pipeline(pipeline: Any) -> None:
-    """Refuse what cannot be called on a sample.
-
-    Raises:
-        TypeError: for anything but a callable, and for a class.
-    """
-    if not callable(pipeline) or isclass(pipeline):
-        remedy = f"call it: {pipeline.__name__}(...)" if isclass(pipeline) else "pass a v2.Compose"
-        raise TypeError(f"pipeline must be a callable of a sample, got {pipeline!r}; {remedy}")
-
-
-def _takes(transform: Callable[..., Any], n: int) -> bool:
-    """Whether ``transform`` can be called with ``n`` arguments; a built-in that does not tell, with one."""
-    function: Any
-    if isinstance(transform, nn.Module):
-        function, n = type(transform).forward, n + 1
-    elif ismethod(transform):
-        function, n = transform.__func__, n + 1
-    elif isroutine(transform) or isclass(transform) or isinstance(transform, partial):
-        function = transform
-    else:
-        function, n = type(transform).__call__, n + 1
-    return _binds(function, n)
-
-
-@lru_cache(maxsize=1024)
-def _binds(function: Callable[..., Any], n: int) -> bool:
-    try:
-        known = signature(function)
-    except ValueError:
-        return n == 1
-    try:
-        known.bind(*range(n))
-    except TypeError:
-        return False
-    return True
-
-
-def _chain(
-    chance: Chance, order: Sequence[int], transforms: Sequence[Callable[..., Any]], inputs: tuple[Any, ...]
-) -> Any:
-    several = len(inputs) > 1
-    outputs: Any = inputs if several else inputs[0]
-    for i, before in zip(order, (None, *order), strict=False):
-        if several and before is not None:
-            inputs = several_outputs(outputs, transforms[before])
-        outputs = chance.step(i).run(transforms[i], inputs if several else (outputs,))
-    return outputs
-
-
-def several_outputs(outputs: Any, transform: Any, n: int | None = None) -> tuple[Any, ...]:
-    """What a step returned that was given several arguments, if it is several too (``n``, where that must be)."""
-    if not isinstance(outputs, (tuple, list)) or n not in (None, len(outputs)):
-        count = f" of {len(outputs)}" if isinstance(outputs, (tuple, list)) else ""
-        raise TypeError(
-            f"a step that is given {n or 'several'} arguments must return as many, got {type(outputs).__name__}{count} "
-            f"from {transform!r}; return what came beside the image too, or take the image alone: then the rest passes"
-        )
-    return tuple(outputs)
-
-
-def chosen(uniform: float, probabilities: Sequence[float]) -> int:
-    """The index whose share of [0, 1] holds ``uniform``, for ``probabilities`` that sum to one."""
-    cumulative = 0.0
-    for index, probability in enumerate(probabilities):
-        cumulative += probability
-        if uniform < cumulative:
-            return index
-    return max(
-        i for i, probability in enumerate(probabilities) if probability > 0
-    )  # the sum was short of 1 by rounding
-
-
 def _check_count(name: str, value: Any) -> None:
     if type(value) is not int or value < 0:
         integer(name, value, low=0, rule="an integer of at least 0", remedy="positions count from 0")
@@ -451,11 +270,3 @@ def _row(key: tuple[Any, Any], salt: tuple[Any, Any], step: int, view: int, n: i
     """``n`` uniforms: the middles of the cells that the words name, exact in float64."""
     words = [word for block in range((n + 3) // 4) for word in _words(key, salt, step, view, block)]
     return [(word.double() if isinstance(word, Tensor) else word) * 2.0**-32 + _HALF_STEP for word in words[:n]]
-
-
-def _same_consumption(transform: Callable[..., Any], traces: Sequence[Tensor]) -> None:
-    if not all(torch.equal(trace, traces[0]) for trace in traces):
-        raise ValueError(
-            f"Shared({transform!r}) must make the same draws for every view, but the views consumed different amounts "
-            "of chance (views of different shapes?); make the views equally large first, or let each draw with PerView"
-        )

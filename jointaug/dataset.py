@@ -9,7 +9,8 @@ from typing import Any, Final, Protocol
 import torch
 from torch.utils.data import Dataset
 
-from .chance import Address, check_pipeline, views_at
+from .chance import Address
+from .pipeline import check_pipeline, views_at
 from .views import Views
 
 _FETCH: Final = 2**32 - 1  # the part of an address at which a sample is fetched; a pipeline has fewer

@@ -28,7 +28,8 @@ from torch.utils._pytree import register_pytree_node, tree_flatten, tree_unflatt
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from .chance import FRESH, Addressable, Chance, several_outputs
+from .chance import FRESH, Chance
+from .pipeline import Addressable, Part, replay, run, several_outputs, views_made
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -323,11 +324,19 @@ class MultiView(_Coupling):
         carried = viewable(inputs, self)
         check_one_image(tree_flatten(inputs)[0], self)
         outputs: list[Any] = []
-        for i, branch in enumerate(self.transforms):
-            answer = _answer(chance.step(i).run(branch, inputs), inputs, branch)
+        for part in self.parts(None):
+            answer = _answer(run(part.transform, inputs, part.of(chance)), inputs, part.transform)
             made = take_apart(answer, self) if has_views(answer) else [answer]
             outputs += made if len(inputs) > 1 else [view for (view,) in made]
         return put_together(apart(outputs, inputs, carried), carried)
+
+    def parts(self, views: int | None) -> list[Part]:  # noqa: ARG002
+        """The branches, a step each."""
+        return [Part(branch, step=i) for i, branch in enumerate(self.transforms)]
+
+    def views_made(self, views: int | None) -> int:  # noqa: ARG002
+        """What all branches give together."""
+        return sum(views_made(branch, None) or 1 for branch in self.transforms)
 
 
 class PerView(_Coupling):
@@ -356,14 +365,19 @@ class PerView(_Coupling):
     def run(self, inputs: tuple[Any, ...], chance: Chance) -> Any:
         """The transformed views, every draw from ``chance``."""
         samples = take_apart(inputs, self)
-        transforms = self.transforms * len(samples) if len(self.transforms) == 1 else self.transforms
-        if len(transforms) != len(samples):
+        inside = self.parts(len(samples))
+        outputs = [run(p.transform, sample, p.of(chance)) for p, sample in zip(inside, samples, strict=True)]
+        return _put_together(outputs, inputs, [part.transform for part in inside], self)
+
+    def parts(self, views: int | None) -> list[Part]:
+        """The transforms, one for each view."""
+        own = self.transforms * (views or 1) if len(self.transforms) == 1 else self.transforms
+        if views is not None and len(own) != views:
             raise ValueError(
-                f"PerView needs one transform, or one for each view, got {len(transforms)} transforms for "
-                f"{len(samples)} views; add or drop transforms, or put a Compose into one"
+                f"PerView needs one transform, or one for each view, got {len(own)} transforms for {views} views; add "
+                "or drop transforms, or put a Compose into one"
             )
-        outputs = [chance.view(k).run(t, sample) for k, (t, sample) in enumerate(zip(transforms, samples, strict=True))]
-        return _put_together(outputs, inputs, transforms, self)
+        return [Part(transform, view=k) for k, transform in enumerate(own)]
 
 
 class Shared(_Coupling):
@@ -399,8 +413,12 @@ class Shared(_Coupling):
 
     def run(self, inputs: tuple[Any, ...], chance: Chance) -> Any:
         """The transformed views, the one draw from ``chance``."""
-        outputs = chance.replay(self.transforms[0], take_apart(inputs, self))
+        outputs = replay(self.transforms[0], take_apart(inputs, self), chance)
         return _put_together(outputs, inputs, self.transforms * len(outputs), self)
+
+    def parts(self, views: int | None) -> list[Part]:
+        """The one transform for every view, all at the position of this coupling."""
+        return [Part(self.transforms[0])] * (views or 1)
 
 
 def _put_together(outputs: list[Any], inputs: tuple[Any, ...], transforms: Sequence[Any], taker: object) -> Any:

@@ -12,7 +12,8 @@ from torchvision.transforms import v2
 
 from jointaug import Address, AddressedDataset, Addresses, JointCrop, MultiView, PerView, Shared, chance, views_at
 from jointaug._native import _library as _native
-from jointaug.chance import FRESH, child_step, chosen, named_step, philox
+from jointaug.chance import FRESH, child_step, named_step, philox
+from jointaug.pipeline import chosen
 
 FAILURE_RATE = 1e-6  # of each statistical test below; seeds are fixed
 

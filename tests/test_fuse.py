@@ -31,7 +31,7 @@ from jointaug import (
     views_at,
 )
 from jointaug.distributions import JointPair
-from jointaug.fusion._rules import RULES
+from jointaug.rules import RULES, register
 
 FAILURE_RATE = 1e-6
 GENERATOR = torch.Generator().manual_seed(0)
@@ -107,7 +107,7 @@ def test_an_authors_transform_runs_with_its_draws_and_faster_with_a_rule():
             torch.testing.assert_close(view[i], expected, atol=1e-5, rtol=0)
     from jointaug.functional import solarize
 
-    @fuse.register(JointSolarize)
+    @register(JointSolarize)
     def rule(transform, view, params):
         return view.step(solarize, params["threshold"], where=params["applied"])
 
@@ -538,7 +538,7 @@ def test_a_fused_module_prints_its_pipeline():
 WRONG = [
     (lambda: fuse(3), TypeError, "pipeline must be a transform, got 3"),
     (lambda: fuse(v2.ColorJitter), TypeError, "pipeline must be a transform"),
-    (lambda: fuse.register(3), TypeError, "register takes types"),
+    (lambda: register(3), TypeError, "register takes types"),
     (lambda: fuse(v2.RandomApply([JointCrop(8)])), ValueError, "number of views must not be random"),
     (lambda: fuse(v2.RandomChoice([JointCrop(8), MultiView(*[JointCrop(8)] * 2)])), ValueError, "must not be random"),
     (lambda: fuse(v2.RandomOrder([JointCrop(8), v2.Identity()])), ValueError, "must not be random"),

@@ -21,7 +21,7 @@ from jointaug import (
     UncroppedView,
 )
 from jointaug.distributions import IndependentPair, JointPair
-from jointaug.fusion import register
+from jointaug.rules import register
 from training.settings import Settings
 
 Transform = Any  # of jointaug or of torchvision, which has no types

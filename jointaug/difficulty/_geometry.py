@@ -23,9 +23,9 @@ from .._validate import integer, number
 from ..chance import Addresses
 from ..distributions import IndependentPair, PairLaw
 from ..functional import horizontal_flip, vertical_flip
-from ..fusion import fuse
-from ..fusion._module import views_made
-from ..fusion._plan import Call, Cut, Each, Plan, View
+from ..fusion import Plan, fuse
+from ..pipeline import views_made
+from ..rules import Call, Cut, Each, View
 from ..transforms import JointCrop
 
 _CHUNK = 2**16  # pairs that are drawn at a time

@@ -20,12 +20,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from .._validate import integer
-from ..chance import Address, Addresses, child_step
-from ..fusion import fuse
-from ..fusion._module import Fused, children, views_made
-from ..fusion._plan import Plan
-from ..transforms import JointTransform
-from ..views import MultiView, PerView, Shared
+from ..chance import Address, Addresses
+from ..fusion import Fused, Plan, fuse
+from ..pipeline import Position, parts, views_made
+from ..views import MultiView
 from ._geometry import box_measures, checked_level, pair_boxes, require_two_views
 from ._images import Images, Pictures
 from ._passes import bar_of, evaluating
@@ -480,7 +478,7 @@ class _Run:
     def __init__(self, name: str, policy: Any, encoder: Encoder, keep: bool) -> None:
         self.name = name
         self._fused: Fused = fuse(policy)
-        self._owners = _owners(policy, (0, 1), 0, 0)
+        self._owners = _owners(policy, (0, 1), Position())
         self._encoder = encoder
         self._keep = keep
 
@@ -561,26 +559,18 @@ def _columns(plan: Plan, owners: Mapping[tuple[int, int], tuple[int, ...]], batc
     return columns
 
 
-def _owners(transform: Any, views: tuple[int, ...], step: int, view: int) -> dict[tuple[int, int], tuple[int, ...]]:
+def _owners(transform: Any, views: tuple[int, ...], place: Position) -> dict[tuple[int, int], tuple[int, ...]]:
     """Which of the final views what is drawn at a position (step, view) of the pipeline belongs to."""
-    owners = {(step, view): views}
-    if isinstance(transform, JointTransform):
-        return owners
-    if isinstance(transform, MultiView):
-        first = 0
-        for i, branch in enumerate(transform.transforms):
-            count = views_made(branch, None) or 1
-            owners |= _owners(branch, views[first : first + count], child_step(step, i), view)
-            first += count
-    elif isinstance(transform, PerView):
-        own = transform.transforms * len(views) if len(transform.transforms) == 1 else transform.transforms
-        for k, (part, which) in enumerate(zip(own, views, strict=True)):
-            owners |= _owners(part, (which,), step, k)
-    elif isinstance(transform, Shared):
-        owners |= _owners(transform.transforms[0], views, step, view)
-    else:
-        for i, part in enumerate(children(transform)):
-            owners |= _owners(part, views, child_step(step, i), view)
+    owners = {(place.at_step, place.at_view): views}
+    first = 0
+    for k, part in enumerate(parts(transform, len(views))):
+        mine = views
+        if isinstance(transform, MultiView):
+            count = views_made(part.transform, None) or 1
+            mine, first = views[first : first + count], first + count
+        elif part.view is not None:
+            mine = views[k : k + 1]
+        owners |= _owners(part.transform, mine, part.of(place))
     return owners
 
 

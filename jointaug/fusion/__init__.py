@@ -1,7 +1,7 @@
-"""The second executor: a pipeline for whole batches (see `fuse`)."""
+"""The executor for whole batches: a pipeline planned as data, and run in few passes (see `fuse`)."""
 
-from ._module import Fused, fuse, leaves
-from ._plan import Cut, Drawn, Draws, Plan, View
-from ._rules import register
+from ..pipeline import leaves
+from ._module import Fused, fuse
+from ._plan import Plan
 
-__all__ = ["Cut", "Drawn", "Draws", "Fused", "Plan", "View", "fuse", "leaves", "register"]
+__all__ = ["Fused", "Plan", "fuse", "leaves"]

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ..functional import Step, crop_and_finish, finish, horizontal_flip
+from ..rules import Call, Cut, Each, Known, View
 from ._images import kind_of, one_size, pixels_of, shown_as
-from ._plan import Call, Cut, Each, Known, View
 
 Images: TypeAlias = "Tensor | list[Tensor]"
 
@@ -249,6 +249,6 @@ def _answer(image: Tensor, i: int, each: Each) -> tuple[Tensor, type]:
         raise TypeError(
             f"{each.transform!r} has no rule in fuse and runs image by image, but failed on image {i}, a "
             f"{type(shown).__name__} of shape {tuple(image.shape)}: {error}; give fuse what this transform takes (a "
-            "list of PIL images, v2.ToImage() before), or teach it with @fuse.register"
+            "list of PIL images, v2.ToImage() before), or write a rule with @jointaug.rules.register"
         ) from error
     return pixels_of(output, f"what {each.transform!r} gives"), kind_of(output)

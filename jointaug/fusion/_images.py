@@ -11,7 +11,7 @@ from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional as F
 
-from ._plan import View
+from ..rules import View
 
 _PIL_MODES: Final = ("L", "LA", "RGB", "RGBA")
 """Of PIL images with as many channels as letters: 8 bits each, gray or red, green, blue, then perhaps alpha."""

@@ -11,13 +11,14 @@ import torch
 from torch import Tensor, nn
 from torchvision.transforms import v2
 
-from ..chance import Addresses, container_of
+from ..chance import Addresses
+from ..pipeline import Part, container_of, leaves, parts, views_made
+from ..rules import Drawn, Draws, Each, Known, Rows, View, by_image, image_by_image, rule_of
 from ..transforms import JointTransform
 from ..views import MultiView, PerView, Shared
 from ._execute import Images, Surprise, execute
 from ._images import Source, sources_of
-from ._plan import Drawn, Draws, Each, Known, Plan, Rows, View, chosen_view, masked, rows_of
-from ._rules import by_image, image_by_image, register, rule_of
+from ._plan import Plan, chosen_view, masked, rows_of
 
 
 class Fused(nn.Module):
@@ -35,7 +36,8 @@ class Fused(nn.Module):
         slow = sorted({type(t).__name__ for t in leaves(pipeline) if rule_of(t) is None})
         if slow:
             warnings.warn(
-                f"fuse has no rule for {', '.join(slow)} and runs it image by image; write one with @fuse.register",
+                f"fuse has no rule for {', '.join(slow)} and runs it image by image; write one with "
+                "@jointaug.rules.register",
                 stacklevel=3,
             )
 
@@ -166,9 +168,6 @@ def fuse(pipeline: Callable[..., Any]) -> Fused:
     return Fused(pipeline)
 
 
-fuse.register = register  # type: ignore[attr-defined]
-
-
 class _State:
     """The images on their way: one sample's batch, or its views."""
 
@@ -178,58 +177,48 @@ class _State:
 
 
 def _walk(transform: Any, state: _State, draws: Draws) -> _State:
-    """Plan ``transform``; positions are those of `jointaug.Address.run`."""
+    """Plan ``transform``."""
+    if isinstance(transform, JointTransform):
+        return _joint(transform, state, draws)
+    if isinstance(transform, MultiView):
+        _one_sample(transform, state)
+        made = [_walk(part.transform, state, part.of(draws)) for part in parts(transform)]
+        return _State([view for branch in made for view in branch.views], made=True)
+    if isinstance(transform, (PerView, Shared)):
+        _needs_views(transform, state)
+        inside = parts(transform, len(state.views))
+        return _State([_single(part, view, draws) for part, view in zip(inside, state.views, strict=True)], made=True)
     kind = container_of(transform)
     if kind is v2.Compose or kind is nn.Sequential:
-        return _chain(list(children(transform)), state, draws)
+        return _chain(transform, state, draws)
     if kind is v2.RandomApply:
         (u,) = draws.row(1)
         where = u < transform.p
         draws.record(transform, {"applied": where})
-        after = _chain(list(transform.transforms), state, draws)
+        after = _chain(transform, state, draws)
         views = [masked(a, b, where) for a, b in zip(state.views, after.views, strict=True)]
         return _State(views, made=state.made)
     if kind is v2.RandomChoice:
         return _choice(transform, state, draws)
     if kind is v2.RandomOrder:
         return _order(transform, state, draws)
-    if isinstance(transform, MultiView):
-        _one_sample(transform, state)
-        parts = [_walk(branch, state, draws.step(i)) for i, branch in enumerate(transform.transforms)]
-        return _State([view for part in parts for view in part.views], made=True)
-    if isinstance(transform, PerView):
-        _needs_views(transform, state)
-        own = transform.transforms * len(state.views) if len(transform.transforms) == 1 else transform.transforms
-        if len(own) != len(state.views):
-            raise ValueError(
-                f"PerView needs one transform, or one for each view, got {len(own)} transforms for "
-                f"{len(state.views)} views"
-            )
-        return _State(
-            [_single(t, v, draws.view(k)) for k, (t, v) in enumerate(zip(own, state.views, strict=True))], made=True
-        )
-    if isinstance(transform, Shared):
-        _needs_views(transform, state)
-        return _State([_single(transform.transforms[0], view, draws) for view in state.views], made=True)
-    if isinstance(transform, JointTransform):
-        return _joint(transform, state, draws)
     _one_sample(transform, state)
     rule = rule_of(transform) or image_by_image
     return _State([rule(transform, state.views[0], draws)], made=False)
 
 
-def _chain(transforms: Sequence[Any], state: _State, draws: Draws) -> _State:
-    for i, transform in enumerate(transforms):
-        state = _walk(transform, state, draws.step(i))
+def _chain(transform: Any, state: _State, draws: Draws) -> _State:
+    for part in parts(transform):
+        state = _walk(part.transform, state, part.of(draws))
     return state
 
 
-def _single(transform: Any, view: View, draws: Draws) -> View:
-    """Plan a transform of one view inside `PerView` or `Shared`."""
-    after = _walk(transform, _State([view], made=False), draws)
+def _single(part: Part, view: View, draws: Draws) -> View:
+    """Plan a part of `PerView` or `Shared` for one view."""
+    after = _walk(part.transform, _State([view], made=False), part.of(draws))
     if after.made:
         raise TypeError(
-            f"a transform in PerView or Shared made views of a view: {transform!r}; a joint transform "
+            f"a transform in PerView or Shared made views of a view: {part.transform!r}; a joint transform "
             "stands outside of them, and all views are made before"
         )
     return after.views[0]
@@ -267,7 +256,7 @@ def _query(transform: JointTransform, view: View) -> tuple[Any, ...]:
 
 def _choice(transform: v2.RandomChoice, state: _State, draws: Draws) -> _State:
     (u,) = draws.row(1)
-    branches = [_walk(t, state, draws.step(i)) for i, t in enumerate(transform.transforms)]
+    branches = [_walk(part.transform, state, part.of(draws)) for part in parts(transform)]
     edges = torch.tensor(transform.p, dtype=torch.float64, device=u.device).cumsum(0)
     choice = (u[:, None] >= edges[:-1]).sum(1)
     draws.record(transform, {"choice": choice})
@@ -281,12 +270,12 @@ def _order(transform: v2.RandomOrder, state: _State, draws: Draws) -> _State:
     """Every transform under the mask of the images in which it is next, once for each place in the order."""
     order = torch.stack(draws.row(len(transform.transforms))).argsort(0)  # [place, B]: which transform is there
     draws.record(transform, {"order": order.T})
-    parts = [_walk(t, state, draws.step(i)) for i, t in enumerate(transform.transforms)]
+    planned = [_walk(part.transform, state, part.of(draws)) for part in parts(transform)]
     views = []
     for k, before in enumerate(state.views):
         view = before
         for place in order:
-            for i, part in enumerate(parts):
+            for i, part in enumerate(planned):
                 tail = part.views[k].program[len(before.program) :]
                 step = replace(part.views[k], program=(*view.program, *tail))
                 view = masked(view, step, place == i)
@@ -310,60 +299,6 @@ def _needs_views(transform: Any, state: _State) -> None:
             f"{type(transform).__name__} takes views, got one batch; put a view maker before it, or give a list of "
             "batches"
         )
-
-
-def children(transform: Any) -> Sequence[Any]:
-    """The parts of a container of v2 or ours, else none."""
-    if isinstance(transform, (MultiView, PerView, Shared)):
-        return list(transform.transforms)
-    kind = container_of(transform)
-    if kind is None:
-        return []
-    return list(transform if kind is nn.Sequential else transform.transforms)
-
-
-def leaves(transform: Any) -> list[Any]:
-    """The transforms of a pipeline that are no containers, in the order in which they stand.
-
-    Args:
-        transform: a pipeline, or any transform.
-
-    Example:
-        >>> from torchvision.transforms import v2
-        >>> from jointaug import JointCrop, PerView
-        >>> from jointaug.fusion import leaves
-        >>> leaves(v2.Compose([JointCrop(32), PerView(v2.RandomGrayscale(0.2), v2.Identity())]))[1:]
-        [RandomGrayscale(p=0.2), Identity()]
-    """
-    parts = children(transform)
-    return [leaf for part in parts for leaf in leaves(part)] if parts else [transform]
-
-
-def views_made(transform: Any, views: int | None) -> int | None:
-    """How many views a pipeline gives, from ``views`` (``None``: one sample that is not views yet).
-
-    Raises:
-        ValueError: if that number is random.
-    """
-    if isinstance(transform, MultiView):
-        return sum(views_made(branch, None) or 1 for branch in transform.transforms)
-    if isinstance(transform, JointTransform):
-        return transform.views if views is None else views
-    if isinstance(transform, (PerView, Shared)):
-        return views
-    parts, kind = children(transform), container_of(transform)
-    if kind in (v2.RandomChoice, v2.RandomApply, v2.RandomOrder):
-        counts = {views_made(part, views) for part in parts} | ({views} if kind is not v2.RandomChoice else set())
-        if len(counts) > 1:
-            raise ValueError(
-                f"the number of views must not be random, got {sorted(map(str, counts))} from "
-                f"{type(transform).__name__}; make "
-                "the same number of views in every case"
-            )
-        return counts.pop()
-    for part in parts:
-        views = views_made(part, views)
-    return views
 
 
 def _apart(results: Sequence[Tensor], inputs: Sequence[Images]) -> list[Tensor]:

@@ -15,8 +15,9 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
 from .._validate import number, probability
-from ..chance import FRESH, Addressable, Chance, Row
+from ..chance import FRESH, Chance, Row
 from ..distributions import JointPair, PairLaw
+from ..pipeline import Addressable
 from ..views import Views, apart, check_one_image, has_views, is_bare, put_together, take_apart, viewable
 
 if TYPE_CHECKING:
@@ -191,6 +192,10 @@ class JointTransform(v2.Transform, Addressable):
 
     def _transform_view(self, inpt: Any, params: dict[str, Any]) -> Any:
         return self.transform_view(inpt, params) if params.get("applied", True) else inpt
+
+    def views_made(self, views: int | None) -> int:
+        """Its own number from one sample; of views, as many as it is given."""
+        return self.views if views is None else views
 
     def forward(self, *inputs: Any) -> Any:
         """The views; torch's generator drives the draw."""

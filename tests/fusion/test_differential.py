@@ -44,7 +44,7 @@ from jointaug import (
     views_at,
 )
 from jointaug.chance import child_step
-from jointaug.fusion._rules import RULES
+from jointaug.rules import RULES
 
 from .cases import FORMS, IDENTITIES, OURS, V2, Case, Images, images
 from .oracle import BACKENDS, EXACT, FACTORS, OF_PIL, as_on_pil, as_tensor, by_v2, drawn_for, running_on

@@ -14,7 +14,7 @@ from scipy import stats
 from torchvision.transforms import v2
 
 from jointaug import fuse
-from jointaug.fusion._rules import RULES
+from jointaug.rules import RULES
 
 from .cases import IDENTITIES, OURS
 

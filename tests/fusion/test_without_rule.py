@@ -11,6 +11,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
 from jointaug import Address, Addresses, JointCrop, MultiView, PerView, Shared, fuse, views_at
+from jointaug.rules import register
 
 GENERATOR = torch.Generator().manual_seed(0)
 LEVELS = torch.randint(0, 256, (6, 3, 20, 28), dtype=torch.uint8, generator=GENERATOR)
@@ -172,12 +173,12 @@ def test_a_users_function_of_a_batch_takes_its_values_as_parameters():
     class Wrong(v2.Transform):
         pass
 
-    @fuse.register(Wrong)
+    @register(Wrong)
     def wrong(transform, view, draws):
         (u,) = draws.row(1)
         return view.call(lambda images: images * u.float()[:, None, None, None])
 
-    fuse.register(Dim)(rule)
+    register(Dim)(rule)
     images = [image / 255 for image in SIZES]
     addresses = Addresses(3, 0, torch.arange(3))
     views = fuse(v2.Compose([Dim(), v2.CenterCrop(10)]))(images, addresses=addresses)

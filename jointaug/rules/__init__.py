@@ -1,0 +1,28 @@
+"""How each transform is planned for a batch: a registry of rules, and those of v2's transforms and ours.
+
+Every rule draws a fixed number of uniforms, whatever they turn out to be, and follows the law of the transform's own
+``make_params``, retries and fallbacks included.
+"""
+
+from . import _augment, _color, _geometry, _kind, _ours  # noqa: F401 (they register their rules)
+from ._registry import RULES, Rule, register, rule_of
+from ._view import Call, Cut, Drawn, Draws, Each, Known, Rows, Side, View
+from ._without import by_image, image_by_image
+
+__all__ = [
+    "RULES",
+    "Call",
+    "Cut",
+    "Drawn",
+    "Draws",
+    "Each",
+    "Known",
+    "Rows",
+    "Rule",
+    "Side",
+    "View",
+    "by_image",
+    "image_by_image",
+    "register",
+    "rule_of",
+]

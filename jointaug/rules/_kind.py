@@ -1,0 +1,76 @@
+"""Rules of v2's conversions: what an image is, its dtype, and its unit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import PIL.Image
+import torch
+from torch import Tensor
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional as F
+
+from .. import functional as K
+from ._registry import register
+from ._view import Draws, View
+
+
+@register(v2.Normalize)
+def _normalize(transform: v2.Normalize, view: View, draws: Draws) -> View:  # noqa: ARG001
+    if view.kind is PIL.Image.Image or not view.dtype.is_floating_point:
+        got = "PIL images" if view.kind is PIL.Image.Image else str(view.dtype)
+        image = "v2.ToImage() and " if view.kind is PIL.Image.Image else ""
+        raise TypeError(
+            f"{transform!r} needs floating point images, got {got}; put {image}v2.ToDtype(torch.float32, scale=True) "
+            "before"
+        )
+    mean, std = (list(v) * view.channels if len(v) == 1 else list(v) for v in (transform.mean, transform.std))
+    return view.step(K.normalize, mean, std)
+
+
+@register(v2.ToDtype, v2.ConvertImageDtype)
+def _to_dtype(transform: Any, view: View, draws: Draws) -> View:  # noqa: ARG001
+    if view.kind is PIL.Image.Image:
+        raise TypeError(f"{transform!r} leaves PIL images as they are; put v2.ToImage() before")
+    dtype, scale = transform.dtype, getattr(transform, "scale", True)
+    if isinstance(dtype, dict):
+        if view.kind is not None and view.kind not in dtype and "others" not in dtype:
+            named = ", ".join(getattr(key, "__name__", repr(key)) for key in dtype)
+            raise ValueError(
+                f"dtype must name the type of the images, {view.kind.__name__}, got ToDtype of {named}; add it, or "
+                "'others'"
+            )
+        dtype = view.of_kind(dtype, transform)
+    if dtype is None or dtype == view.dtype:
+        return view
+    if dtype is not torch.uint8 and not dtype.is_floating_point:  # no kernel takes it: by v2's own function
+        return view.call(partial(F.to_dtype, dtype=dtype, scale=scale)).cast(dtype)
+    return view.cast(dtype) if scale else view.call(partial(Tensor.to, dtype=dtype)).cast(dtype)
+
+
+@register(v2.Identity)
+def _as_is(transform: v2.Identity, view: View, draws: Draws) -> View:  # noqa: ARG001
+    return view
+
+
+@register(v2.ToImage)
+def _to_image(transform: v2.ToImage, view: View, draws: Draws) -> View:  # noqa: ARG001
+    return replace(view, kind=tv_tensors.Image)
+
+
+@register(v2.ToPureTensor)
+def _to_pure_tensor(transform: v2.ToPureTensor, view: View, draws: Draws) -> View:  # noqa: ARG001
+    return replace(view, kind=Tensor) if view.kind is tv_tensors.Image else view
+
+
+@register(v2.PILToTensor)
+def _pil_to_tensor(transform: v2.PILToTensor, view: View, draws: Draws) -> View:  # noqa: ARG001
+    return replace(view, kind=Tensor) if view.kind is PIL.Image.Image else view
+
+
+@register(v2.ToTensor)
+def _to_tensor(transform: v2.ToTensor, view: View, draws: Draws) -> View:  # noqa: ARG001
+    return replace(view.cast(torch.float32), kind=Tensor) if view.kind is PIL.Image.Image else view

@@ -1,0 +1,298 @@
+"""One view of every image of a batch before it exists, what is done to it, and the chance that a rule draws from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+import PIL.Image
+import torch
+from torch import Tensor
+from torchvision.transforms import InterpolationMode
+
+from ..functional import Step, resized_crop
+from ..functional._batch import LIMIT
+from ..pipeline import Position
+from ..transforms._pixels import interpolation_mode
+
+Side: TypeAlias = "int | Tensor"
+"""A height or width in pixels: one number for the batch, or int64 ``[B]`` for a list of images of different sizes."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Cut a box out of each image and resize it."""
+
+    boxes: Tensor
+    """int64 ``[B, 4]``: top, left, height, width in pixels."""
+    size: tuple[int, int]
+    interpolation: InterpolationMode
+    antialias: bool
+    clips: bool
+    """Whether a bicubic filter's overshoot is cut off, as v2 does it in uint8 and not in float."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """Any function of a batch ``[B, C, H, W]`` and of values for each image, where ``where`` holds."""
+
+    function: Callable[..., Tensor]
+    parameters: tuple[Any, ...]
+    """Tensors ``[B, ...]``, of which each image of a list gets its own row; anything else goes to all."""
+    where: Tensor | None
+    dtype: torch.dtype
+    """What the function gets: the images' logical dtype at this place in the pipeline."""
+
+
+class Known(NamedTuple):
+    """What a transform without a rule was seen to give; None: what it got."""
+
+    size: tuple[int, int] | tuple[tuple[int, int], ...] | None
+    """Height and width in pixels: of every image, or one pair for each image of the batch."""
+    channels: int
+    dtype: torch.dtype
+    kind: type | None
+
+    @property
+    def stays(self) -> bool:
+        """Whether another batch may be expected to come out so."""
+        return self.size is None or isinstance(self.size[0], int)
+
+
+@dataclass(frozen=True)
+class Each:
+    """A transform without a rule, on each image where ``where`` holds, as the kind of image that v2 would see here."""
+
+    transform: Any
+    function: Callable[[Any, int], Any]
+    """The image at that index of the batch, transformed."""
+    where: Tensor | None
+    dtype: torch.dtype
+    kind: type | None
+    place: tuple[Any, ...]
+    """Where in the pipeline it stands, and on what: a key to what is known of its results."""
+    expected: Known
+
+
+Instruction: TypeAlias = "Cut | Step | Call | Each"
+
+
+@dataclass(frozen=True)
+class View:
+    """One view of every image of a batch, before it exists."""
+
+    source: int
+    """Which of the inputs it is made from."""
+    height: Side
+    width: Side
+    channels: int
+    dtype: torch.dtype
+    device: torch.device
+    count: int
+    """How many images the batch holds."""
+    kind: type | None = Tensor
+    """What an image is to v2 at this place: a plain tensor, a ``tv_tensors.Image``, a ``PIL.Image.Image``; None if that
+    differs by image."""
+    program: tuple[Instruction, ...] = ()
+
+    def cut(
+        self,
+        boxes: Tensor,
+        size: tuple[int, int],
+        interpolation: InterpolationMode | str | int,
+        antialias: bool | None = True,
+    ) -> View:
+        """The view after a crop (int64 boxes ``[B, 4]``) and a resize to ``(height, width)``.
+
+        As Pillow does it where the images are PIL images: always antialiased, and its nearest pixel is the exact one.
+
+        Raises:
+            ValueError: for a size that overflows.
+        """
+        check_size(self.channels, *size)
+        mode, smooth = self._filter(interpolation, antialias)
+        instruction = Cut(boxes, size, mode, smooth, self._clips(mode))
+        return replace(self, height=size[0], width=size[1], program=(*self.program, instruction))
+
+    def _filter(
+        self, interpolation: InterpolationMode | str | int, antialias: bool | None
+    ) -> tuple[InterpolationMode, bool]:
+        mode, pillow = interpolation_mode(interpolation), self.kind is PIL.Image.Image
+        exact = pillow and mode is InterpolationMode.NEAREST
+        return InterpolationMode.NEAREST_EXACT if exact else mode, pillow or bool(antialias)
+
+    def _clips(self, mode: InterpolationMode) -> bool:
+        return mode is InterpolationMode.BICUBIC and self.dtype is torch.uint8
+
+    def step(self, kernel: Callable[..., Tensor], *parameters: Any, where: Tensor | None = None) -> View:
+        """The view after a kernel of `jointaug.functional`, its parameters numbers or tensors ``[B]``."""
+        return replace(self, program=(*self.program, Step(kernel, parameters, where)))
+
+    def call(
+        self,
+        function: Callable[..., Tensor],
+        *parameters: Any,
+        where: Tensor | None = None,
+        size: tuple[Side, Side] | None = None,
+    ) -> View:
+        """The view after any function of a batch: ``function(images [B, C, H, W], *parameters)``.
+
+        Args:
+            function: gives a batch. Images of different sizes come one by one, as batches of one.
+            parameters: of the function. Tensors ``[B, ...]`` hold a value for each image, anything else is for all.
+            where: on which images, a bool tensor ``[B]``; the others stay as they are.
+            size: height and width of the results, if they change.
+
+        Raises:
+            ValueError: for a size that overflows.
+        """
+        height, width = (self.height, self.width) if size is None else size
+        if isinstance(height, int) and isinstance(width, int):
+            check_size(self.channels, height, width)
+        instruction = Call(function, parameters, where, self.dtype)
+        return replace(self, height=height, width=width, program=(*self.program, instruction))
+
+    def each(
+        self, transform: Any, function: Callable[[Any, int], Any], draws: Draws, where: Tensor | None = None
+    ) -> View:
+        """The view after a transform that is known by name alone, run image by image.
+
+        What the results are is not known before one is seen: until then they are taken to be as what goes in, and
+        `Fused.transform` plans anew what follows where they are not.
+
+        Args:
+            transform: for messages.
+            function: of an image (of this view's kind) and its index in the batch.
+            draws: at the transform's position.
+            where: on which images.
+        """
+        sides = tuple(side if isinstance(side, int) else tuple(side.tolist()) for side in (self.height, self.width))
+        place = (draws.at, sides, self.channels, self.dtype, self.kind)
+        expected = draws.known.get(place, Known(None, self.channels, self.dtype, self.kind))
+        each = Each(transform, function, where, self.dtype, self.kind, place, expected)
+        height, width = self.height, self.width
+        if expected.size is not None and isinstance(expected.size[0], int):
+            height, width = expected.size
+        elif expected.size is not None:
+            height, width = torch.tensor(expected.size, device=self.device).unbind(1)
+        return replace(
+            self,
+            height=height,
+            width=width,
+            channels=expected.channels,
+            dtype=expected.dtype,
+            kind=expected.kind,
+            program=(*self.program, each),
+        )
+
+    def resize_each(
+        self,
+        sizes: Sequence[tuple[int, int]],
+        interpolation: InterpolationMode | str | int,
+        antialias: bool | None = True,
+    ) -> View:
+        """The view after a resize of each image of a list to ``(height, width)`` of its own; it stays a list.
+
+        As between two cuts of a batch, levels are not rounded: an image's view does not depend on its company.
+
+        Raises:
+            ValueError: for a size that overflows.
+        """
+        for size in sizes:
+            check_size(self.channels, *size)
+        mode, smooth = self._filter(interpolation, antialias)
+        resize = partial(_resized, interpolation=mode, antialias=smooth, clips=self._clips(mode))
+        targets = torch.tensor(sizes, device=self.device)
+        height, width = targets.unbind(1)
+        work = torch.float64 if self.dtype is torch.float64 else torch.float32
+        instruction = Call(resize, (targets,), None, work)
+        return replace(self, height=height, width=width, program=(*self.program, instruction))
+
+    def of_kind(self, options: Mapping[Any, Any], transform: Any) -> Any:
+        """What a transform's ``options`` by type say of images as they are here, ``"others"`` included, else None.
+
+        Raises:
+            ValueError: if that differs by image.
+        """
+        if self.kind is None:
+            raise ValueError(
+                f"{transform!r} asks for the type of an image, which differs by image here; make it one before, with "
+                "v2.ToImage() or v2.ToPureTensor()"
+            )
+        return options.get(self.kind, options.get("others"))
+
+    def cast(self, dtype: torch.dtype) -> View:
+        """The view in another dtype; values scale between [0, 1] and [0, 255]."""
+        return replace(self, dtype=dtype)
+
+    @property
+    def whole(self) -> Tensor:
+        """The boxes ``[B, 4]`` that hold all of each image."""
+        zero = torch.zeros(self.count, dtype=torch.int64, device=self.device)
+        return torch.stack([zero, zero, zero + self.height, zero + self.width], -1)
+
+
+def _resized(
+    images: Tensor, targets: Tensor, *, interpolation: InterpolationMode, antialias: bool, clips: bool
+) -> Tensor:
+    """A batch of one, resized to its own row of ``targets [1, 2]``."""
+    boxes = (0, 0, *images.shape[-2:])
+    size = tuple(targets[0].tolist())
+    return resized_crop(images[0], boxes, size, interpolation=interpolation, antialias=antialias, clip=clips)[None]
+
+
+def check_size(channels: int, height: int, width: int) -> None:
+    if channels * height * width > LIMIT:
+        raise ValueError(
+            f"size must keep C * height * width below 2**31, got {(height, width)} and {channels} channels"
+        )
+
+
+class Rows(Protocol):
+    """Where a batch's uniforms come from: an `Addresses`, or a generator."""
+
+    def rows(self, n: int, *, step: int, view: int) -> list[Tensor]:
+        """``n`` float64 tensors ``[B]`` in (0, 1)."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What one transform drew for the batch."""
+
+    transform: Any
+    step: int
+    """The number of its position in the pipeline (`jointaug.chance.child_step`)."""
+    view: int
+    """Which view, or group of coupled views."""
+    params: dict[str, Any]
+    """As its ``params_from_uniform`` or its rule gives them: tensors ``[B]``."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Chance for a batch at a position in the pipeline: `jointaug.chance.Address` for many images at once."""
+
+    source: Rows
+    log: list[Drawn]
+    known: Mapping[tuple[Any, ...], Known] = field(default_factory=dict)
+    """What transforms without a rule were seen to give, by their place."""
+    at: Position = field(default_factory=Position)
+
+    def row(self, n: int) -> list[Tensor]:
+        """``n`` float64 tensors ``[B]`` of uniforms in (0, 1)."""
+        return self.source.rows(n, step=self.at.at_step, view=self.at.at_view)
+
+    def step(self, child: int) -> Draws:
+        """Chance for the ``child``-th part of the pipeline at this position."""
+        return replace(self, at=self.at.step(child))
+
+    def view(self, view: int) -> Draws:
+        """Chance for view (or group of views) number ``view`` at this position."""
+        return replace(self, at=self.at.view(view))
+
+    def record(self, transform: Any, params: dict[str, Any]) -> dict[str, Any]:
+        """Note what was drawn here."""
+        self.log.append(Drawn(transform, self.at.at_step, self.at.at_view, params))
+        return params

@@ -101,26 +101,37 @@ def _resolutions(s: Settings, views: int) -> v2.Compose:
     With one box for all views, only the crop is: flip and color are drawn for each resolution then.
     """
     if s.share_box:
-        crop = MultiResolution(s.sizes * views, s.scale)
+        crop = MultiResolution(s.sizes * views, s.scale, **_filter(s))
         return v2.Compose([crop, PerView(*[_rest(s, k) for k in range(views) for _ in s.sizes])])
     return v2.Compose(
-        [MultiView(*[v2.Compose([MultiResolution(s.sizes, s.scale), Shared(_rest(s, k))]) for k in range(views)])]
+        [
+            MultiView(
+                *[
+                    v2.Compose([MultiResolution(s.sizes, s.scale, **_filter(s)), Shared(_rest(s, k))])
+                    for k in range(views)
+                ]
+            )
+        ]
     )
 
 
 def _view_maker(s: Settings, crops: int) -> Transform:
-    branches: list[Transform] = [UncroppedView(s.size)] if s.original else []
+    branches: list[Transform] = [UncroppedView(s.size, **_filter(s))] if s.original else []
     branches += [_crop_pair(s)] if s.crop != "independent" else [_random_crop(s, s.size, s.scale)] * crops
     if s.locals and s.crop == "joint":
-        how: dict[str, Any] = {"interpolation": v2.InterpolationMode(s.interpolation)}
-        branches += [JointCrop(s.local_size, s.local_scale, **how, beta=s.beta)] * (s.locals // 2)
+        branches += [JointCrop(s.local_size, s.local_scale, **_filter(s), beta=s.beta)] * (s.locals // 2)
     else:
         branches += [_random_crop(s, s.local_size, s.local_scale)] * s.locals
     return branches[0] if len(branches) == 1 and s.crop != "independent" else MultiView(*branches)
 
 
+def _filter(s: Settings) -> dict[str, Any]:
+    """How every view is resampled."""
+    return {"interpolation": v2.InterpolationMode(s.interpolation)}
+
+
 def _random_crop(s: Settings, size: int, scale: tuple[float, float]) -> Transform:
-    return v2.RandomResizedCrop(size, scale, interpolation=v2.InterpolationMode(s.interpolation))
+    return v2.RandomResizedCrop(size, scale, **_filter(s))
 
 
 def _plain_pair(s: Settings) -> MultiView:
@@ -129,7 +140,7 @@ def _plain_pair(s: Settings) -> MultiView:
 
 def _crop_pair(s: Settings) -> JointCrop:
     """Two crops whose areas or places have a law of their own."""
-    how: dict[str, Any] = {"interpolation": v2.InterpolationMode(s.interpolation)}
+    how = _filter(s)
     if s.crop == "contrastive":
         return BoxCrop(s.size, s.scale, **how, alpha=CENTER_SUPPRESSED if s.alpha is None else s.alpha)
     if s.crop == "center_suppressed":

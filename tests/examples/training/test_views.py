@@ -5,13 +5,25 @@ from __future__ import annotations
 import pytest
 import torch
 from PIL import ImageOps
+from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 from training.data import Augment, Pixels, Request
 from training.settings import Settings
 from training.views import BoxCrop, pipeline, plain_view, whole_view
 
-from jointaug import Addresses, ContrastiveCrop, JointCrop, fuse
+from jointaug import (
+    Addresses,
+    ContrastiveCrop,
+    JointBlur,
+    JointColor,
+    JointCrop,
+    MultiResolution,
+    UncroppedView,
+    fuse,
+)
+from jointaug.distributions import JointPair
 from jointaug.fusion import leaves
+from jointaug.transforms._pixels import interpolation_mode
 
 QUIET = {"flip": 0.0, "jitter_p": 0.0, "gray": 0.0, "mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
 N = 6
@@ -86,6 +98,117 @@ def test_local_crops_are_resampled_as_the_others():
     settings = Settings(size=32, crop="joint", locals=2, local_size=16, interpolation="bicubic")
     crops = [step for step in leaves(pipeline(settings)) if isinstance(step, JointCrop)]
     assert [(crop.size, crop.interpolation.value) for crop in crops] == [((32, 32), "bicubic"), ((16, 16), "bicubic")]
+
+
+@pytest.mark.parametrize(
+    ("given", "views", "kinds"),
+    [
+        ({"locals": 1}, 2, [v2.RandomResizedCrop] * 3),
+        *(({"crop": crop}, 2, [JointCrop]) for crop in ("joint", "decoupled", "reference", "center_suppressed")),
+        ({"crop": "contrastive"}, 2, [BoxCrop]),
+        ({"crop": "joint", "joint_choice": True}, 2, [JointCrop, v2.RandomResizedCrop, v2.RandomResizedCrop]),
+        ({"original": True}, 3, [UncroppedView, v2.RandomResizedCrop, v2.RandomResizedCrop]),
+        ({"sizes": (32, 24)}, 2, [MultiResolution] * 2),
+        ({"sizes": (32, 24), "share_box": True}, 2, [MultiResolution]),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_every_view_is_resampled_as_the_settings_say(interpolation, given, views, kinds):
+    made = leaves(pipeline(Settings(size=32, interpolation=interpolation, **given), views))
+    found = [step for step in made if hasattr(step, "interpolation")]
+    assert [type(step) for step in found] == kinds
+    assert {interpolation_mode(step.interpolation).value for step in found} == {interpolation}
+
+
+def areas(crop) -> tuple[float, float]:
+    law = crop.laws["area"] if isinstance(crop, JointCrop) else None
+    return crop.scale if law is None else (float(law.high), float(law.low))[::-1]
+
+
+@pytest.mark.parametrize("crop", ["independent", "joint"])
+def test_small_crops_have_a_size_and_areas_of_their_own(crop):
+    settings = Settings(size=32, crop=crop, scale=(0.3, 0.9), locals=2, local_size=16, local_scale=(0.06, 0.2))
+    cuts = [step for step in leaves(pipeline(settings)) if isinstance(step, (JointCrop, v2.RandomResizedCrop))]
+    each = 1 if crop == "joint" else 2
+    assert [tuple(cut.size) for cut in cuts] == [(32, 32)] * each + [(16, 16)] * each
+    for cut, scale in zip(cuts, [(0.3, 0.9)] * each + [(0.06, 0.2)] * each, strict=True):
+        assert areas(cut) == pytest.approx(scale)
+
+
+@pytest.mark.parametrize("alpha", [None, 0.3])
+@pytest.mark.parametrize("crop", ["joint", "decoupled"])
+def test_laws_of_areas_and_places_are_those_of_the_settings(crop, alpha):
+    """The first area, the log ratio's law, and where crops lie: those of the transform written out."""
+    made = pipeline(Settings(size=16, crop=crop, beta=1.5, scale=(0.3, 0.9), alpha=alpha))
+    (cut,) = (step for step in leaves(made) if isinstance(step, JointCrop))
+    law = JointPair(1.5, 0.3, 0.9)
+    plain = JointCrop(16, law=law.decoupled() if crop == "decoupled" else law, alpha=alpha)
+    assert cut.uniforms == plain.uniforms
+    row = [0.05, 0.3, *[0.7] * (cut.uniforms - 2)]
+    assert cut.params_from_uniform(row, [(900, 900)] * 2) == plain.params_from_uniform(row, [(900, 900)] * 2)
+
+
+COLOR = {"jitter": (0.1, 0.2, 0.3, 0.05), "jitter_p": (0.7, 0.3), "gray": (0.1, 0.9), "flip": 0.4}
+
+
+def test_steps_of_each_view_are_those_of_the_settings():
+    """What a view goes through, by the attributes that v2 documents; each view has its own, the last one for the rest.
+
+    The blur's kernel is 23 pixels wide at 224, as SimCLR's, MoCo's and BYOL's.
+    """
+    settings = Settings(
+        **COLOR, blur=(0.3, 1.7), blur_p=(1.0, 0.2), solarize=(0.0, 0.6), mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6)
+    )
+    for place, chain in enumerate(pipeline(settings, 3).transforms[-1].transforms):
+        k = min(place, 1)
+        flip, jitter, gray, blur, *solarize, dtype, normalize = chain.transforms
+        assert (type(flip), flip.p) == (v2.RandomHorizontalFlip, 0.4)
+        assert jitter.p == (0.7, 0.3)[k]
+        ranges = [getattr(jitter.transforms[0], name) for name in ("brightness", "contrast", "saturation", "hue")]
+        assert ranges == [pytest.approx(pair) for pair in ((0.9, 1.1), (0.8, 1.2), (0.7, 1.3), (-0.05, 0.05))]
+        assert (type(gray), gray.p) == (v2.RandomGrayscale, (0.1, 0.9)[k])
+        assert blur.p == (1.0, 0.2)[k]
+        assert (blur.transforms[0].kernel_size, tuple(blur.transforms[0].sigma)) == ((23, 23), (0.3, 1.7))
+        assert [(type(step), step.p) for step in solarize] == [(v2.RandomSolarize, 0.6)] * k
+        assert (dtype.dtype, dtype.scale) == (torch.float32, True)
+        assert (list(normalize.mean), list(normalize.std)) == ([0.1, 0.2, 0.3], [0.4, 0.5, 0.6])
+
+
+def test_joint_steps_are_those_of_the_settings():
+    settings = Settings(**COLOR, joint_color=True, joint_blur=True, blur=(0.3, 1.7), blur_p=(0.9, 0.2))
+    _, color, blur, _ = pipeline(settings).transforms
+    assert (type(color), color.p) == (JointColor, (0.7, 0.3))
+    assert [color.ranges[name] for name in ("brightness", "contrast", "saturation", "hue")] == [
+        pytest.approx(pair) for pair in ((0.9, 1.1), (0.8, 1.2), (0.7, 1.3), (-0.05, 0.05))
+    ]
+    assert (type(blur), blur.p) == (JointBlur, (0.9, 0.2))
+    assert (float(blur.laws["sigma"].low), float(blur.laws["sigma"].high)) == pytest.approx((0.3, 1.7))
+
+
+@pytest.mark.parametrize("views", [(1,), (0,), (0, 1)])
+def test_randaugment_takes_the_place_of_color_in_the_views_named(views):
+    made = pipeline(Settings(**COLOR, randaugment=(3, 7), randaugment_views=views)).transforms[-1].transforms
+    for place, chain in enumerate(made * (2 // len(made))):
+        kinds = [type(step) for step in leaves(chain)]
+        assert (v2.RandAugment in kinds) == (place in views)
+        assert (v2.ColorJitter in kinds) == (v2.RandomGrayscale in kinds) == (place not in views)
+        for step in leaves(chain):
+            if isinstance(step, v2.RandAugment):
+                assert (step.num_ops, step.magnitude) == (3, 7)
+
+
+@pytest.mark.parametrize(("size", "shorter"), [(32, 32), (64, 64), (112, 128), (224, 256)])
+def test_the_middle_of_a_test_image_is_seven_eighths_of_its_shorter_side(size, shorter):
+    """Of small images all of it. Lines that are that far from the border are in, those beyond are out."""
+    image = torch.zeros(3, shorter, 2 * shorter, dtype=torch.uint8)
+    rim = (shorter - size) // 2
+    image[:, :rim] = image[:, shorter - rim :] = 255
+    view = plain_view(Settings(size=size, **QUIET))(image)
+    assert view.shape == (3, size, size)
+    assert view.max() == 0.0
+    image[:, rim] = 255
+    assert plain_view(Settings(size=size, **QUIET))(image)[:, 0].min() == 1.0
 
 
 def constant(value: int) -> torch.Tensor:

@@ -47,7 +47,14 @@ OURS = {
     "contrastive": ContrastiveCrop(24),
     "blur": v2.Compose([JointCrop(24), JointBlur(p=(1.0, 0.3))]),
     "color": v2.Compose([JointCrop(24), JointColor()]),
+    "crop, options": JointCrop((24, 16), interpolation="bicubic", antialias=False),
+    "contrastive, options": ContrastiveCrop((24, 16), interpolation="nearest", antialias=False),
     "resolution": MultiResolution((24, (16, 20))),
+    "resolution, options": MultiResolution((24, (16, 20)), interpolation="bicubic", antialias=False),
+    "original, options": MultiView(
+        UncroppedView((24, 16), antialias=False), UncroppedView((24, 16), interpolation="nearest")
+    ),
+    "blur of one width": v2.Compose([JointCrop(24), JointBlur(3, (1.0, 2.0), p=(1.0, 0.3))]),
     "leoclr": MultiView(UncroppedView(24), JointCrop(24)),
     "multi-crop": MultiView(JointCrop(24), *[JointCrop(12, scale=(0.05, 0.4))] * 2),
     "per view": v2.Compose([JointCrop(24), PerView(v2.Identity(), v2.Compose([v2.Identity()])), JointColor()]),
@@ -150,6 +157,7 @@ V2 = {
     "erase": v2.RandomErasing(0.7, value=[0.1, 0.2, 0.3]),
     "augment": v2.RandAugment(2, 9),
     "apply": v2.RandomApply([v2.ColorJitter(0.4), v2.RandomHorizontalFlip()], 0.6),
+    "apply a crop": v2.RandomApply([v2.RandomResizedCrop((40, 56), (0.2, 0.5))], 0.6),
     "choice": v2.RandomChoice([v2.ColorJitter(0.4), v2.RandomGrayscale(1.0), v2.Identity()], p=[0.5, 0.3, 0.2]),
     "order": v2.RandomOrder([v2.ColorJitter(0.4), v2.RandomSolarize(0.5, 1.0), v2.GaussianBlur(5)]),
     "normalize alike": v2.Normalize([0.4], [0.2]),
@@ -237,6 +245,45 @@ def replay(t, image, drawn):
             return image
         case _:
             return t(image)
+
+
+CROP = v2.RandomResizedCrop(24, (0.2, 1.0))
+PAIRS = {  # which must not share a pass over memory
+    "interpolation": (CROP, v2.RandomResizedCrop(24, (0.2, 1.0), interpolation="nearest")),
+    "antialias": (CROP, v2.RandomResizedCrop(24, (0.2, 1.0), antialias=False)),
+    "size": (CROP, v2.RandomResizedCrop((24, 16), (0.2, 1.0))),
+    "kernel": (v2.Compose([CROP, v2.GaussianBlur(3, 2.0)]), v2.Compose([CROP, v2.GaussianBlur(9, 2.0)])),
+    "mean": (v2.Compose([CROP, v2.Normalize([0.5], [0.2])]), v2.Compose([CROP, v2.Normalize([0.4], [0.2])])),
+    "bits": (v2.Compose([CROP, v2.RandomPosterize(1)]), v2.Compose([CROP, v2.RandomPosterize(3)])),
+    "step": (v2.Compose([CROP, v2.RandomInvert()]), v2.Compose([CROP, v2.RandomVerticalFlip()])),
+    "dtype": (CROP, v2.Compose([CROP, v2.ToDtype(torch.float64)])),
+    "flip": (CROP, v2.Compose([CROP, v2.RandomHorizontalFlip()])),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("reverse", [False, True])
+def test_two_views_that_differ_in_one_option_differ_in_it(name, reverse):
+    """Each is torchvision's with its own options."""
+    pair = PAIRS[name][::-1] if reverse else PAIRS[name]
+    fused = fuse(MultiView(*pair))
+    plan = fused.make_params(BATCH, generator=torch.Generator().manual_seed(1))
+    views = fused.transform(BATCH, plan)
+    for i, image in enumerate(BATCH):
+        drawn = iter([{key: pick(value, i) for key, value in d.params.items()} for d in plan.drawn])
+        for view, transform in zip(views, pair, strict=True):
+            torch.testing.assert_close(view[i], replay(transform, image, drawn), atol=1e-5, rtol=0)
+
+
+def test_between_crops_nothing_is_lost_of_float64():
+    """Cuts compute nothing: to the last bit."""
+    images = torch.rand(6, 3, 40, 56, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    pipeline = v2.Compose([v2.CenterCrop(36), v2.RandomHorizontalFlip(), v2.RandomCrop(24), v2.RandomVerticalFlip()])
+    fused = fuse(pipeline)
+    plan = fused.make_params(images, generator=torch.Generator().manual_seed(1))
+    for i, view in enumerate(fused.transform(images, plan)):
+        drawn = iter([{key: pick(value, i) for key, value in d.params.items()} for d in plan.drawn])
+        assert torch.equal(view, replay(pipeline, images[i], drawn))
 
 
 def test_a_random_choice_takes_one_part_for_each_image():

@@ -101,6 +101,15 @@ def test_erased_boxes(name):
     same_box_law(drawn["box"].numpy()[drawn["applied"].numpy()], boxes[fits])
 
 
+def test_which_boxes_are_erased_is_drawn_apart_from_where_they_are():
+    """At any probability, what is erased has the law of all boxes."""
+    transform, shape = v2.RandomErasing(0.3, (0.05, 0.5), (2.5, 5.0)), (40, 56)
+    drawn = drawn_by(transform, shape)
+    theirs = [params for params in params_of(transform, shape, n=AT_EDGES) if params["v"] is not None]
+    boxes = np.array([[params[key] for key in "ijhw"] for params in theirs])
+    same_box_law(drawn["box"].numpy()[drawn["applied"].numpy()], boxes)
+
+
 PADDED = {
     "pair": (v2.RandomCrop((30, 20), padding=(1, 4)), (40, 56)),
     "four": (v2.RandomCrop((30, 20), padding=(0, 1, 2, 5)), (40, 56)),

@@ -15,6 +15,7 @@ from torchvision.transforms.v2 import functional as F
 
 from jointaug import JointBlur, JointColor
 from jointaug.distributions import IndependentLogRatio, JointLogRatio, JointPair
+from jointaug.testing import assert_independent
 
 N = 100_000
 KS_BOUND = math.sqrt(math.log(2e6) / (2 * N))  # DKW inequality, failure rate 1e-6
@@ -50,6 +51,19 @@ def test_factors_of_different_operations_are_independent():
     for i in range(3):
         for j in range(i):
             assert abs(stats.spearmanr(ratios[i], ratios[j]).statistic) < 5 / math.sqrt(N)
+
+
+def test_whatever_a_view_draws_tells_nothing_of_the_rest():
+    """Factors, shift, order, application, two by two, across the views too; but not an operation's own two."""
+    drawn = params(JointColor(0.4, 0.4, 0.4, 0.1, p=(0.7, 0.4)))
+    columns = [(name, k, drawn[name][k]) for name in (*NAMES, "applied") for k in (0, 1)]
+    columns += [("order", k, drawn["order"][k] @ torch.tensor([64, 16, 4, 1])) for k in (0, 1)]
+    for i, (name, k, first) in enumerate(columns):
+        for other, _, second in columns[:i]:
+            if name != other:
+                assert_independent(first, second, 1e-6 / 66)
+        if name == "applied":
+            assert stats.binomtest(int(first.sum()), N, (0.7, 0.4)[k]).pvalue > 1e-6
 
 
 def test_every_order_is_equally_likely_and_the_views_orders_are_independent():

@@ -383,6 +383,29 @@ def test_positions_are_uniform():
         assert ks(u, "uniform") < ks_bound(len(u))
 
 
+SEPARATE = {  # on a square of which at most half is taken: every aspect ratio fits, no try fails
+    "exact": lambda: JointCrop(32, scale=(0.2, 0.5)),
+    "reference": lambda: JointCrop(32, scale=(0.2, 0.5), geometry="reference"),
+    "suppressed": lambda: JointCrop(32, scale=(0.2, 0.5), alpha=0.6),
+    "contrastive": lambda: ContrastiveCrop(32, scale=(0.2, 0.5)),
+}
+
+
+@pytest.mark.parametrize("name", SEPARATE)
+def test_area_aspect_ratio_and_place_are_independent(name):
+    """Within a view, and of the other view's: all 27 pairs but that of the areas, whose law is joint."""
+    side = 10_000
+    areas, box, _ = draw(SEPARATE[name](), (side, side))
+    quantities = []
+    for k in (0, 1):
+        top, left, height, width = box[k].double().T
+        quantities += [areas[k], (width / height).log(), top / (side - height), left / (side - width)]
+    for i, first in enumerate(quantities):
+        for j in range(i):
+            if (j, i) != (0, 4):
+                assert_independent(first, quantities[j], FAILURE_RATE / 28)
+
+
 @pytest.mark.parametrize("alpha", [0.1, 0.6, 2.0])
 def test_offsets_follow_the_beta_law(alpha):
     _, box, _ = draw(JointCrop(alpha=alpha), (3750, 5000), n=20_000)
@@ -404,18 +427,20 @@ IMAGES = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:Anti-alias option is always applied for PIL")
 @pytest.mark.parametrize("kind", IMAGES)
 @pytest.mark.parametrize("mode", [InterpolationMode.BILINEAR, InterpolationMode.BICUBIC, InterpolationMode.NEAREST])
-def test_pixels_are_torchvisions(kind, mode):
+@pytest.mark.parametrize("antialias", [True, False])
+def test_pixels_are_torchvisions(kind, mode, antialias):
     """Within one grey level (1e-5 in float) of v2's own crop of the drawn box."""
     image = IMAGES[kind]()
-    crop = JointCrop((24, 32), interpolation=mode)
+    crop = JointCrop((24, 32), interpolation=mode, antialias=antialias)
     torch.manual_seed(0)
     for _ in range(10):
         params = crop.make_params([image])
         views = crop.transform(image, params)
         for view, box in zip(views, params["box"], strict=True):
-            expected = F.resized_crop(image, *box, size=[24, 32], interpolation=mode, antialias=True)
+            expected = F.resized_crop(image, *box, size=[24, 32], interpolation=mode, antialias=antialias)
             a, b = (F.to_image(x).as_subclass(torch.Tensor).double() for x in (view, expected))
             assert (a - b).abs().max() <= (1e-5 if kind in ("float", "batch") else 1.0)
 
@@ -461,6 +486,11 @@ def test_on_views_each_pair_has_a_draw():
 def test_the_whole_image_is_a_view():
     image = IMAGES["float"]()
     assert torch.equal(UncroppedView(24)(image), F.resize(image, [24, 24], antialias=True))
+    for how in ({"interpolation": "bicubic"}, {"interpolation": "nearest"}, {"antialias": False}):
+        options = {"antialias": True, **how}
+        if "interpolation" in how:
+            options["interpolation"] = InterpolationMode(how["interpolation"])
+        assert torch.equal(UncroppedView((24, 30), **how)(image), F.resize(image, [24, 30], **options))
     crop = v2.RandomResizedCrop(24)
     leoclr = v2.Compose([MultiView(UncroppedView(24), crop, crop), PerView(v2.RandomHorizontalFlip(0.0))])
     assert torch.equal(leoclr(image)[0], UncroppedView(24)(image))
@@ -628,6 +658,44 @@ def test_heat_maps_give_boxes():
     assert (top, bottom) == pytest.approx((0.2, 0.55), abs=0.07)  # bilinear upsampling widens by up to half a cell
     assert (left, right) == pytest.approx((0.45, 1.0), abs=0.07)
     assert constant.tolist() == [0.0, 0.0, 1.0, 1.0]
+
+
+def enlarged(heat, height, width):
+    """Bilinear: the value at the middle of a pixel, between those at the middles of the map's places."""
+
+    def weights(n, size):
+        found = np.zeros((size, n))
+        for i in range(size):
+            at = min(max((i + 0.5) * n / size - 0.5, 0.0), n - 1.0)
+            below = min(int(at), n - 2) if n > 1 else 0
+            found[i, below] += 1 - (at - below)
+            found[i, min(below + 1, n - 1)] += at - below
+        return found
+
+    return weights(heat.shape[0], height) @ heat @ weights(heat.shape[1], width).T
+
+
+@pytest.mark.parametrize("offset", [0.0, -3.0, 100.0])
+@pytest.mark.parametrize("threshold", [0.1, 0.5, 0.8])
+def test_boxes_of_heat_maps_are_those_of_the_slow_loop(threshold, offset):
+    """Scaled to [0, 1], enlarged, then the first and last row and column whose greatest value is above."""
+    rng = np.random.default_rng(0)
+    heat = rng.random((40, 5, 7)) ** 6 * 3 + offset
+    sizes = (40, 63)
+    boxes_ = crop_box_from_heatmap(torch.from_numpy(heat), sizes, threshold)
+    compared = 0
+    for one, box in zip(heat, boxes_, strict=True):
+        full = enlarged((one - one.min()) / (one.max() - one.min()), *sizes)
+        found = []
+        for greatest in (full.max(0), full.max(1)):
+            hot = np.flatnonzero(greatest > threshold)
+            found.append((hot[0] / len(greatest), (hot[-1] + 1) / len(greatest)) if len(hot) else None)
+        if None in found or min(abs(full.max(axis) - threshold).min() for axis in (0, 1)) < 1e-6:
+            continue  # nothing is left above, or rounding says
+        compared += 1
+        (left, right), (top, bottom) = found
+        assert box.tolist() == pytest.approx([left, top, right, bottom], abs=1e-6)
+    assert compared > 20
 
 
 WRONG = [

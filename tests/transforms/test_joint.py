@@ -14,6 +14,7 @@ from torchvision.transforms.v2 import functional as F
 
 from jointaug import Address, JointCrop, JointTransform, MultiView, Views, views_at
 from jointaug.distributions import JointPair
+from jointaug.testing import assert_independent
 
 FAILURE_RATE = 1e-6
 
@@ -56,6 +57,8 @@ def test_its_parameters_follow_their_law_and_its_rates():
     assert stats.kstest(u.numpy(), lambda x: law.cdf(torch.as_tensor(x)).numpy()).statistic < 0.00852  # DKW at 1e-6
     for applied, p in zip(params["applied"], solarize.p, strict=True):
         assert stats.binomtest(int(applied.sum()), 100_000, p).pvalue > FAILURE_RATE
+        for threshold in params["threshold"]:
+            assert_independent(applied, threshold, FAILURE_RATE)
     both = (params["applied"][0] & params["applied"][1]).sum()
     assert stats.binomtest(int(both), 100_000, 0.3 * 0.9).pvalue > FAILURE_RATE
 

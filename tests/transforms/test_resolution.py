@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from scipy import stats
 from torchvision import tv_tensors
-from torchvision.transforms import v2
+from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional as F
 
 from jointaug import MultiResolution, MultiView, Shared
+from jointaug.testing import assert_independent
 
 IMAGE = torch.rand(3, 90, 120, generator=torch.Generator().manual_seed(0))
 
@@ -22,6 +25,36 @@ def test_views_are_one_crop():
     views = resolution.transform(IMAGE, params)
     for view, size in zip(views, ([32, 32], [24, 24], [8, 16]), strict=True):
         torch.testing.assert_close(view, F.resized_crop(IMAGE, *params["box"][0], size=size, antialias=True))
+
+
+@pytest.mark.parametrize("options", [{"interpolation": "bicubic"}, {"interpolation": "nearest"}, {"antialias": False}])
+def test_views_are_resampled_as_asked(options):
+    resolution = MultiResolution((32, (8, 16)), **options)
+    torch.manual_seed(0)
+    params = resolution.make_params([IMAGE])
+    how = {"antialias": options.get("antialias", True)}
+    how["interpolation"] = InterpolationMode(options.get("interpolation", "bilinear"))
+    for view, size in zip(resolution.transform(IMAGE, params), ([32, 32], [8, 16]), strict=True):
+        torch.testing.assert_close(view, F.resized_crop(IMAGE, *params["box"][0], size=size, **how), atol=1e-5, rtol=0)
+
+
+def test_area_aspect_ratio_and_place_are_uniform_and_independent():
+    """On a square of which at most half is taken every aspect ratio fits, and each has its closed form."""
+    resolution, side = MultiResolution((16,), scale=(0.2, 0.5)), 10_000
+    rows = torch.rand(4, 100_000, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    params = resolution.params_from_uniform(list(rows), [(side, side)])
+    top, left, height, width = params["box"][0].double().T
+    log = math.log(4 / 3)
+    quantities = [
+        (params["area"][0] - 0.2) / 0.3,
+        ((width / height).log() + log) / (2 * log),
+        top / (side - height),
+        left / (side - width),
+    ]
+    for i, first in enumerate(quantities):
+        assert stats.kstest(first.numpy(), "uniform").statistic < 0.00852 + 1e-3  # DKW at 1e-6, and a pixel of 2,000
+        for second in quantities[:i]:
+            assert_independent(first, second, 1e-6 / 6)
 
 
 def test_a_larger_render_scaled_down_resembles_the_smaller():

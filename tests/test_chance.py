@@ -142,6 +142,33 @@ def test_coordinates_out_of_range_are_refused_in_tensors_too(index, draw, messag
         Addresses(0, 0, torch.tensor(index), torch.tensor(draw) if isinstance(draw, list) else draw)
 
 
+def test_addresses_go_to_a_device_with_all_their_coordinates():
+    """An integer draw and one for each image; the row is that of `Address`."""
+    index = torch.tensor([3, 2**40])
+    for draw in (5, torch.tensor([6, 2**32 - 1])):
+        moved = Addresses(7, 8, index, draw).to("cpu").rows(3)
+        draws = [draw] * 2 if isinstance(draw, int) else draw.tolist()
+        for i, one in enumerate(draws):
+            assert [u[i].item() for u in moved] == Address(7, 8, int(index[i]), one).row(3)
+        assert len(Addresses(7, 8, index, draw).to("meta")) == 2
+
+
+@pytest.mark.parametrize("moves", [("step", "view"), ("view", "step"), ("view", "view"), ("step", "step")])
+def test_a_position_keeps_what_it_was_when_it_moves_on(moves):
+    """Steps inside of views and views inside of steps: a row of its own for each of 20 x 20 positions."""
+    rows = {}
+    for i in range(20):
+        for j in range(20):
+            rows[i, j] = tuple(getattr(getattr(Address(0, 0, 0), moves[0])(i), moves[1])(j).row(2))
+    assert len(set(rows.values())) == (20 if moves == ("view", "view") else 400)  # a view in a view is that view
+    swapped = moves[::-1]
+    if moves[0] != moves[1]:
+        assert all(
+            getattr(getattr(Address(0, 0, 0), swapped[0])(j), swapped[1])(i).row(2) == list(row)
+            for (i, j), row in rows.items()
+        )
+
+
 def test_a_longer_row_begins_with_the_shorter_one():
     address = Address(1, 2, 3)
     assert address.row(11)[:3] == address.row(3)

@@ -8,13 +8,24 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
+from scipy import stats
 from torch.utils.data import BatchSampler, DataLoader, SequentialSampler, Subset
 from torchvision import transforms as v1
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
-from jointaug import AddressedDataset, JointBlur, JointCrop, MultiView, PerView, Shared, Views
+from jointaug import (
+    Address,
+    AddressedDataset,
+    JointBlur,
+    JointCrop,
+    MultiView,
+    PerView,
+    Shared,
+    Views,
+    views_at,
+)
 from jointaug.neighbors import NeighborDataset
 
 IMAGES = torch.rand(12, 3, 24, 24, generator=torch.Generator().manual_seed(0))
@@ -105,6 +116,31 @@ def test_neighbors_fetch_at_an_address():
         assert equal(second, data[4][1])
         assert equal(first, plain[4][0])
     assert not equal(first, second)
+
+
+def test_the_data_sets_own_chance_is_not_the_pipelines():
+    """Both seed torch's generator from the address: of 396 pairs of numbers none agree, nor do their ranks."""
+
+    class Draws(Noisy):
+        def __getitem__(self, index):
+            return torch.rand(())
+
+    data, pairs = AddressedDataset(Draws(), lambda number: (number.item(), torch.rand(()).item()), seed=1), []
+    for epoch in range(33):
+        data.set_epoch(epoch)
+        pairs += [data[i] for i in range(12)]
+    assert all(fetched != drawn for fetched, drawn in pairs)
+    assert stats.spearmanr(*zip(*pairs, strict=True)).pvalue > 1e-6
+
+
+def test_each_draw_of_an_epoch_has_views_of_its_own():
+    """The data set's own draw, and any other by `views`: those of `Address` with that draw."""
+    data = AddressedDataset(IMAGES, CROP, seed=1, draw=3)
+    data.set_epoch(2)
+    for draw, views in ((3, data[5]), (3, data.views(5)), (0, data.views(5, draw=0)), (9, data.views(5, draw=9))):
+        assert equal(views, views_at(CROP, Address(1, 2, 5, draw), IMAGES[5]))
+    assert equal(data.views(5, epoch=7), views_at(CROP, Address(1, 7, 5, 3), IMAGES[5]))
+    assert not equal(data.views(5, draw=0), data[5])
 
 
 def test_neighbors_and_addresses_serve_alike():

@@ -135,6 +135,7 @@ KINDS = {  # row of the table in the documentation, name: suffix, writer, mode o
 }
 REFUSED = {
     ("F", "0 to 255"): (tiff(77.0, np.float32, form=3), r"must lie in \[0, 1\], got 77 to 77, .*; save the image"),
+    ("F", "below 0"): (tiff(-0.2, np.float32, form=3), r"must lie in \[0, 1\], got -0.2 to -0.2"),
     ("F", "nan"): (tiff(np.nan, np.float32, form=3), r"must lie in \[0, 1\], got nan"),
     ("I", "32 bits"): (tiff(77, np.uint32), "at most 16 bits without a sign, got mode I of 32 bits, which"),
     ("I", "16 bits with a sign"): (tiff(77, np.int16, form=2), "got mode I of 16 bits with a sign, .* save the image"),

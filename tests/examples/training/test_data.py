@@ -10,12 +10,16 @@ import torch
 from evaluation.images import open_images
 from PIL import Image
 from pretrain import main
+from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
-from training.data import Images, Pixels, Request, feed, in_memory, open_data
+from training.data import Augment, Images, Pixels, Request, feed, in_memory, open_data
 from training.logs import rows_of
 from training.order import order_of
 from training.settings import Settings
 from training.views import pipeline
+
+from jointaug import Addresses
+from jointaug.testing import assert_independent
 
 CPU = torch.device("cpu")
 
@@ -50,6 +54,32 @@ def test_rendered_pictures_are_kept(tmp_path, monkeypatch):
     assert (len(first.train), len(first.test)) == (18, 4)
     assert torch.equal(first.train.images, second.train.images)
     assert first.train.labels.tolist() == [k % 9 for k in range(18)]
+
+
+def test_rendered_pictures_are_kept_by_their_number_and_size(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for count, size in ((18, 32), (18, 48), (27, 32)):
+        data = open_data(f"rendered:{count}", size=size)
+        assert data.train.images.shape == (count, 3, size, size)
+
+
+@pytest.mark.parametrize("held_out", ["test", "val"])
+def test_a_folder_beside_train_is_held_out(held_out, tmp_path):
+    for part, count in (("train", 3), (held_out, 2)):
+        (tmp_path / part / "cat").mkdir(parents=True)
+        for k in range(count):
+            Image.new("RGB", (8, 8)).save(tmp_path / part / "cat" / f"{k}.png")
+    data = open_data(str(tmp_path))
+    assert (len(data.train), len(data.test)) == (3, 2)
+
+
+def test_prepared_images_keep_their_names_and_labels(toys):
+    source = open_data(str(toys)).train
+    prepared = source.prepared(v2.Resize((7, 9)))
+    assert prepared.names == source.names
+    assert torch.equal(prepared.labels, source.labels)
+    assert torch.equal(prepared[5], v2.Resize((7, 9))(source[5]))
+    assert torch.equal(in_memory(prepared).labels, source.labels)
 
 
 def cifar10(root) -> np.ndarray:
@@ -258,3 +288,32 @@ def test_an_epoch_is_a_permutation_cut_to_whole_batches():
     assert len(first.unique()) == 24
     larger = order_of(27, Settings(batch=24), 0)  # the order does not depend on the batch
     assert torch.equal(larger.flatten(), first.flatten())
+
+
+def test_orders_of_seeds_and_epochs_are_independent_of_each_other_and_of_the_views():
+    """Where an image stands tells nothing of where it stands elsewhere, nor of the first number that its views draw."""
+    n, places = 20_000, []
+    for seed, epoch in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        order = order_of(n, Settings(batch=1, seed=seed), epoch).flatten()
+        assert torch.equal(order.sort().values, torch.arange(n))
+        place = order.argsort()
+        (drawn,) = Addresses(seed, epoch, torch.arange(n)).rows(1)
+        assert_independent(place, drawn, 1e-6)
+        for other in places:
+            assert_independent(place, other, 1e-6)
+        places.append(place)
+
+
+def test_boxes_go_with_their_request_wherever_it_is_served():
+    """In the device's memory, as in `Augment`; positives go along."""
+    images = torch.randint(0, 256, (2, 3, 200, 200), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    steps = pipeline(Settings(size=16, crop="contrastive", scale=(0.01, 0.02), alpha=0.6))
+    index = torch.arange(2)
+    for boxes in (torch.tensor([[0.2, 0.2, 0.21, 0.21], [0.8, 0.3, 0.81, 0.31]]), None):
+        request = Request(4, index, boxes=boxes)
+        (got,) = feed(Pixels(images, None), steps, 3, CPU, workers=0)([request])
+        wanted = Augment(Pixels(images, None), steps, 3)[request]
+        assert all(map(torch.equal, got.views, wanted.views))
+        moved = Request(4, index, index.flip(0), boxes).to(CPU)
+        assert (moved.epoch, moved.index.tolist(), moved.partners.tolist()) == (4, [0, 1], [1, 0])
+        assert moved.boxes is boxes or torch.equal(moved.boxes, boxes)

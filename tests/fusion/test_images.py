@@ -33,6 +33,18 @@ def test_a_fill_by_type_is_that_of_what_v2_would_see(kind, fill):
         assert torch.equal(fuse(v2.Compose(steps))(KINDS[kind]), torch.stack(expected).as_subclass(torch.Tensor))
 
 
+@pytest.mark.parametrize("first", [v2.ToImage(), v2.Identity()], ids=repr)
+def test_a_fill_by_type_after_a_choice_of_types_is_refused(first):
+    """Images of two types are one batch, whose pad is either's."""
+    choice = v2.RandomChoice([first, v2.Identity() if isinstance(first, v2.ToImage) else v2.ToImage()])
+    crop = v2.RandomCrop((15, 18), padding=(1, 2, 3, 4), fill={tv_tensors.Image: 9, torch.Tensor: 30})
+    with pytest.raises(ValueError, match=r"asks for the type of an image, which differs by image here; .*v2.ToImage"):
+        fuse(v2.Compose([choice, crop]))(LEVELS)
+    assert fuse(v2.Compose([choice, v2.ToImage(), crop]))(LEVELS).unique().tolist() == sorted(
+        {*LEVELS.unique().tolist(), 9}
+    )
+
+
 @pytest.mark.parametrize("kind", ["tensor", "image"])
 def test_a_batch_is_of_the_kind_of_its_images(kind):
     batch = torch.stack(KINDS[kind]) if kind == "tensor" else tv_tensors.Image(torch.stack(KINDS[kind]))
@@ -98,6 +110,16 @@ def test_a_list_holds_images_of_one_mode_and_one_type():
             ValueError, match=r"must agree in type, channels.*got batch\[0\], a PIL image of mode RGB, and"
         ):
             fuse(v2.RandomHorizontalFlip())([PILS[0], other])
+
+
+@pytest.mark.parametrize("other", [LEVELS[1].float() / 255, LEVELS[1].double() / 255, LEVELS[1].half() / 255])
+def test_a_list_holds_images_of_one_dtype(other):
+    for images in ([LEVELS[0], other], [other, LEVELS[0]]):
+        told = [str(image.dtype) for image in images]
+        with pytest.raises(
+            ValueError, match=rf"must agree in .*dtype.*batch\[0\], a tensor of 3 channels of {told[0]} .*{told[1]}"
+        ):
+            fuse(v2.RandomHorizontalFlip())(images)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
-from jointaug import Address, Addresses, JointCrop, MultiView, PerView, Shared, fuse, views_at
+from jointaug import Address, Addresses, JointCrop, MultiResolution, MultiView, PerView, Shared, fuse, views_at
 from jointaug.rules import register
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -90,6 +90,32 @@ def test_its_results_may_have_another_size_dtype_and_number_of_channels(name, im
         assert (drawn[:, 0] + drawn[:, 2] <= torch.tensor([RESULTS[name](image).shape[-2] for image in images])).all()
         counted.shown.clear()
         plan = fused.make_params(images, addresses=addresses)
+
+
+@pytest.mark.parametrize("images", [LEVELS, tv_tensors.Image(LEVELS), list(LEVELS)], ids=["batch", "image", "list"])
+def test_what_it_does_in_place_is_done_to_no_input(images):
+    before = [image.clone() for image in images]
+    views = fuse(MultiView(v2.Lambda(lambda image: image.zero_()), v2.Identity()))(images)
+    assert not views[0].any()
+    assert torch.equal(views[1], torch.stack(before).as_subclass(torch.Tensor))
+    assert all(torch.equal(image, copy) for image, copy in zip(images, before, strict=True))
+
+
+class OwnResolutions(MultiResolution):
+    """Has no rule, as a subclass may act otherwise; its views differ in size."""
+
+
+@pytest.mark.parametrize("images", [LEVELS, SIZES], ids=["batch", "list"])
+def test_views_of_a_joint_transform_without_a_rule_may_differ_in_size(images):
+    """Each is what it is image by image, and of the size that was asked."""
+    pipeline = v2.Compose([OwnResolutions((12, (8, 10))), PerView(v2.RandomHorizontalFlip(1.0))])
+    fused = fuse(pipeline)
+    for _ in range(2):  # the first teaches
+        views = fused(images, addresses=Addresses(3, 0, torch.arange(len(images))))
+        assert [view.shape[-2:] for view in views] == [(12, 12), (8, 10)]
+        for i, image in enumerate(images):
+            for view, expected in zip(views, views_at(pipeline, Address(3, 0, i), image), strict=True):
+                assert (view[i].int() - expected.int()).abs().max() <= 1
 
 
 def test_a_random_size_is_planned_for_each_image():

@@ -153,6 +153,46 @@ def test_blurs_of_integers_are_v2s_in_float64(dtype, kernel_size):
         assert (view.to(torch.float64) - expected).abs().max() <= 1.0 + 1e-5 * limits(dtype)[1]
 
 
+@pytest.mark.parametrize("dtype", [torch.int8, torch.int16, torch.uint16, torch.int32], ids=str)
+def test_integers_are_rounded_to_the_nearest(dtype):
+    """Half a level at most, and the float error of v2 in float64, from a blur and from a crop (Pillow in floats)."""
+    generator = torch.Generator().manual_seed(0)
+    image = torch.randint(0, min(limits(dtype)[1], 2000), (3, 24, 20), generator=generator).to(dtype)
+    torch.manual_seed(0)
+    blur, crop = JointBlur(5, p=1.0), JointCrop(37)
+    params, boxes = blur.make_params([image]), crop.make_params([image])
+    for view, sigma in zip(blur.transform(image, params), params["sigma"], strict=True):
+        exact = F.gaussian_blur(image.to(torch.float64), [5, 5], [sigma] * 2)
+        assert (view.to(torch.float64) - exact).abs().max() <= 0.505
+    for view, (top, left, height, width) in zip(crop.transform(image, boxes), boxes["box"], strict=True):
+        exact = [
+            PIL.Image.fromarray(channel.to(torch.float32).numpy())
+            .crop((left, top, left + width, top + height))
+            .resize((37, 37), PILLOW["bilinear"])
+            for channel in image
+        ]
+        assert np.abs(view.to(torch.float64).numpy() - np.stack(exact)).max() <= 0.505
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.uint32], ids=str)
+@pytest.mark.parametrize(
+    "maker",
+    [
+        JointCrop((24, 20), (1.0, 1.0), (20 / 24, 20 / 24)),
+        JointColor(0.0, 0.0, 0.0, 0.0, p=1.0),
+        MultiView(UncroppedView((24, 20))),
+    ],
+    ids=lambda maker: type(maker).__name__,
+)
+def test_integers_of_32_bits_keep_every_bit_where_nothing_changes(maker, dtype):
+    """Neighbors are 2**-31 apart, which float32 cannot tell: a crop of all of it, factors of one."""
+    high = limits(dtype)[1]
+    image = tensor_of(high - np.arange(24 * 20).reshape(1, 24, 20), dtype)
+    for view in maker(image):
+        assert view.dtype is dtype
+        assert torch.equal(view, image)
+
+
 def test_masks_keep_the_names_of_their_objects():
     """Identities where float32 and float64 have gaps come out as they went in."""
     names = torch.tensor([2**24 + 1, 2**62 + 7, 5])

@@ -7,7 +7,7 @@ v2 refuses is refused.
 
 `CASES` examples for each of 37 tests, 3,700 by default, always the same; the longer form::
 
-    JOINTAUG_DIFFERENTIAL_CASES=3000 pytest tests/fusion/test_differential.py
+    JOINTAUG_DIFFERENTIAL_CASES=3000 pytest tests/rules/test_differential.py
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def _column(value: Any, count: int) -> list[Any]:
 
 
 def image_by_image(transform: Callable[[Any], Any], view: View, draws: Draws) -> View:
-    """Seed torch's CPU generator for each image as `jointaug.Address.run` does, and call the transform on it."""
+    """Seed torch's CPU generator for each image as `jointaug.pipeline.run` does, and call the transform on it."""
     (u,) = draws.row(1)
     seeds = (u * 2**32).long()
     draws.record(transform, {"seed": seeds})

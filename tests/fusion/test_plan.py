@@ -1,0 +1,79 @@
+"""Plans as data: rows of a batch, and views of which each image takes one branch."""
+
+import copy
+import pickle
+
+import pytest
+import torch
+from torchvision.transforms import v2
+
+from jointaug import Addresses, JointCrop, PerView, Shared, fuse
+from jointaug.fusion._plan import GeneratorRows, chosen_view, masked, rows_of
+from jointaug.rules import View
+
+CPU = torch.device("cpu")
+
+
+def view(height=8, width=8, **changes):
+    return View(0, height, width, **{"channels": 3, "dtype": torch.uint8, "device": CPU, "count": 4, **changes})
+
+
+def boxes(*box):
+    return torch.tensor(box).expand(4, 4)
+
+
+def test_a_position_that_asks_again_gets_the_same_row_and_no_other_does():
+    rows = GeneratorRows(5, CPU, torch.Generator().manual_seed(0))
+    first = rows.rows(2, step=1, view=0)
+    other = rows.rows(2, step=1, view=1)
+    assert all(torch.equal(a, b) for a, b in zip(rows.rows(2, step=1, view=0), first, strict=True))
+    assert not any(torch.equal(a, b) for a, b in zip(first, other, strict=True))
+    expected = torch.rand(2, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(torch.stack(first), expected)
+
+
+def test_rows_come_from_addresses_where_there_are_some():
+    addresses = Addresses(1, 2, torch.arange(4))
+    assert rows_of(4, CPU, None, addresses) is addresses
+    assert isinstance(rows_of(4, CPU, None, None), GeneratorRows)
+
+
+def test_each_image_has_the_box_of_its_branch():
+    """Boxes are chosen before the one crop; nothing runs twice."""
+    start, where = view(), torch.tensor([True, False, True, False])
+    whole, corner = start.cut(boxes(0, 0, 8, 8), (4, 4), "bilinear"), start.cut(boxes(1, 2, 3, 4), (4, 4), "bilinear")
+    chosen = chosen_view(start, [corner, whole], [where, ~where])
+    (cut,) = chosen.program
+    assert cut.boxes.tolist() == [[1, 2, 3, 4], [0, 0, 8, 8]] * 2
+
+
+def test_what_one_branch_does_is_masked_and_kinds_that_differ_are_unknown():
+    start, where = view(), torch.tensor([True, False, True, False])
+    flipped = start.step(torch.flip)
+    (step,) = masked(start, flipped, where).program
+    assert step.where is where
+    assert masked(start, view(kind=None), where).kind is None
+
+
+@pytest.mark.parametrize("other", [view(9), view(dtype=torch.float32), view(channels=1)])
+def test_branches_that_cannot_become_one_batch_are_refused(other):
+    where = torch.ones(4, dtype=torch.bool)
+    with pytest.raises(ValueError, match="random choice must give images of one size, dtype and number of channels"):
+        masked(view(), other, where)
+
+
+@pytest.mark.filterwarnings("ignore:fuse has no rule")
+def test_a_plan_is_data():
+    """It can be copied and kept, and gives the same views."""
+    fused = fuse(v2.Compose([JointCrop(8), PerView(v2.RandomRotation(0)), Shared(v2.RandomInvert())]))
+    images = torch.rand(4, 3, 20, 20)
+    plan = fused.make_params(images)
+    expected = fused.transform(images, plan)
+    plans = [copy.deepcopy(fuse(JointCrop(8)).make_params(images)), plan]
+    assert all(torch.equal(a, b) for a, b in zip(fused.transform(images, plans[1]), expected, strict=True))
+    crops = fuse(JointCrop(8))
+    again = pickle.loads(pickle.dumps(crops.make_params(images, addresses=Addresses(0, 0, torch.arange(4)))))
+    for a, b in zip(
+        crops.transform(images, again), crops(images, addresses=Addresses(0, 0, torch.arange(4))), strict=True
+    ):
+        assert torch.equal(a, b)

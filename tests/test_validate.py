@@ -1,0 +1,64 @@
+"""Checks of arguments: what passes, what is refused, and that the words hold name, rule, value and remedy."""
+
+import math
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from jointaug import _validate as check
+
+
+@pytest.mark.parametrize("value", [0, -3, 2.5, np.float32(0.25), np.int64(7), Fraction(1, 4)])
+def test_a_number_is_a_float(value):
+    result = check.number("x", value)
+    assert type(result) is float
+    assert result == float(value)
+
+
+@pytest.mark.parametrize("value", [True, "1", None, [1.0], 1j, Decimal(1)])
+def test_what_is_no_real_number_is_a_type_error(value):
+    with pytest.raises(TypeError, match=r"x must be a finite number, got .* of type .*; use floats"):
+        check.number("x", value, remedy="use floats")
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, -0.5])
+def test_numbers_out_of_range_are_value_errors(value):
+    with pytest.raises(ValueError, match=r"x must be a number of at least 0, got .*"):
+        check.number("x", value, rule="a number of at least 0", low=0)
+
+
+@pytest.mark.parametrize(
+    ("low", "value", "high"), [(0.0, (0.2, 1.0), 1.0), (0.0, (1, 1), math.inf), (-1.0, (-0.5, 0), 0.0)]
+)
+def test_an_interval_excludes_its_lower_bound_and_includes_its_upper(low, value, high):
+    assert check.interval("range", value, rule="low < a <= b <= high", low=low, high=high) == tuple(map(float, value))
+
+
+@pytest.mark.parametrize("value", [(0.0, 1.0), (0.5, 0.2), (0.2, 1.1), (math.nan, 1.0)])
+def test_intervals_out_of_range_are_value_errors(value):
+    with pytest.raises(ValueError, match="range must"):
+        check.interval("range", value, rule="0 < a <= b <= 1", high=1.0)
+
+
+@pytest.mark.parametrize("value", [0.5, "ab", (1,), (1, 2, 3), {1, 2}, None])
+def test_what_is_no_pair_is_a_type_error(value):
+    with pytest.raises(TypeError, match="range must be two numbers, 0 < a <= b"):
+        check.interval("range", value, rule="0 < a <= b")
+
+
+def test_probabilities_are_closed_at_both_ends():
+    assert [check.probability("p", p) for p in (0, 1, 0.25)] == [0.0, 1.0, 0.25]
+    for wrong in (-1e-9, 1 + 1e-9, 50):
+        with pytest.raises(ValueError, match=r"p must be a probability in .*; divide percentages by 100"):
+            check.probability("p", wrong)
+
+
+def test_an_integer_is_one_of_any_kind_and_no_float_or_bool():
+    assert check.integer("n", np.int64(3), low=1, rule="at least 1") == 3
+    for wrong in (2.0, True, "2", None):
+        with pytest.raises(TypeError, match=r"n must be at least 1, got .*; write n=2"):
+            check.integer("n", wrong, low=1, rule="at least 1", remedy="write n=2")
+    with pytest.raises(ValueError, match="n must be at least 1, got 0"):
+        check.integer("n", 0, low=1, rule="at least 1")

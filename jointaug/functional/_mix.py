@@ -57,7 +57,7 @@ def cutmix_boxes(
         if not whole:
             raise TypeError(f"{name} must be an integer pixel, or a tensor of them, got {value!r}; take int() of it")
     try:
-        torch.broadcast_shapes(*(value.shape for value in given))  # type: ignore[no-untyped-call]
+        torch.broadcast_shapes(*(value.shape for value in given))
     except RuntimeError:
         shapes = ", ".join(str(tuple(value.shape)) for value in given)
         raise ValueError(f"lam, cx and cy must broadcast, got shapes {shapes}; add dimensions of size 1") from None
@@ -73,7 +73,7 @@ def cutmix_boxes(
     half_height, half_width = ((side * n).long() // 2 for n in (height, width))
     top, bottom = (row - half_height).clamp(min=0), (row + half_height).clamp(max=height)
     left, right = (column - half_width).clamp(min=0), (column + half_width).clamp(max=width)
-    sides = torch.broadcast_tensors(top, left, bottom - top, right - left)  # type: ignore[no-untyped-call]
+    sides = torch.broadcast_tensors(top, left, bottom - top, right - left)
     boxes = torch.stack(sides, -1)
     return boxes, 1 - boxes[..., 2].double() * boxes[..., 3] / (height * width)
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from enum import IntEnum
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,16 +14,17 @@ from . import _native
 from ._batch import fixed_shapes
 from ._resample import Crop, by_view_first, resample
 
-__all__ = ["LEVELS", "UNIT", "Apply", "Crop", "Grid", "Kind", "Op", "by_view", "run", "select", "single"]
-
 
 class Grid(NamedTuple):
-    """Which values pixels take while a step works on them (always as floats)."""
+    """Which values pixels take while a step works on them (always as floats).
+
+    Attributes:
+        bound: white, 1 for floats, 255 for uint8 images that a single step works on.
+        integer: whether a step follows the conventions for uint8: intermediate grays are whole levels.
+    """
 
     bound: float
-    """White: 1 for floats, 255 for uint8 images that a single step works on."""
     integer: bool
-    """Whether a step follows the conventions for uint8: intermediate grays are whole levels."""
 
 
 UNIT = Grid(1.0, integer=False)
@@ -34,44 +34,20 @@ CPU_AT_ONCE, GPU_AT_ONCE = 1 << 20, 256 << 20
 """Bytes of floats that torch works on together at least: a cache's worth, and what hides a GPU's launches."""
 
 
-class Apply(Protocol):
-    """A step in torch: floats ``[n, C, H, W]`` and parameters ``[n, P]`` to floats of the same shape."""
-
-    def __call__(self, x: Tensor, values: Tensor, grid: Grid) -> Tensor: ...
-
-
-class Kind(IntEnum):
-    """The steps, with the numbers they have in csrc/jointaug.h."""
-
-    BRIGHTNESS = 0
-    CONTRAST = 1
-    SATURATION = 2
-    HUE = 3
-    JITTER = 4
-    GRAYSCALE = 5
-    SOLARIZE = 6
-    POSTERIZE = 7
-    INVERT = 8
-    NORMALIZE = 9
-    BLUR = 10
-    FLIP_X = 11
-    FLIP_Y = 12
-
-
 @dataclass(frozen=True)
 class Op:
     """One checked step on ``S`` images.
 
     Attributes:
-        kind: which step the native kernels run.
-        apply: the step in torch, ``(x [n, C, H, W], values [n, P], grid) -> [n, C, H, W]``, on any n of the images.
+        kind: which step the native kernels run, by its number in csrc/jointaug.h.
+        form: the step in torch, ``(x [n, C, H, W], values [n, P], grid) -> [n, C, H, W]``, on any n of the images.
         columns: parameters, each a number for all images, or a tensor ``[S]`` or (several parameters) ``[S, k]``.
         where: on which images the step acts, ``[S]``; None for all.
         radii: of the blur's kernel along x and y; -1 where it follows sigma.
     """
 
-    kind: Kind
-    apply: Apply
+    kind: int
+    form: Callable[..., Tensor]
     columns: Sequence[Tensor | float] = ()
     where: Tensor | None = None
     radii: tuple[int, int] = (-1, -1)
@@ -177,7 +153,7 @@ def run_ops(x: Tensor, ops: Sequence[Op], views: int, grid: Grid) -> Tensor:
         columns = [column if column.ndim == 2 else column.unsqueeze(-1) for column in columns]
         values = torch.cat(columns, -1) if columns else x.new_empty(len(x), 0)
         where = None if op.where is None else by_view_first(op.where, views)
-        x = select(x, where, partial(op.apply, grid=grid), values)
+        x = select(x, where, partial(op.form, grid=grid), values)
     return x
 
 
@@ -199,12 +175,6 @@ def select(x: Tensor, where: Tensor | None, change: Callable[[Tensor, Tensor], T
     if index.numel() == where.numel():
         return change(x, values)
     return x.index_copy(0, index, change(x[index], values[index]))
-
-
-def single(images: Tensor, op: Op, *, levels: bool = True) -> Tensor:
-    """One step on checked images ``[..., C, H, W]``, dtype kept."""
-    flat = images.reshape(-1, *images.shape[-3:])
-    return run(flat, None, [op], images.dtype, levels=levels).view(images.shape)
 
 
 def by_view(results: Tensor, lead: torch.Size, outer: torch.Size) -> Tensor:

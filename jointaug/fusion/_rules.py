@@ -31,8 +31,8 @@ from ..transforms import (
     MultiResolution,
     UncroppedView,
 )
+from ..transforms._arguments import interpolation_mode
 from ..transforms._boxes import places
-from ..transforms._pixels import interpolation_mode
 from ._plan import Draws, View
 
 Rule = Callable[[Any, View, Any], View]

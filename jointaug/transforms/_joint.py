@@ -14,10 +14,11 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
-from .._validate import number, probability
+from .._validate import number
 from ..chance import FRESH, Addressable, Chance, Row
 from ..distributions import JointPair, PairLaw
 from ..views import Views, apart, check_one_image, has_views, is_bare, put_together, take_apart, viewable
+from ._arguments import two_probabilities
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -36,7 +37,7 @@ class JointTransform(v2.Transform, Addressable):
     """A transform of a pair of views whose parameters follow a *joint* law. Subclass it for your own.
 
     Called on one sample it makes two views, each with memory of its own; called on `Views` it transforms them,
-    coupling consecutive pairs. Each pair takes one row of `uniforms` numbers in (0, 1), a fixed number, and
+    coupling consecutive pairs. Each pair takes one row of `row_width` numbers in (0, 1), a fixed width, and
     `params_from_uniform` maps it to parameters: a pure function, for one pair (floats) and for a batch of pairs
     (tensors ``[B]``) alike.
 
@@ -70,7 +71,7 @@ class JointTransform(v2.Transform, Addressable):
     """
 
     def __new__(cls, *_: Any, **keywords: Any) -> Self:
-        """Refuse unknown keywords with a remedy (``generator=`` above all: a worker could not honour it)."""
+        """Refuse unknown keywords with a remedy (``generator=`` above all: a worker could not honor it)."""
         known = inspect.signature(cls.__init__).parameters
         unknown = (
             [] if any(k.kind is k.VAR_KEYWORD for k in known.values()) else [k for k in keywords if k not in known]
@@ -84,7 +85,8 @@ class JointTransform(v2.Transform, Addressable):
             raise TypeError(
                 f"{cls.__name__} has no argument {unknown[0]!r}, got {unknown[0]}={keywords[unknown[0]]!r}; {hint}"
             )
-        return super().__new__(cls)  # type: ignore[no-any-return]
+        instance: Self = super().__new__(cls)
+        return instance
 
     def __init__(self, laws: Mapping[str, PairLaw], *, p: float | Sequence[float] = 1.0) -> None:
         super().__init__()
@@ -102,7 +104,7 @@ class JointTransform(v2.Transform, Addressable):
                     "use numbers, not tensors"
                 )
         self.laws = dict(laws)
-        self.p = _two_probabilities(p)
+        self.p = two_probabilities(p)
 
     @property
     def views(self) -> int:
@@ -110,9 +112,9 @@ class JointTransform(v2.Transform, Addressable):
         return 2
 
     @property
-    def uniforms(self) -> int:
-        """Length of the row that one pair takes."""
-        return sum(law.uniforms for law in self.laws.values()) + 2
+    def row_width(self) -> int:
+        """How many uniforms one pair takes: the width of its row."""
+        return sum(law.row_width for law in self.laws.values()) + 2
 
     def query(self, flat_inputs: list[Any]) -> tuple[Any, ...]:
         """What a draw must know of a view: by default its ``(height, width)`` in pixels.
@@ -126,7 +128,7 @@ class JointTransform(v2.Transform, Addressable):
         """The parameters of a pair, as a pure function.
 
         Args:
-            row: `uniforms` numbers in (0, 1), or as many tensors ``[B]``.
+            row: `row_width` numbers in (0, 1), or as many tensors ``[B]``.
             queries: for each of the two views what `query` says of it (numbers, or tensors ``[B]``).
 
         Returns:
@@ -136,8 +138,8 @@ class JointTransform(v2.Transform, Addressable):
         params: dict[str, Any] = {}
         start = 0
         for name, law in self.laws.items():
-            params[name] = law.from_uniform(*row[start : start + law.uniforms])
-            start += law.uniforms
+            params[name] = law.from_uniform(*row[start : start + law.row_width])
+            start += law.row_width
         params["applied"] = (row[start] < self.p[0], row[start + 1] < self.p[1])
         return params
 
@@ -156,7 +158,7 @@ class JointTransform(v2.Transform, Addressable):
                 "write make_params([image])"
             )
         query = self.query(list(flat_inputs))
-        return self.params_from_uniform(FRESH.row(self.uniforms), [query] * self.views)
+        return self.params_from_uniform(FRESH.row(self.row_width), [query] * self.views)
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Views:
         """The two views of one image (mask, box, ...) with given parameters: a function, without chance.
@@ -180,7 +182,7 @@ class JointTransform(v2.Transform, Addressable):
                 f"params must hold {self.views} values of each parameter, got {params!r}; take them from make_params"
             )
         try:
-            views = [self._transform_view(view, _of_view(params, k)) for k, view in enumerate(inputs)]
+            views = [self._where_applied(view, _of_view(params, k)) for k, view in enumerate(inputs)]
         except KeyError as error:
             raise TypeError(f"params must hold {error}, got {sorted(params)}; take them from make_params") from error
         return Views(views if isinstance(inpt, Views) else apart(views, (inpt,), [True]))
@@ -189,7 +191,8 @@ class JointTransform(v2.Transform, Addressable):
         """One view's image (mask, box, ...) transformed by its parameters; subclasses write this."""
         raise NotImplementedError(f"{type(self).__name__} must define transform_view(inpt, params)")
 
-    def _transform_view(self, inpt: Any, params: dict[str, Any]) -> Any:
+    def _where_applied(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """`transform_view`, or ``inpt`` where the draw says that the view is left alone."""
         return self.transform_view(inpt, params) if params.get("applied", True) else inpt
 
     def forward(self, *inputs: Any) -> Any:
@@ -213,7 +216,7 @@ class JointTransform(v2.Transform, Addressable):
         outputs = []
         for group in range(len(flats) // self.views):
             coupled = flats[group * self.views : (group + 1) * self.views]
-            row = chance.view(group).row(self.uniforms)
+            row = chance.view(group).row(self.row_width)
             params = self.params_from_uniform(row, [flat.query for flat in coupled])
             outputs += [flat.mapped(_of_view(params, k)) for k, flat in enumerate(coupled)]
         return put_together(outputs if has_views(inputs) else apart(outputs, inputs, carried), carried)
@@ -239,7 +242,7 @@ class _Flat:
         )
 
     def mapped(self, params: dict[str, Any]) -> Any:
-        transform = self._transform._transform_view  # noqa: SLF001
+        transform = self._transform._where_applied  # noqa: SLF001
         leaves = [
             transform(leaf, params) if touched else leaf
             for leaf, touched in zip(self._leaves, self._touched, strict=True)
@@ -308,14 +311,3 @@ def query_size(flat_inputs: list[Any]) -> tuple[int, int]:
 
 def _of_view(params: dict[str, Any], view: int) -> dict[str, Any]:
     return {name: pair[view] for name, pair in params.items()}
-
-
-def _two_probabilities(p: Any) -> tuple[float, float]:
-    if isinstance(p, Sequence) and not isinstance(p, str):
-        if len(p) != 2:
-            raise ValueError(
-                f"p must be one probability, or one for each view of a pair, got {len(p)}: {p!r}; "
-                "write p=0.5 or p=(1.0, 0.1)"
-            )
-        return probability("p[0]", p[0]), probability("p[1]", p[1])
-    return probability("p", p), probability("p", p)

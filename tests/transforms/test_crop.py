@@ -48,7 +48,7 @@ def ks(values, cdf):
 
 def rows(crop, n=N, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    return list(torch.rand(crop.uniforms, n, dtype=torch.float64, generator=generator).clamp(min=1e-12))
+    return list(torch.rand(crop.row_width, n, dtype=torch.float64, generator=generator).clamp(min=1e-12))
 
 
 def draw(crop, size, n=N, seed=0):

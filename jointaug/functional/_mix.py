@@ -19,15 +19,14 @@ def cutmix_boxes(
 ) -> tuple[Tensor, Tensor]:
     """Boxes for CutMix, and how much of the first image they leave.
 
-    The box has sides ``int(sqrt(1 - lam) * side)`` around the centre ``(cx, cy)`` and is clipped at the border (Yun et
-    al. 2019,
-    https://arxiv.org/abs/1905.04899, and its released code). Clipping and rounding make it smaller than drawn, so the
-    fraction kept is computed anew from the box: losses are weighted by that.
+    The box has sides ``int(sqrt(1 - lam) * side)`` around the center ``(cx, cy)`` and is clipped at the border (Yun et
+    al. 2019, https://arxiv.org/abs/1905.04899, and its released code). Clipping and rounding make it smaller than
+    drawn, so the fraction kept is computed anew from the box: losses are weighted by that.
 
     Args:
         lam: fraction of the first image to keep, in [0, 1], before clipping.
-        cx: column of the centre, an integer in [0, width).
-        cy: row of the centre, an integer in [0, height).
+        cx: column of the center, an integer in [0, width).
+        cy: row of the center, an integer in [0, height).
         height: of the images, in pixels.
         width: of the images, in pixels.
 
@@ -36,12 +35,13 @@ def cutmix_boxes(
         float64; the shape is that of the three first arguments, broadcast.
 
     Raises:
-        TypeError: for a ``lam`` that is no real number, or a centre that is no integer.
-        ValueError: where ``lam`` is outside [0, 1], or a centre outside the image; where shapes do not broadcast.
+        TypeError: for a ``lam`` that is no real number, or a center that is no integer.
+        ValueError: where ``lam`` is outside [0, 1], or a center outside the image; where shapes do not broadcast.
 
-    >>> boxes, kept = cutmix_boxes(0.5, 10, 200, 224, 224)
-    >>> boxes.tolist(), round(kept.item(), 6)
-    ([121, 0, 103, 89], 0.817303)
+    Example:
+        >>> boxes, kept = cutmix_boxes(0.5, 10, 200, 224, 224)
+        >>> boxes.tolist(), round(kept.item(), 6)
+        ([121, 0, 103, 89], 0.817303)
     """
     height, width = (integer(n, v, low=1, rule="at least 1 pixel") for n, v in (("height", height), ("width", width)))
     given = [value for value in (lam, cx, cy) if isinstance(value, Tensor)]

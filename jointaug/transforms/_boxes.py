@@ -207,14 +207,15 @@ def exact_box(
     height, width = query[:2]
     h, w = shape_of(area, row[0], height, width, log_ratio)
     if alpha is None:
-        crop: Box = box((place_of(height - h, row[1]), place_of(width - w, row[2]), h, w))
-        return crop
-    tops, lefts = (0, height - h), (0, width - w)
-    if len(query) > 2:
-        left, top, right, bottom = query[2:]
-        tops = center_on(top, h, height), center_on(bottom, h, height)
-        lefts = center_on(left, w, width), center_on(right, w, width)
-    crop = box((beta_place_of(*tops, row[1], alpha), beta_place_of(*lefts, row[2], alpha), h, w))
+        top, left = place_of(height - h, row[1]), place_of(width - w, row[2])
+    else:
+        tops, lefts = (0, height - h), (0, width - w)
+        if len(query) > 2:
+            around = query[2:]
+            tops = center_on(around[1], h, height), center_on(around[3], h, height)
+            lefts = center_on(around[0], w, width), center_on(around[2], w, width)
+        top, left = beta_place_of(*tops, row[1], alpha), beta_place_of(*lefts, row[2], alpha)
+    crop: Box = box((top, left, h, w))
     return crop
 
 

@@ -41,21 +41,7 @@ class JointTransform(v2.Transform, Addressable):
     `params_from_uniform` maps it to parameters: a pure function, for one pair (floats) and for a batch of pairs
     (tensors ``[B]``) alike.
 
-    A subclass says which laws, and what one view's parameters do to it:
-
-    >>> import torch
-    >>> from torchvision.transforms.v2 import functional as F
-    >>> from jointaug import JointTransform
-    >>> from jointaug.distributions import JointPair
-    >>> class JointSolarize(JointTransform):
-    ...     '''Solarize both views; the log ratio of their thresholds is drawn first.'''
-    ...
-    ...     def __init__(self, threshold=(0.25, 1.0), *, beta=0.0, p=0.5):
-    ...         super().__init__({"threshold": JointPair(beta, *threshold)}, p=p)
-    ...
-    ...     def transform_view(self, inpt, params):
-    ...         return self._call_kernel(F.solarize, inpt, threshold=params["threshold"])
-    >>> first, second = JointSolarize(p=1.0)(torch.rand(3, 8, 8))
+    A subclass says which laws, and what one view's parameters do to it.
 
     Args:
         laws: for each parameter's name, the `PairLaw` of its values in the two views. Parameters are independent of
@@ -68,6 +54,21 @@ class JointTransform(v2.Transform, Addressable):
         ValueError: if a probability is outside [0, 1] or there are not one or two; on a call, if the number of views
             is odd, the image is empty, the images of one sample differ in size, or a second plain tensor could be an
             image: two images are two samples.
+
+    Example:
+        >>> import torch
+        >>> from torchvision.transforms.v2 import functional as F
+        >>> from jointaug import JointTransform
+        >>> from jointaug.distributions import JointPair
+        >>> class JointSolarize(JointTransform):
+        ...     '''Solarize both views; the log ratio of their thresholds is drawn first.'''
+        ...
+        ...     def __init__(self, threshold=(0.25, 1.0), *, beta=0.0, p=0.5):
+        ...         super().__init__({"threshold": JointPair(beta, *threshold)}, p=p)
+        ...
+        ...     def transform_view(self, inpt, params):
+        ...         return self._call_kernel(F.solarize, inpt, threshold=params["threshold"])
+        >>> first, second = JointSolarize(p=1.0)(torch.rand(3, 8, 8))
     """
 
     def __new__(cls, *_: Any, **keywords: Any) -> Self:

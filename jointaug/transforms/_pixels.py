@@ -149,7 +149,7 @@ def resized_crop(
 ) -> Any:
     """Any v2 input cropped to ``box`` (top, left, height, width) and resized, as v2 does it.
 
-    One image on the CPU goes through the native kernel, which is several times faster and agrees with v2's to one grey
+    One image on the CPU goes through the native kernel, which is several times faster and agrees with v2's to one gray
     level; everything else through v2's own kernels.
 
     Raises:

@@ -182,7 +182,7 @@ def test_joint_density(beta):
 
 
 @pytest.mark.parametrize("beta", [-1e6, -3.0, 0.0, 3.0, 1e6])
-def test_pair_realises_the_drawn_ratio_and_the_first_is_uniform_in_its_room(beta):
+def test_pair_realizes_the_drawn_ratio_and_the_first_is_uniform_in_its_room(beta):
     """DKW at 1e-6, fixed seed: t1 given u, and that its place in the room does not follow u."""
     torch.manual_seed(11)
     u_ratio, u_first = torch.rand(2, 100_000, dtype=torch.float64)

@@ -10,10 +10,6 @@ from jointaug.functional._resample import Crop, by_view_first, resample, taps
 
 PLAIN = [("nearest", False), ("nearest-exact", False), ("bilinear", False), ("bicubic", False)]
 FILTERS = [*PLAIN, ("bilinear", True), ("bicubic", True)]
-    ("nearest", False),
-    ("nearest-exact", False),
-    *((m, a) for m in ("bilinear", "bicubic") for a in (False, True)),
-]
 LENGTHS = [(1, 3), (5, 5), (9, 4), (4, 9), (40, 7), (33, 32)]  # of the box, of the result
 
 

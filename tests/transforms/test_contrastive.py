@@ -31,11 +31,11 @@ from .draws import FAILURE_RATE, IMAGES, ks, ks_bound, log_ratio, rows
 def test_small_contrastive_crops_have_their_centers_in_the_box():
     """Far from the borders a crop's center follows Beta(alpha, alpha) over the box."""
     crop = ContrastiveCrop(32, scale=(0.01, 0.02), alpha=0.6)
-    query = (4000, 4000, 0.3, 0.2, 0.7, 0.6)  # left, top, right, bottom: crops of 2 % fit around every centre
+    query = (4000, 4000, 0.3, 0.2, 0.7, 0.6)  # left, top, right, bottom: crops of 2 % fit around every center
     params = crop.params_from_uniform(rows(crop, 20_000), [query, query])
     box = params["box"][0].double()
-    for centre, low, high in ((box[:, 0] + box[:, 2] / 2, 0.2, 0.6), (box[:, 1] + box[:, 3] / 2, 0.3, 0.7)):
-        position = (centre / 4000 - low) / (high - low)
+    for center, low, high in ((box[:, 0] + box[:, 2] / 2, 0.2, 0.6), (box[:, 1] + box[:, 3] / 2, 0.3, 0.7)):
+        position = (center / 4000 - low) / (high - low)
         slack = stats.beta(0.6, 0.6).cdf(1 / 1600)
         assert ks(position, stats.beta(0.6, 0.6).cdf) < ks_bound(20_000) + slack
 

@@ -1,4 +1,4 @@
-"""Crops: the drawn areas follow their law, the boxes realise them, the pixels are torchvision's."""
+"""Crops: the drawn areas follow their law, the boxes realize them, the pixels are torchvision's."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ BETAS = [-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0]
 def draw(crop, size, n=N, seed=0):
     params = crop.params_from_uniform(rows(crop, n, seed), [size] * 2)
     areas, box = torch.stack(params["area"]), torch.stack(params["box"])  # [2, n], [2, n, 4]
-    realised = box[..., 2] * box[..., 3] / (size[0] * size[1])
-    return areas, box, realised
+    realized = box[..., 2] * box[..., 3] / (size[0] * size[1])
+    return areas, box, realized
 
 
 def bounds(box):
@@ -41,9 +41,9 @@ def bounds(box):
     return -torch.log1p(-0.5 / longer.clamp(min=1)).sum(0)
 
 
-def check_realisation(areas, box, realised, law, low=0.2, high=1.0):
+def check_realization(areas, box, realized, law, low=0.2, high=1.0):
     """All that a crop policy owes to its law; raises AssertionError where it does not pay."""
-    u, v = log_ratio(areas), log_ratio(realised)
+    u, v = log_ratio(areas), log_ratio(realized)
 
     def cdf(x):
         return law.cdf(torch.as_tensor(x)).numpy()
@@ -61,16 +61,16 @@ def check_realisation(areas, box, realised, law, low=0.2, high=1.0):
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("beta", BETAS)
-def test_drawn_and_realised_areas_follow_the_law(beta, size):
+def test_drawn_and_realized_areas_follow_the_law(beta, size):
     crop = JointCrop(beta=beta)
-    areas, box, realised = draw(crop, size)
-    check_realisation(areas, box, realised, JointLogRatio(beta, 0.2, 1.0))
+    areas, box, realized = draw(crop, size)
+    check_realization(areas, box, realized, JointLogRatio(beta, 0.2, 1.0))
 
 
 @pytest.mark.parametrize(("side", "mean", "most"), [(32, 0.015, 0.063), (96, 0.005, 0.021)])
 def test_rounding_moves_the_log_ratio_by_as_much_as_is_documented(side, mean, most):
-    areas, box, realised = draw(JointCrop(), (side, side))
-    moved = (log_ratio(realised) - log_ratio(areas)).abs()
+    areas, box, realized = draw(JointCrop(), (side, side))
+    moved = (log_ratio(realized) - log_ratio(areas)).abs()
     assert moved.mean() == pytest.approx(mean, abs=0.0005)
     assert moved.max() < most
     assert (moved <= bounds(box) + 1e-12).all()
@@ -78,9 +78,9 @@ def test_rounding_moves_the_log_ratio_by_as_much_as_is_documented(side, mean, mo
 
 def test_independent_areas_follow_theirs():
     crop = JointCrop(law=IndependentPair(0.2, 1.0))
-    areas, _, realised = draw(crop, (375, 500))
+    areas, _, realized = draw(crop, (375, 500))
     law = IndependentLogRatio(0.2, 1.0)
-    for drawn in (areas, realised):
+    for drawn in (areas, realized):
         assert ks(log_ratio(drawn), lambda x: law.cdf(torch.as_tensor(x)).numpy()) < ks_bound(N)
     assert ks(areas[0], stats.uniform(0.2, 0.8).cdf) < ks_bound(N)
 
@@ -109,10 +109,10 @@ def test_independent_crops_are_torchvisions_where_every_crop_fits():
             assert_same_law(ours, theirs, FAILURE_RATE, slack=1e-3)
 
 
-def test_a_fixed_ratio_is_realised():
-    areas, box, realised = draw(JointCrop(law=FixedRatioPair(3.0, 0.2, 1.0)), (375, 500))
+def test_a_fixed_ratio_is_realized():
+    areas, box, realized = draw(JointCrop(law=FixedRatioPair(3.0, 0.2, 1.0)), (375, 500))
     torch.testing.assert_close(areas[1] / areas[0], torch.full((N,), 3.0, dtype=torch.float64))
-    assert ((log_ratio(realised) - math.log(3)).abs() <= bounds(box)).all()
+    assert ((log_ratio(realized) - math.log(3)).abs() <= bounds(box)).all()
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -123,16 +123,16 @@ def test_ten_tries_and_a_fallback_turn_this_red(policy, size):
     if policy == "tries and fallback":
         crop._shrink = 1.0  # only the geometry differs from the exact one
     with pytest.raises(AssertionError):
-        check_realisation(*draw(crop, size), JointLogRatio(0.0, 0.2, 1.0))
+        check_realization(*draw(crop, size), JointLogRatio(0.0, 0.2, 1.0))
 
 
 def test_swapped_views_or_an_inverted_ratio_turn_this_red():
     """At beta 0 the law is symmetric, so a ratio drawn without a sign is what symmetry cannot hide."""
-    areas, box, realised = draw(JointCrop(), (375, 500))
+    areas, box, realized = draw(JointCrop(), (375, 500))
     order = areas.argsort(0)
-    ordered = [x.gather(0, order) for x in (areas, realised)]
+    ordered = [x.gather(0, order) for x in (areas, realized)]
     with pytest.raises(AssertionError):
-        check_realisation(ordered[0], box, ordered[1], JointLogRatio(0.0, 0.2, 1.0))
+        check_realization(ordered[0], box, ordered[1], JointLogRatio(0.0, 0.2, 1.0))
 
 
 # (width, height): P(ratio beyond 2:1), E|u|, KS to JC(0), a view fell back, E|u - u drawn|, P(|u - u drawn| > .05)
@@ -147,13 +147,13 @@ REFERENCE = {
 
 
 @pytest.mark.parametrize("size", REFERENCE, ids=str)
-def test_reference_geometry_realises_what_the_released_code_does(size):
+def test_reference_geometry_realizes_what_the_released_code_does(size):
     """Against a simulation of 2 x 10^6 pairs of the released procedure, rounded to the digits shown."""
     width, height = size
     n = 400_000
     crop = JointCrop(geometry="reference")
-    areas, _, realised = draw(crop, (height, width), n)
-    u, v = log_ratio(areas), log_ratio(realised)
+    areas, _, realized = draw(crop, (height, width), n)
+    u, v = log_ratio(areas), log_ratio(realized)
     tries = torch.stack(rows(crop, n)[2:]).view(2, 12, n)[:, :10]
     aspects = torch.exp((tries * 2 - 1) * math.log(4 / 3))
     pixels = (areas * width * height)[:, None]
@@ -295,7 +295,7 @@ def test_offsets_follow_the_beta_law(alpha):
 @pytest.mark.parametrize("kind", IMAGES)
 @pytest.mark.parametrize("mode", [InterpolationMode.BILINEAR, InterpolationMode.BICUBIC, InterpolationMode.NEAREST])
 def test_pixels_are_torchvisions(kind, mode):
-    """Within one grey level (1e-5 in float) of v2's own crop of the drawn box."""
+    """Within one gray level (1e-5 in float) of v2's own crop of the drawn box."""
     image = IMAGES[kind]()
     crop = JointCrop((24, 32), interpolation=mode)
     torch.manual_seed(0)

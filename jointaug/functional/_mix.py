@@ -47,7 +47,7 @@ def cutmix_boxes(
     given = [value for value in (lam, cx, cy) if isinstance(value, Tensor)]
     device = given[0].device if given else torch.device("cpu")
     if not isinstance(lam, Tensor):
-        number("lam", lam, rule=_FRACTION, remedy=_SHARE)
+        number("lam", lam, rule=_FRACTION, low=0.0, high=1.0, remedy=_SHARE)
     elif lam.is_complex() or lam.dtype == torch.bool:
         raise TypeError(f"lam must be {_FRACTION}, got a tensor of {lam.dtype}; {_SHARE}")
     for name, value in (("cx", cx), ("cy", cy)):

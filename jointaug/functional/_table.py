@@ -71,7 +71,7 @@ def checked_op(function: Callable[..., Tensor], target: Target, *parameters: Any
     mask = as_mask("where", where, target)
     if options is None:
         return Op(row.kind, row.form, columns, mask)
-    return Op(row.kind, partial(row.form, **options), columns, mask, options["radii"])
+    return Op(row.kind, partial(row.form, **options), columns, mask, options.get("radii", (-1, -1)))
 
 
 def on_images(

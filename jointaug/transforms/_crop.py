@@ -126,9 +126,10 @@ class JointCrop(JointTransform):
         return {"area": (first, second), "box": box}
 
     def _box(self, area: float | Tensor, row: Row, query: tuple[Any, ...]) -> boxes.Box:
+        size = query[:2]  # a subclass may ask for more
         if self.geometry == "reference":
-            return boxes.reference_box(area, row, query, self._log_ratio)
-        return boxes.exact_box(area, row, query, self._log_ratio, self.alpha)
+            return boxes.reference_box(area, row, size, self._log_ratio)
+        return boxes.exact_box(area, row, size, self._log_ratio, self.alpha)
 
     def transform_view(self, inpt: Any, params: dict[str, Any]) -> Any:
         """``inpt`` cropped to ``params["box"]`` and resized to ``size``."""

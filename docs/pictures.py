@@ -185,7 +185,7 @@ def joint_blur() -> Figure:
     for k in range(6):
         row, column = k // 3, 3 * (k % 3)
         image = v2.functional.resize(toy(20 + k), [72, 72])
-        params = blur.params_from_uniform(Address(5, 0, k).step(2).row(blur.uniforms), [(72, 72)] * 2)
+        params = blur.params_from_uniform(Address(5, 0, k).step(2).row(blur.row_width), [(72, 72)] * 2)
         for view, (ax, color) in enumerate(zip(axes[row, column : column + 2], (FIRST, SECOND), strict=True)):
             caption = f"sigma {params['sigma'][view]:.2f}"
             show(ax, blur.transform(image, params)[view], caption, color=color, interpolation="nearest")
@@ -201,7 +201,7 @@ def joint_color() -> Figure:
     for k in range(6):
         row, column = k // 3, 3 * (k % 3)
         image = toy(30 + k, 128)
-        params = color_.params_from_uniform(Address(8, 0, k).row(color_.uniforms), [(128, 128)] * 2)
+        params = color_.params_from_uniform(Address(8, 0, k).row(color_.row_width), [(128, 128)] * 2)
         for view, (ax, frame) in enumerate(zip(axes[row, column : column + 2], (FIRST, SECOND), strict=True)):
             caption = f"brightness {params['brightness'][view]:.2f}\ncontrast {params['contrast'][view]:.2f}"
             show(ax, color_.transform(image, params)[view], caption, color=frame)
@@ -324,7 +324,7 @@ def shared() -> Figure:
 
 
 def _points(law: PairLaw, n: int, seed: int = 0) -> tuple[Tensor, Tensor]:
-    rows = Addresses(seed, 0, torch.arange(n)).rows(law.uniforms)
+    rows = Addresses(seed, 0, torch.arange(n)).rows(law.row_width)
     return law.from_uniform(*rows)
 
 
@@ -373,7 +373,7 @@ def aspects() -> Figure:
     axes = figure.subplots(1, 3, sharey=True)
     for ax, (height, width, name) in zip(axes, ((384, 512, "4:3"), (384, 576, "3:2"), (360, 640, "16:9")), strict=True):
         crop = JointCrop()
-        rows = Addresses(0, 0, torch.arange(1500)).rows(crop.uniforms)
+        rows = Addresses(0, 0, torch.arange(1500)).rows(crop.row_width)
         params = crop.params_from_uniform(rows, [(height, width)] * 2)
         boxes = torch.cat(params["box"])
         aspect = boxes[:, 3] / boxes[:, 2]
@@ -429,7 +429,7 @@ def readme() -> Figure:
         span = math.log(5)
         u = torch.linspace(-span, span, 401, dtype=torch.float64)[1:-1]
         for ax, (_, policy, color) in zip(axes, policies, strict=True):
-            rows = Addresses(0, 0, torch.arange(20_000)).rows(policy.uniforms)
+            rows = Addresses(0, 0, torch.arange(20_000)).rows(policy.row_width)
             first, second = policy.params_from_uniform(rows, [(384, 512)] * 2)["box"]
             realised = (second[:, 2:].prod(1) / first[:, 2:].prod(1)).log()
             ax.hist(realised.numpy(), bins=60, range=(-span, span), density=True, color=color, alpha=0.35)

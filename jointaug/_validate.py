@@ -7,35 +7,50 @@ from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
+ABOVE_0 = math.ulp(0.0)
+"""The least number above 0, for bounds: those here may be reached."""
+BELOW_1 = math.nextafter(1.0, 0.0)
+"""The greatest number below 1."""
 
-def number(name: str, value: Any, *, rule: str = "a finite number", low: float = -math.inf, remedy: str = "") -> float:
-    """``value`` as a float, if it is a finite real number (no bool, no string, no tensor) of at least ``low``."""
+
+def number(
+    name: str,
+    value: Any,
+    *,
+    rule: str = "a finite number",
+    low: float = -math.inf,
+    high: float = math.inf,
+    remedy: str = "",
+) -> float:
+    """``value`` as a float, if it is a finite real number (no bool, no string, no tensor) in [low, high]."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be {rule}, got {value!r} of type {type(value).__name__}{_hint(remedy)}")
     result = float(value)
-    if not math.isfinite(result) or result < low:
+    if not math.isfinite(result) or not low <= result <= high:
         raise ValueError(f"{name} must be {rule}, got {value!r}{_hint(remedy)}")
     return result
 
 
+def positive(name: str, value: Any, *, remedy: str = "") -> float:
+    """``value`` as a float above 0."""
+    return number(name, value, rule="a positive number", low=ABOVE_0, remedy=remedy)
+
+
 def interval(
-    name: str, value: Any, *, rule: str, low: float = 0.0, high: float = math.inf, remedy: str = ""
+    name: str, value: Any, *, rule: str, low: float = ABOVE_0, high: float = math.inf, remedy: str = ""
 ) -> tuple[float, float]:
-    """``value`` as ``(a, b)`` with ``low < a <= b <= high``."""
+    """``value`` as ``(a, b)`` with ``low <= a <= b <= high``; by default both are above 0."""
     if isinstance(value, str) or not isinstance(value, Sequence) or len(value) != 2:
         raise TypeError(f"{name} must be two numbers, {rule}, got {value!r}{_hint(remedy)}")
     first, second = (number(name, v, rule=f"two finite numbers, {rule}") for v in value)
-    if not low < first <= second <= high:
+    if not low <= first <= second <= high:
         raise ValueError(f"{name} must satisfy {rule}, got {tuple(value)!r}{_hint(remedy)}")
     return first, second
 
 
 def probability(name: str, value: Any) -> float:
     """``value`` as a float in [0, 1]."""
-    result = number(name, value, rule="a probability in [0, 1]")
-    if not 0.0 <= result <= 1.0:
-        raise ValueError(f"{name} must be a probability in [0, 1], got {value!r}; divide percentages by 100")
-    return result
+    return number(name, value, rule="a probability in [0, 1]", low=0.0, high=1.0, remedy="divide percentages by 100")
 
 
 def integer(name: str, value: Any, *, low: int, rule: str, remedy: str = "") -> int:

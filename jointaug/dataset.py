@@ -74,7 +74,7 @@ class AddressedDataset(Dataset[Any]):
         self.pipeline = pipeline
         self.seed = seed
         self.draw = draw
-        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
 
     @property
     def epoch(self) -> int:

@@ -84,7 +84,7 @@ def box_ends(draw):
 @many
 @given(crop=crops(), height=SIDES, width=SIDES, box=box_ends(), data=st.data())
 def test_every_crop_lies_in_its_image_with_an_area_in_its_range(crop, height, width, box, data):
-    row = data.draw(st.lists(UNIFORMS, min_size=crop.uniforms, max_size=crop.uniforms))
+    row = data.draw(st.lists(UNIFORMS, min_size=crop.row_width, max_size=crop.row_width))
     query = (height, width, *box) if isinstance(crop, ContrastiveCrop) and data.draw(st.booleans()) else (height, width)
     low, high = (
         crop.scale
@@ -240,7 +240,7 @@ def test_blurs_of_any_sigma(sigma, beta, p, kernel_size, size, dtype):
 @given(u=st.tuples(UNIFORMS, UNIFORMS), p=st.tuples(PROBABILITIES, PROBABILITIES))
 def test_probability_0_is_never_and_1_always(u, p):
     for step in (JointBlur(p=p), JointColor(p=p)):
-        row = [0.5] * (step.uniforms - 2) + list(u)
+        row = [0.5] * (step.row_width - 2) + list(u)
         applied = step.params_from_uniform(row, [(8, 8)] * 2)["applied"]
         for was, chance in zip(applied, p, strict=True):
             assert chance not in (0.0, 1.0) or was == bool(chance)
@@ -350,7 +350,7 @@ def test_pairs_of_any_beta_and_range(range_, beta, part, data):
         IndependentPair(low, high),
         FixedRatioPair(ratio, low, high),
     ):
-        row = data.draw(st.lists(UNIFORMS, min_size=law.uniforms, max_size=law.uniforms))
+        row = data.draw(st.lists(UNIFORMS, min_size=law.row_width, max_size=law.row_width))
         floats = law.from_uniform(*row)
         tensors = law.from_uniform(*[torch.tensor(u, dtype=torch.float64) for u in row])
         for one, same in zip(floats, tensors, strict=True):

@@ -196,7 +196,7 @@ def ten_tries_with_fallback(law: JointPair, n: int, seed: int, log_aspect: float
 
 
 def pairs(law: PairLaw, n: int = N, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    u = torch.from_numpy(np.random.default_rng(seed).random((law.uniforms, n)))
+    u = torch.from_numpy(np.random.default_rng(seed).random((law.row_width, n)))
     return law.from_uniform(*u)
 
 
@@ -486,13 +486,13 @@ def test_laws_of_ones_own_on_integers_and_without_a_support():
 class OnlyDraws(PairLaw):
     """A law of pairs with nothing but its draws."""
 
-    uniforms = 2
+    row_width = 2
 
     def __init__(self):
         super().__init__(None, low=0.2, high=1.0)
 
-    def _draw(self, *uniforms):
-        return tuple(0.2 + 0.8 * u for u in uniforms)
+    def _draw(self, *row):
+        return tuple(0.2 + 0.8 * u for u in row)
 
 
 class Ratio(OnlyDraws):
@@ -780,7 +780,7 @@ def test_samples_come_in_every_nesting(wish, some_samples):
 @quick
 @given(testing.laws(), st.integers(0, 2**32 - 1))
 def test_laws_can_be_drawn_from_and_stay_in_their_range(law, seed):
-    u = torch.from_numpy(np.random.default_rng(seed).random((law.uniforms, 100)))
+    u = torch.from_numpy(np.random.default_rng(seed).random((law.row_width, 100)))
     drawn = law.from_uniform(*u)
     drawn = torch.stack(list(drawn), -1) if law.event_shape else drawn
     assert bool(law.support.check(drawn.float()).all())

@@ -30,14 +30,18 @@ class Law(Distribution):
     default dtype there, but it is their own value that is used, not its rounding. Laws of one type with the same
     parameters are equal.
 
-    A law of one's own hands its parameters to ``__init__``, ``low`` and ``high`` last, and gives ``uniforms`` and
-    ``_draw``; for densities also ``_log_density`` and ``support``, and ``_draw_floats`` if it shall be fast on floats.
+    A law of one's own hands its parameters to ``__init__``, ``low`` and ``high`` last, and gives ``row_width``
+    and ``_draw``; for densities also ``_log_density`` and ``support``, and ``_draw_floats`` if it shall be fast on
+    floats.
+
+    Attributes:
+        row_width: how many uniforms one draw takes.
+        low: least value of a parameter.
+        high: greatest value of a parameter.
     """
 
     has_rsample = True
-    uniforms: ClassVar[int]
-    """How many uniforms one draw takes."""
-
+    row_width: ClassVar[int]
     low: Tensor
     high: Tensor
 
@@ -52,7 +56,7 @@ class Law(Distribution):
         device = tensors[0].device if tensors else None
         converted = {name: torch.as_tensor(value, dtype=dtype, device=device) for name, value in values.items()}
         try:
-            shape = torch.broadcast_shapes(*(t.shape for t in converted.values()))  # type: ignore[no-untyped-call]
+            shape = torch.broadcast_shapes(*(t.shape for t in converted.values()))
         except RuntimeError:
             shapes = ", ".join(f"{tuple(tensor.shape)} for {name}" for name, tensor in converted.items())
             raise ValueError(f"parameters must broadcast, got shapes {shapes}; add dimensions of size 1") from None
@@ -96,7 +100,12 @@ class Law(Distribution):
     @property
     def arg_constraints(self) -> dict[str, Constraint]:
         """Constraints of the parameters, as in torch."""
-        return {"low": constraints.positive, "high": constraints.greater_than_eq(self.low)}  # type: ignore[no-untyped-call]
+        return {"low": constraints.positive, "high": constraints.greater_than_eq(self.low)}
+
+    @property
+    def support(self) -> Constraint:
+        """Constraint of the values, as in torch."""
+        raise NotImplementedError(self._lacks("support", "support"))
 
     @property
     def parameters(self) -> dict[str, float | Tensor]:
@@ -114,9 +123,9 @@ class Law(Distribution):
     def rsample(self, sample_shape: _size = torch.Size()) -> Tensor:  # noqa: B008  # torch's signature
         """Draws of shape ``[*sample_shape, *batch_shape, *event_shape]``, differentiable in the parameters."""
         dtype = _working_dtype(self.low.device)
-        shape = (self.uniforms, *sample_shape, *self._batch_shape)
-        uniforms = torch.rand(shape, dtype=dtype, device=self.low.device).clamp(min=torch.finfo(dtype).eps / 2)
-        draws = self._draw(*uniforms.unbind())
+        shape = (self.row_width, *sample_shape, *self._batch_shape)
+        row = torch.rand(shape, dtype=dtype, device=self.low.device).clamp(min=torch.finfo(dtype).eps / 2)
+        draws = self._draw(*row.unbind())
         return self._result(torch.stack(draws, -1) if self._event else draws[0])
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -129,7 +138,7 @@ class Law(Distribution):
         self._require_density()
         if self._validate_args:
             self._validate_sample(value)
-        inside = self.support.check(value.to(self.low.dtype))  # type: ignore[union-attr]  # no law is without
+        inside = self.support.check(value.to(self.low.dtype))
         return self._result(torch.where(inside, self._log_density(self._working(value)), -math.inf), value)
 
     def _log_density(self, value: Tensor) -> Tensor:
@@ -161,28 +170,28 @@ class Law(Distribution):
         """``value`` in the dtype that torch would give it."""
         return value.to(functools.reduce(torch.promote_types, (a.dtype for a in arguments), self.low.dtype))
 
-    def _from_uniform(self, *uniforms: float | Tensor) -> tuple[Any, ...]:
-        if len(uniforms) != self.uniforms:
-            raise TypeError(f"{type(self).__name__}.from_uniform takes {self.uniforms} uniforms, got {len(uniforms)}")
-        for u in uniforms:
+    def _from_uniform(self, *row: Any) -> tuple[Any, ...]:
+        if len(row) != self.row_width:
+            raise TypeError(f"{type(self).__name__}.from_uniform takes {self.row_width} uniforms, got {len(row)}")
+        for u in row:
             if isinstance(u, Tensor):
                 break
             if not 0.0 <= u <= 1.0:
                 raise ValueError(f"a uniform must lie in (0, 1), got {u!r}; take it from torch.rand or random.random()")
         else:
             if self._floats and not self._batch_shape:
-                return self._draw_floats(*uniforms)  # type: ignore[arg-type]  # the loop met no tensor
+                return self._draw_floats(*row)
         dtype, device = _working_dtype(self.low.device), self.low.device
-        tensors = [u if isinstance(u, Tensor) else torch.tensor(u, dtype=dtype, device=device) for u in uniforms]
+        tensors = [u if isinstance(u, Tensor) else torch.tensor(u, dtype=dtype, device=device) for u in row]
         return tuple(self._result(draw, *tensors) for draw in self._draw(*map(self._working, tensors)))
 
-    def _draw(self, *uniforms: Tensor) -> tuple[Tensor, ...]:
+    def _draw(self, *row: Tensor) -> tuple[Tensor, ...]:
         """The draw that uniforms in working precision stand for; at 0 or 1 an end of the support, not an infinity."""
-        raise NotImplementedError(self._lacks("draw", "_draw(*uniforms)"))
+        raise NotImplementedError(self._lacks("draw", "_draw(*row)"))
 
-    def _draw_floats(self, *uniforms: float) -> tuple[float, ...]:
+    def _draw_floats(self, *row: float) -> tuple[float, ...]:
         """The same on Python floats, for a law of numbers."""
-        return tuple(draw.item() for draw in self._draw(*torch.tensor(uniforms, dtype=torch.float64).unbind()))
+        return tuple(draw.item() for draw in self._draw(*torch.tensor(row, dtype=torch.float64).unbind()))
 
     def _lacks(self, what: str, method: str) -> str:
         """What to say where a law of one's own leaves something out."""
@@ -206,7 +215,7 @@ class Law(Distribution):
 
 def between(low: Tensor, high: Tensor) -> Constraint:
     """The closed interval as a constraint."""
-    return constraints.interval(low, high)  # type: ignore[no-untyped-call]
+    return constraints.interval(low, high)
 
 
 _ANY = "give one number for all draws, or a tensor with one for each"

@@ -26,7 +26,7 @@ class LogRatioLaw(Law):
     By symmetry the law of \|u\| is all: a subclass gives its quantile, ``_size``, and its tail, ``_beyond``.
     """
 
-    uniforms = 1
+    row_width = 1
 
     @constraints.dependent_property(is_discrete=False, event_dim=0)
     def support(self) -> Constraint:
@@ -81,13 +81,13 @@ class LogRatioLaw(Law):
     def _span(self, device: torch.device | None = None) -> Tensor:
         return span(*self._exact(device)[-2:])
 
-    def _draw(self, *uniforms: Tensor) -> tuple[Tensor, ...]:
-        (u,) = uniforms
+    def _draw(self, *row: Tensor) -> tuple[Tensor, ...]:
+        (u,) = row
         size = self._size((2 * u - 1).abs(), 2 * torch.minimum(u, 1 - u))
         return (torch.copysign(size, u - 0.5),)
 
-    def _draw_floats(self, *uniforms: float) -> tuple[float, ...]:
-        (u,) = uniforms
+    def _draw_floats(self, *row: float) -> tuple[float, ...]:
+        (u,) = row
         if u < 0.5:
             return (-self._float_size(1.0 - 2.0 * u, 2.0 * u),)
         return (self._float_size(2.0 * u - 1.0, 2.0 * (1.0 - u)),)

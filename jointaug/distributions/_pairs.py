@@ -24,7 +24,7 @@ class PairLaw(Law):
     ``from_uniform`` gives t1 and t2 as a tuple, ``sample`` as one tensor ``[*sample_shape, *batch_shape, 2]``.
     """
 
-    uniforms = 2
+    row_width = 2
 
     _event: ClassVar[torch.Size] = torch.Size([2])
 
@@ -32,19 +32,19 @@ class PairLaw(Law):
     def support(self) -> Constraint:
         """The square [low, high] x [low, high]."""
         square = between(self.low.unsqueeze(-1), self.high.unsqueeze(-1))
-        return constraints.independent(square, 1)  # type: ignore[no-untyped-call]
+        return constraints.independent(square, 1)
 
     @overload
-    def from_uniform(self, *uniforms: float) -> tuple[float, float]: ...
+    def from_uniform(self, *row: float) -> tuple[float, float]: ...
     @overload
-    def from_uniform(self, *uniforms: Tensor) -> tuple[Tensor, Tensor]: ...
-    def from_uniform(self, *uniforms: float | Tensor) -> tuple[float, float] | tuple[Tensor, Tensor]:
+    def from_uniform(self, *row: Tensor) -> tuple[Tensor, Tensor]: ...
+    def from_uniform(self, *row: float | Tensor) -> tuple[float, float] | tuple[Tensor, Tensor]:
         """The pair that ``(u_ratio, u_first)`` stands for: the log ratio grows with the one, t1 with the other.
 
         Floats give floats, by the ``math`` module, if the law is one of numbers; else tensors of one shape, which
         broadcasts against ``batch_shape``, give tensors.
         """
-        first, second = self._from_uniform(*uniforms)
+        first, second = self._from_uniform(*row)
         return first, second
 
     @property
@@ -104,16 +104,16 @@ class _RatioFirst(PairLaw):
         """t1 in [near, far]: floats or tensors."""
         raise NotImplementedError(self._lacks("law of t1", "_first(near, far, u)"))
 
-    def _draw(self, *uniforms: Tensor) -> tuple[Tensor, ...]:
-        u_ratio, u_first = uniforms
+    def _draw(self, *row: Tensor) -> tuple[Tensor, ...]:
+        u_ratio, u_first = row
         low, high = self._exact(u_ratio.device)[-2:]
         growth = self._log_ratio.from_uniform(u_ratio).exp()
         near, far = torch.maximum(low, low / growth), torch.minimum(high, high / growth)
         first = self._first(near, far, u_first).clamp(low, high)  # rounding may lead past an end
         return first, (first * growth).clamp(low, high)
 
-    def _draw_floats(self, *uniforms: float) -> tuple[float, ...]:
-        u_ratio, u_first = uniforms
+    def _draw_floats(self, *row: float) -> tuple[float, ...]:
+        u_ratio, u_first = row
         low, high = self._floats[-2:]
         growth = math.exp(self._log_ratio.from_uniform(u_ratio))
         near, far = (low, high / growth) if growth > 1.0 else (low / growth, high)
@@ -276,7 +276,7 @@ class DecoupledPair(PairLaw):
         DecoupledPair(beta=-1.0, low=0.2, high=1.0)
     """
 
-    uniforms = 4
+    row_width = 4
     beta: Tensor
 
     def __init__(
@@ -292,11 +292,11 @@ class DecoupledPair(PairLaw):
         """Constraints of the parameters, as in torch."""
         return self._joint.arg_constraints
 
-    def _draw(self, *uniforms: Tensor) -> tuple[Tensor, ...]:
-        return self._joint.from_uniform(*uniforms[:2])[0], self._joint.from_uniform(*uniforms[2:])[1]
+    def _draw(self, *row: Tensor) -> tuple[Tensor, ...]:
+        return self._joint.from_uniform(*row[:2])[0], self._joint.from_uniform(*row[2:])[1]
 
-    def _draw_floats(self, *uniforms: float) -> tuple[float, ...]:
-        return self._joint.from_uniform(*uniforms[:2])[0], self._joint.from_uniform(*uniforms[2:])[1]
+    def _draw_floats(self, *row: float) -> tuple[float, ...]:
+        return self._joint.from_uniform(*row[:2])[0], self._joint.from_uniform(*row[2:])[1]
 
     def _log_density(self, value: Tensor) -> Tensor:
         first, second = map(self._marginal_log_density, value.unbind(-1))
@@ -430,14 +430,14 @@ class FixedRatioPair(PairLaw):
         """Constraints of the parameters, as in torch."""
         return {"ratio": between(torch.ones_like(self.low), self.high / self.low), **super().arg_constraints}
 
-    def _draw(self, *uniforms: Tensor) -> tuple[Tensor, ...]:
-        ratio, low, high = self._exact(uniforms[1].device)
-        first = (low + uniforms[1] * (high / ratio - low)).clamp(low, high)
+    def _draw(self, *row: Tensor) -> tuple[Tensor, ...]:
+        ratio, low, high = self._exact(row[1].device)
+        first = (low + row[1] * (high / ratio - low)).clamp(low, high)
         return first, (ratio * first).clamp(low, high)
 
-    def _draw_floats(self, *uniforms: float) -> tuple[float, ...]:
+    def _draw_floats(self, *row: float) -> tuple[float, ...]:
         ratio, low, high = self._floats
-        first = min(max(low + uniforms[1] * (high / ratio - low), low), high)
+        first = min(max(low + row[1] * (high / ratio - low), low), high)
         return first, min(max(ratio * first, low), high)
 
     @property

@@ -15,7 +15,8 @@ from ._color import (
     rgb_to_grayscale,
     solarize,
 )
-from ._crop import horizontal_flip, resized_crop, vertical_flip
+from ._crop import resized_crop
+from ._flip import horizontal_flip, vertical_flip
 from ._mix import cutmix, cutmix_boxes
 
 __all__ = [

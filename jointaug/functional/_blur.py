@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import partial
 from numbers import Integral
 from typing import Any
 
@@ -12,51 +11,14 @@ import torch
 from torch import Tensor
 
 from .._validate import number
-from ._batch import Target, as_images, as_mask, fixed_shapes, per_sample
-from ._op import Grid, Kind, Op
-from ._program import single
+from ._batch import Target, fixed_shapes, per_sample
+from ._op import Grid
+from ._table import Checked, kernel, on_images
 
 REACH = 4.5
 """Half width of the default kernel in standard deviations: it cuts off less than 7e-6 of the Gaussian's mass."""
 NEGLIGIBLE = 2.0**-30
 """Weights below this fraction of the middle one are dropped: below the last bit of a float, and slow as subnormals."""
-
-
-def gaussian_blur(
-    images: Tensor,
-    sigma: float | Tensor,
-    kernel_size: int | Sequence[int] | None = None,
-    max_sigma: float | None = None,
-    *,
-    where: Tensor | None = None,
-) -> Tensor:
-    """Blur each image with its own Gaussian, as two passes of one dimension.
-
-    Args:
-        images: ``[..., C, H, W]``, any number of channels, uint8 or floating point; dtype and device are kept.
-        sigma: standard deviation in pixels, a number or one for each image; 0 leaves the image exactly as it was.
-        kernel_size: odd width of the kernel, or ``(width, height)``: torchvision's result. By default the kernel
-            follows sigma: it reaches ``ceil(4.5 * sigma - 0.5)`` pixels to each side, and the tails that it cuts off
-            hold less than 7e-6 of the mass, so that no pixel is further than 7e-6 (0.0018 gray levels) from the
-            untruncated blur.
-        max_sigma: an upper bound of ``sigma``. Only the torch path on an accelerator uses it, and only with
-            ``kernel_size=None``: it fixes the width of the kernel there; without it the host waits for the largest
-            sigma. The blur itself does not depend on it.
-        where: the images to act on, a bool tensor of the leading shape.
-
-    The border is reflected (the edge pixel is not repeated), again and again where the kernel reaches beyond the
-    image's other end, so that images smaller than the kernel are allowed (torchvision refuses them). Without
-    ``kernel_size`` a sigma above the reflections' period, ``2 * (side - 1)``, is taken for that: the blur is level to
-    1e-8 by then.
-
-    Raises:
-        ValueError: where a sigma is negative or not finite, ``kernel_size`` is even or below 1, or shapes or devices do
-            not fit.
-        TypeError: for images that are no tensor of uint8 or floats.
-    """
-    images = as_images(images)
-    op = blur_op(Target.of(images), sigma, kernel_size, max_sigma, where=where)
-    return single(images, op)
 
 
 def radius_of(sigma: float) -> int:
@@ -69,22 +31,13 @@ def _widest(n: int) -> float:
     return 2.0 * (n - 1) if n > 1 else 0.1  # one pixel: no neighbor
 
 
-def blur_op(
-    target: Target,
-    sigma: Any,
-    kernel_size: Any = None,
-    max_sigma: float | None = None,
-    *,
-    where: Any = None,
-) -> Op:
-    """Checked ``gaussian_blur``."""
+def _arguments(target: Target, sigma: Any, kernel_size: Any = None, max_sigma: float | None = None) -> Checked:
     rule = "a finite standard deviation of at least 0 pixels"
     column = per_sample("sigma", sigma, target, rule=rule, low=0)
     if max_sigma is not None:
         number("max_sigma", max_sigma, rule="a standard deviation of at least 0 pixels", low=0)
-    radii = (-1, -1) if kernel_size is None else _as_radii(kernel_size)
-    return Op(
-        Kind.BLUR, partial(_blur, radii=radii, bound=max_sigma), (column,), as_mask("where", where, target), radii
+    return Checked(
+        (column,), {"radii": (-1, -1) if kernel_size is None else _as_radii(kernel_size), "bound": max_sigma}
     )
 
 
@@ -143,3 +96,39 @@ def _along(x: Tensor, weights: Tensor, dim: int) -> Tensor:
         pair = padded.narrow(dim, radius - k, length) + padded.narrow(dim, radius + k, length)
         total = total + pair * taps[radius + k]
     return total
+
+
+@kernel(10, _arguments, _blur)
+def gaussian_blur(
+    images: Tensor,
+    sigma: float | Tensor,
+    kernel_size: int | Sequence[int] | None = None,
+    max_sigma: float | None = None,
+    *,
+    where: Tensor | None = None,
+) -> Tensor:
+    """Blur each image with its own Gaussian, as two passes of one dimension.
+
+    Args:
+        images: ``[..., C, H, W]``, any number of channels, uint8 or floating point; dtype and device are kept.
+        sigma: standard deviation in pixels, a number or one for each image; 0 leaves the image exactly as it was.
+        kernel_size: odd width of the kernel, or ``(width, height)``: torchvision's result. By default the kernel
+            follows sigma: it reaches ``ceil(4.5 * sigma - 0.5)`` pixels to each side, and the tails that it cuts off
+            hold less than 7e-6 of the mass, so that no pixel is further than 7e-6 (0.0018 gray levels) from the
+            untruncated blur.
+        max_sigma: an upper bound of ``sigma``. Only the torch path on an accelerator uses it, and only with
+            ``kernel_size=None``: it fixes the width of the kernel there; without it the host waits for the largest
+            sigma. The blur itself does not depend on it.
+        where: the images to act on, a bool tensor of the leading shape.
+
+    The border is reflected (the edge pixel is not repeated), again and again where the kernel reaches beyond the
+    image's other end, so that images smaller than the kernel are allowed (torchvision refuses them). Without
+    ``kernel_size`` a sigma above the reflections' period, ``2 * (side - 1)``, is taken for that: the blur is level to
+    1e-8 by then.
+
+    Raises:
+        ValueError: where a sigma is negative or not finite, ``kernel_size`` is even or below 1, or shapes or devices do
+            not fit.
+        TypeError: for images that are no tensor of uint8 or floats.
+    """
+    return on_images(gaussian_blur, images, sigma, kernel_size, max_sigma, where=where)

@@ -9,20 +9,25 @@ import torch
 from torch import Tensor
 from torchvision.transforms import InterpolationMode
 
-from . import _blur as blur
-from . import _color as color
-from . import _crop as crop
 from ._batch import FLOATS, Target, as_images
+from ._color import normalize
 from ._crop import checked_crop
 from ._op import Op
 from ._program import by_view, run
+from ._table import KERNELS, checked_op
 
 
 class Step(NamedTuple):
     """One step of a chain: a kernel of this package, its parameters after the images, and the images it acts on.
 
     ``Step(gaussian_blur, (sigma,), where=mask)`` stands for ``gaussian_blur(images, sigma, where=mask)``. Parameters
-    are numbers or tensors of the results' leading shape.
+    are numbers or tensors of the results' leading shape. (An instruction to the kernels. The steps
+    of a pipeline, by whose positions `jointaug.chance` draws, are transforms.)
+
+    Attributes:
+        kernel: a function of `jointaug.functional` that keeps size and channels.
+        parameters: after the images.
+        where: a bool tensor of the results' leading shape, or one bool for all; None: all.
     """
 
     kernel: Callable[..., Tensor]
@@ -71,31 +76,13 @@ def crop_and_finish(
 ) -> Tensor:
     """``finish(resized_crop(images, boxes, size, ...), steps)`` without rounding in between, and image by image.
 
-    Arguments, result and errors are those of :func:`resized_crop` and :func:`finish`; parameters of the steps have the
-    results' leading shape
-    ``boxes.shape[:-1]``.
+    Arguments, result and errors are those of `resized_crop` and `finish`; parameters of the steps have the
+    results' leading shape, ``boxes.shape[:-1]``.
     """
     source, lead, cut, outer = checked_crop(images, boxes, size, flip, interpolation, antialias, clip)
     first = source[0]
     ops = _checked_steps(steps, Target(outer, first.device, first.shape[0]))
     return by_view(run(source, cut, ops, _checked_dtype(dtype, first.dtype, steps)), lead, outer)
-
-
-FACTORIES: dict[Callable[..., Tensor], Callable[..., Op]] = {
-    blur.gaussian_blur: blur.blur_op,
-    color.adjust_brightness: color.brightness_op,
-    color.adjust_contrast: color.contrast_op,
-    color.adjust_hue: color.hue_op,
-    color.adjust_saturation: color.saturation_op,
-    color.color_jitter: color.jitter_op,
-    color.invert: color.invert_op,
-    color.normalize: color.normalize_op,
-    color.posterize: color.posterize_op,
-    color.rgb_to_grayscale: color.grayscale_op,
-    color.solarize: color.solarize_op,
-    crop.horizontal_flip: crop.horizontal_flip_op,
-    crop.vertical_flip: crop.vertical_flip_op,
-}
 
 
 def _checked_steps(steps: Sequence[Step], target: Target) -> list[Op]:
@@ -104,12 +91,11 @@ def _checked_steps(steps: Sequence[Step], target: Target) -> list[Op]:
         if not isinstance(step, tuple) or not 1 <= len(step) <= 3:
             raise TypeError(f"steps[{i}] must be a Step(kernel, parameters, where), got {step!r}")
         kernel, parameters, where = Step(*step)
-        factory = FACTORIES.get(kernel)
-        if factory is None:
-            known = ", ".join(sorted(k.__name__ for k in FACTORIES))
+        if kernel not in KERNELS:
+            known = ", ".join(sorted(k.__name__ for k in KERNELS))
             raise ValueError(f"steps[{i}] must be a kernel out of {known}, got {kernel!r}; end the chain before it")
         try:
-            ops.append(factory(target, *parameters, where=where))
+            ops.append(checked_op(kernel, target, *parameters, where=where))
         except TypeError as error:
             raise TypeError(f"steps[{i}], {kernel.__name__} with parameters {parameters!r}: {error}") from error
     return ops
@@ -119,7 +105,7 @@ def _checked_dtype(dtype: torch.dtype | None, own: torch.dtype, steps: Sequence[
     result = own if dtype is None else dtype
     if result is not torch.uint8 and result not in FLOATS:
         raise TypeError(f"dtype must be uint8 or floating point, got {result}")
-    if result is torch.uint8 and any(step[0] is color.normalize for step in steps):
+    if result is torch.uint8 and any(step[0] is normalize for step in steps):
         raise TypeError(
             "dtype must be floating point where images are normalized, got torch.uint8; pass dtype=torch.float32"
         )

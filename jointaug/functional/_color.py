@@ -18,254 +18,64 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ._batch import Target, as_images, as_mask, fixed_shapes, per_sample
-from ._op import Apply, Grid, Kind, Op
-from ._program import select, single
+from ._batch import Target, as_images, fixed_shapes, per_sample
+from ._op import Grid
+from ._program import select
+from ._table import Checked, kernel, nothing, on_images
 
 LUMA = (0.2989, 0.587, 0.114)  # ITU-R BT.601, as torchvision rounds it
 FACTOR = "a finite factor of at least 0 (1 changes nothing)"
 HUE = "a rotation in [-0.5, 0.5] turns (0 changes nothing)"
 
 
-def adjust_brightness(images: Tensor, factor: float | Tensor, *, where: Tensor | None = None) -> Tensor:
-    """Multiply by ``factor`` (0 gives black), clipped to the range of the dtype.
-
-    Raises:
-        ValueError: where a factor is negative or not finite, or shapes or devices do not fit.
-        TypeError: for images that are no tensor of uint8 or floats.
-    """
-    images = as_images(images)
-    return single(images, brightness_op(Target.of(images), factor, where=where))
+# --- checks: (target, parameters) -> Checked -------------------------------------------------------------
 
 
-def adjust_contrast(images: Tensor, factor: float | Tensor, *, where: Tensor | None = None) -> Tensor:
-    """Blend each image with the mean of its grayscale version: ``factor * x + (1 - factor) * mean``, clipped.
-
-    Raises:
-        ValueError: where a factor is negative or not finite, or shapes or devices do not fit.
-        TypeError: for images that are no tensor of uint8 or floats.
-    """
-    images = as_images(images)
-    return single(images, contrast_op(Target.of(images), factor, where=where))
-
-
-def adjust_saturation(images: Tensor, factor: float | Tensor, *, where: Tensor | None = None) -> Tensor:
-    """Blend each pixel with its gray: ``factor * x + (1 - factor) * gray``, clipped; one channel stays as it is.
-
-    Raises:
-        ValueError: where a factor is negative or not finite, or shapes or devices do not fit.
-        TypeError: for images that are no tensor of uint8 or floats.
-    """
-    images = as_images(images)
-    return single(images, saturation_op(Target.of(images), factor, where=where))
-
-
-def adjust_hue(images: Tensor, factor: float | Tensor, *, where: Tensor | None = None) -> Tensor:
-    """Turn the hue by ``factor`` turns, in [-0.5, 0.5]; one channel stays as it is.
-
-    Raises:
-        ValueError: where a factor is outside the range, or shapes or devices do not fit.
-        TypeError: for images that are no tensor of uint8 or floats.
-    """
-    images = as_images(images)
-    return single(images, hue_op(Target.of(images), factor, where=where))
-
-
-def color_jitter(
-    images: Tensor,
-    brightness: float | Tensor,
-    contrast: float | Tensor,
-    saturation: float | Tensor,
-    hue: float | Tensor,
-    order: Sequence[int] | Tensor = (0, 1, 2, 3),
-    *,
-    where: Tensor | None = None,
-) -> Tensor:
-    """The four adjustments, each image in an order of its own, rounded once at the end.
-
-    Args:
-        images: ``[..., C, H, W]``, C 1 or 3.
-        brightness: factor of at least 0; 1 changes nothing.
-        contrast: factor of at least 0; 1 changes nothing.
-        saturation: factor of at least 0; 1 changes nothing.
-        hue: turns in [-0.5, 0.5]; 0 changes nothing.
-        order: ``[..., 4]``, for each image a permutation of 0 (brightness), 1 (contrast), 2 (saturation), 3 (hue):
-            the step done first stands first, as ``torchvision.transforms.v2.ColorJitter`` draws it. Four integers stand
-            for all images.
-        where: the images to act on.
-
-    uint8 images are computed in float32 and rounded once: within half a level of the same chain in floats, while
-    torchvision's uint8 chain truncates after each of its steps and drifts from that by several levels.
-
-    Raises:
-        ValueError: where a parameter is out of range, ``order`` is not a permutation, or shapes or devices do not fit.
-        TypeError: for images that are no tensor of uint8 or floats.
-    """
-    images = as_images(images)
-    op = jitter_op(Target.of(images), brightness, contrast, saturation, hue, order, where=where)
-    return single(images, op, levels=False)
-
-
-def rgb_to_grayscale(images: Tensor, num_output_channels: int = 3, *, where: Tensor | None = None) -> Tensor:
-    """Luma (ITU-R BT.601), repeated over three channels, or as one channel.
-
-    Raises:
-        ValueError: for another number of channels than 1 or 3, or ``where`` with one channel out of three (the images
-            that stay in color would have three).
-        TypeError: for images that are no tensor of uint8 or floats.
-    """
-    images = as_images(images)
-    if num_output_channels not in (1, 3):
-        raise ValueError(f"num_output_channels must be 1 or 3, got {num_output_channels!r}")
-    if where is not None and num_output_channels != images.shape[-3]:
+def _colors(target: Target, *columns: Tensor | float) -> Checked:
+    if target.channels not in (1, 3):  # one channel is gray: hue, saturation and grayscale leave it as it is
         raise ValueError(
-            f"num_output_channels must be the images' {images.shape[-3]} if `where` is given, got {num_output_channels}"
+            f"images must have 1 or 3 channels [..., C, H, W], got {target.channels}; "
+            "permute images [..., H, W, C], and drop an alpha channel"
         )
-    gray = single(images, grayscale_op(Target.of(images), where=where))
-    if num_output_channels > gray.shape[-3]:
-        return gray.repeat_interleave(num_output_channels, -3)
-    return gray[..., :num_output_channels, :, :]
+    return Checked(columns)
 
 
-def solarize(images: Tensor, threshold: float | Tensor, *, where: Tensor | None = None) -> Tensor:
-    """Invert what is at or above ``threshold`` (in units of the images: levels for uint8, [0, 1] for floats).
-
-    Raises:
-        ValueError: where a threshold is not finite, or shapes or devices do not fit.
-        TypeError: for images that are no tensor of uint8 or floats.
-    """
-    images = as_images(images)
-    return single(images, solarize_op(Target.of(images), threshold, where=where))
+def _factor(target: Target, factor: Any) -> Checked:
+    return _colors(target, per_sample("factor", factor, target, rule=FACTOR, low=0))
 
 
-def posterize(images: Tensor, bits: int | Tensor, *, where: Tensor | None = None) -> Tensor:
-    """Keep the ``bits`` (0 to 8) highest bits of each value.
-
-    Raises:
-        ValueError: where bits are outside 0 to 8 or not whole, or shapes or devices do not fit.
-        TypeError: for images that are no tensor of uint8 or floats.
-    """
-    images = as_images(images)
-    return single(images, posterize_op(Target.of(images), bits, where=where))
+def _turns(target: Target, factor: Any) -> Checked:
+    return _colors(target, per_sample("factor", factor, target, rule=HUE, low=-0.5, high=0.5))
 
 
-def invert(images: Tensor, *, where: Tensor | None = None) -> Tensor:
-    """White minus the image.
-
-    Raises:
-        ValueError: where shapes or devices do not fit.
-        TypeError: for images that are no tensor of uint8 or floats.
-    """
-    images = as_images(images)
-    return single(images, invert_op(Target.of(images), where=where))
-
-
-def normalize(
-    images: Tensor, mean: Sequence[float] | float, std: Sequence[float] | float, *, where: Tensor | None = None
-) -> Tensor:
-    """``(x - mean) / std``, one mean and deviation for each channel; floating point images only.
-
-    Raises:
-        ValueError: where ``mean`` or ``std`` have another length than the channels, or ``std`` is not positive.
-        TypeError: for uint8 images: normalized values do not fit into them.
-    """
-    images = as_images(images)
-    if images.dtype is torch.uint8:
-        raise TypeError("images must be floating point to be normalized, got torch.uint8; convert to [0, 1] first")
-    op = normalize_op(Target.of(images), mean, std, where=where)
-    return single(images, op)
-
-
-# --- checked steps: (target, parameters) -> Op ------------------------------------------------------------
-
-
-RGB = (1, 3)  # one channel is a gray image: hue, saturation and grayscale leave it as it is
-
-
-def brightness_op(target: Target, factor: Any, *, where: Any = None) -> Op:
-    """Checked ``adjust_brightness``."""
-    return _color(
-        Kind.BRIGHTNESS, _brightness, target, (per_sample("factor", factor, target, rule=FACTOR, low=0),), where
-    )
-
-
-def contrast_op(target: Target, factor: Any, *, where: Any = None) -> Op:
-    """Checked ``adjust_contrast``."""
-    return _color(Kind.CONTRAST, _contrast, target, (per_sample("factor", factor, target, rule=FACTOR, low=0),), where)
-
-
-def saturation_op(target: Target, factor: Any, *, where: Any = None) -> Op:
-    """Checked ``adjust_saturation``."""
-    return _color(
-        Kind.SATURATION, _saturation, target, (per_sample("factor", factor, target, rule=FACTOR, low=0),), where
-    )
-
-
-def hue_op(target: Target, factor: Any, *, where: Any = None) -> Op:
-    """Checked ``adjust_hue``."""
-    return _color(Kind.HUE, _hue, target, (per_sample("factor", factor, target, rule=HUE, low=-0.5, high=0.5),), where)
-
-
-def jitter_op(
-    target: Target,
-    brightness: Any,
-    contrast: Any,
-    saturation: Any,
-    hue: Any,
-    order: Any = (0, 1, 2, 3),
-    *,
-    where: Any = None,
-) -> Op:
-    """Checked ``color_jitter``."""
-    columns = (
+def _adjustments(
+    target: Target, brightness: Any, contrast: Any, saturation: Any, hue: Any, order: Any = (0, 1, 2, 3)
+) -> Checked:
+    return _colors(
+        target,
         per_sample("brightness", brightness, target, rule=FACTOR, low=0),
         per_sample("contrast", contrast, target, rule=FACTOR, low=0),
         per_sample("saturation", saturation, target, rule=FACTOR, low=0),
         per_sample("hue", hue, target, rule=HUE, low=-0.5, high=0.5),
         _as_order(order, target),
     )
-    return _color(Kind.JITTER, _jitter, target, columns, where)
 
 
-def grayscale_op(target: Target, *, where: Any = None) -> Op:
-    """Checked ``rgb_to_grayscale`` (channels kept)."""
-    return _color(Kind.GRAYSCALE, _grayscale, target, (), where)
+def _threshold(target: Target, threshold: Any) -> Checked:
+    return Checked((per_sample("threshold", threshold, target, rule="a finite number"),))
 
 
-def solarize_op(target: Target, threshold: Any, *, where: Any = None) -> Op:
-    """Checked ``solarize``."""
-    column = per_sample("threshold", threshold, target, rule="a finite number")
-    return Op(Kind.SOLARIZE, _solarize, (column,), as_mask("where", where, target))
-
-
-def posterize_op(target: Target, bits: Any, *, where: Any = None) -> Op:
-    """Checked ``posterize``."""
+def _bits(target: Target, bits: Any) -> Checked:
     if isinstance(bits, float) or (isinstance(bits, Tensor) and bits.is_floating_point()):
         raise TypeError(f"bits must be integers in [0, 8], got {bits!r}")
-    column = per_sample("bits", bits, target, rule="integers in [0, 8]", low=0, high=8)
-    return Op(Kind.POSTERIZE, _posterize, (column,), as_mask("where", where, target))
+    return Checked((per_sample("bits", bits, target, rule="integers in [0, 8]", low=0, high=8),))
 
 
-def invert_op(target: Target, *, where: Any = None) -> Op:
-    """Checked ``invert``."""
-    return Op(Kind.INVERT, _invert, (), as_mask("where", where, target))
-
-
-def normalize_op(target: Target, mean: Any, std: Any, *, where: Any = None) -> Op:
-    """Checked ``normalize``."""
+def _statistics(target: Target, mean: Any, std: Any) -> Checked:
     means, stds = _by_channel("mean", mean, target.channels), _by_channel("std", std, target.channels)
     if min(stds) <= 0:
         raise ValueError(f"std must be positive in every channel, got {std!r}")
-    return Op(Kind.NORMALIZE, _normalize, means + stds, as_mask("where", where, target))
-
-
-def _color(kind: Kind, apply: Apply, target: Target, columns: Sequence[Tensor | float], where: Any) -> Op:
-    if target.channels not in (1, 3):  # one channel is gray: hue, saturation and grayscale leave it as it is
-        raise ValueError(
-            f"images must have 1 or 3 channels [..., C, H, W], got {target.channels}; "
-            "permute images [..., H, W, C], and drop an alpha channel"
-        )
-    return Op(kind, apply, columns, as_mask("where", where, target))
+    return Checked(means + stds)
 
 
 def _as_order(order: Any, target: Target) -> Tensor:
@@ -408,3 +218,155 @@ def _invert(x: Tensor, values: Tensor, grid: Grid) -> Tensor:  # noqa: ARG001 (n
 def _normalize(x: Tensor, values: Tensor, grid: Grid) -> Tensor:  # noqa: ARG001 (the unit is the image's own)
     mean, std = values[:, :, None, None].chunk(2, 1)
     return (x - mean) / std
+
+
+# --- the kernels ----------------------------------------------------------------------------------------
+
+
+@kernel(0, _factor, _brightness)
+def adjust_brightness(images: Tensor, factor: float | Tensor, *, where: Tensor | None = None) -> Tensor:
+    """Multiply by ``factor`` (0 gives black), clipped to the range of the dtype.
+
+    Raises:
+        ValueError: where a factor is negative or not finite, or shapes or devices do not fit.
+        TypeError: for images that are no tensor of uint8 or floats.
+    """
+    return on_images(adjust_brightness, images, factor, where=where)
+
+
+@kernel(1, _factor, _contrast)
+def adjust_contrast(images: Tensor, factor: float | Tensor, *, where: Tensor | None = None) -> Tensor:
+    """Blend each image with the mean of its grayscale version: ``factor * x + (1 - factor) * mean``, clipped.
+
+    Raises:
+        ValueError: where a factor is negative or not finite, or shapes or devices do not fit.
+        TypeError: for images that are no tensor of uint8 or floats.
+    """
+    return on_images(adjust_contrast, images, factor, where=where)
+
+
+@kernel(2, _factor, _saturation)
+def adjust_saturation(images: Tensor, factor: float | Tensor, *, where: Tensor | None = None) -> Tensor:
+    """Blend each pixel with its gray: ``factor * x + (1 - factor) * gray``, clipped; one channel stays as it is.
+
+    Raises:
+        ValueError: where a factor is negative or not finite, or shapes or devices do not fit.
+        TypeError: for images that are no tensor of uint8 or floats.
+    """
+    return on_images(adjust_saturation, images, factor, where=where)
+
+
+@kernel(3, _turns, _hue)
+def adjust_hue(images: Tensor, factor: float | Tensor, *, where: Tensor | None = None) -> Tensor:
+    """Turn the hue by ``factor`` turns, in [-0.5, 0.5]; one channel stays as it is.
+
+    Raises:
+        ValueError: where a factor is outside the range, or shapes or devices do not fit.
+        TypeError: for images that are no tensor of uint8 or floats.
+    """
+    return on_images(adjust_hue, images, factor, where=where)
+
+
+@kernel(4, _adjustments, _jitter)
+def color_jitter(
+    images: Tensor,
+    brightness: float | Tensor,
+    contrast: float | Tensor,
+    saturation: float | Tensor,
+    hue: float | Tensor,
+    order: Sequence[int] | Tensor = (0, 1, 2, 3),
+    *,
+    where: Tensor | None = None,
+) -> Tensor:
+    """The four adjustments, each image in an order of its own, rounded once at the end.
+
+    Args:
+        images: ``[..., C, H, W]``, C 1 or 3.
+        brightness: factor of at least 0; 1 changes nothing.
+        contrast: factor of at least 0; 1 changes nothing.
+        saturation: factor of at least 0; 1 changes nothing.
+        hue: turns in [-0.5, 0.5]; 0 changes nothing.
+        order: ``[..., 4]``, for each image a permutation of 0 (brightness), 1 (contrast), 2 (saturation), 3 (hue):
+            the step done first stands first, as ``torchvision.transforms.v2.ColorJitter`` draws it. Four integers stand
+            for all images.
+        where: the images to act on.
+
+    uint8 images are computed in float32 and rounded once: within half a level of the same chain in floats, while
+    torchvision's uint8 chain truncates after each of its steps and drifts from that by several levels.
+
+    Raises:
+        ValueError: where a parameter is out of range, ``order`` is not a permutation, or shapes or devices do not fit.
+        TypeError: for images that are no tensor of uint8 or floats.
+    """
+    return on_images(color_jitter, images, brightness, contrast, saturation, hue, order, where=where, levels=False)
+
+
+@kernel(5, _colors, _grayscale)
+def rgb_to_grayscale(images: Tensor, num_output_channels: int = 3, *, where: Tensor | None = None) -> Tensor:
+    """Luma (ITU-R BT.601), repeated over three channels, or as one channel.
+
+    Raises:
+        ValueError: for another number of channels than 1 or 3, or ``where`` with one channel out of three (the images
+            that stay in color would have three).
+        TypeError: for images that are no tensor of uint8 or floats.
+    """
+    images = as_images(images)
+    if num_output_channels not in (1, 3):
+        raise ValueError(f"num_output_channels must be 1 or 3, got {num_output_channels!r}")
+    if where is not None and num_output_channels != images.shape[-3]:
+        raise ValueError(
+            f"num_output_channels must be the images' {images.shape[-3]} if `where` is given, got {num_output_channels}"
+        )
+    gray = on_images(rgb_to_grayscale, images, where=where)
+    if num_output_channels > gray.shape[-3]:
+        return gray.repeat_interleave(num_output_channels, -3)
+    return gray[..., :num_output_channels, :, :]
+
+
+@kernel(6, _threshold, _solarize)
+def solarize(images: Tensor, threshold: float | Tensor, *, where: Tensor | None = None) -> Tensor:
+    """Invert what is at or above ``threshold`` (in units of the images: levels for uint8, [0, 1] for floats).
+
+    Raises:
+        ValueError: where a threshold is not finite, or shapes or devices do not fit.
+        TypeError: for images that are no tensor of uint8 or floats.
+    """
+    return on_images(solarize, images, threshold, where=where)
+
+
+@kernel(7, _bits, _posterize)
+def posterize(images: Tensor, bits: int | Tensor, *, where: Tensor | None = None) -> Tensor:
+    """Keep the ``bits`` (0 to 8) highest bits of each value.
+
+    Raises:
+        ValueError: where bits are outside 0 to 8 or not whole, or shapes or devices do not fit.
+        TypeError: for images that are no tensor of uint8 or floats.
+    """
+    return on_images(posterize, images, bits, where=where)
+
+
+@kernel(8, nothing, _invert)
+def invert(images: Tensor, *, where: Tensor | None = None) -> Tensor:
+    """White minus the image.
+
+    Raises:
+        ValueError: where shapes or devices do not fit.
+        TypeError: for images that are no tensor of uint8 or floats.
+    """
+    return on_images(invert, images, where=where)
+
+
+@kernel(9, _statistics, _normalize)
+def normalize(
+    images: Tensor, mean: Sequence[float] | float, std: Sequence[float] | float, *, where: Tensor | None = None
+) -> Tensor:
+    """``(x - mean) / std``, one mean and deviation for each channel; floating point images only.
+
+    Raises:
+        ValueError: where ``mean`` or ``std`` have another length than the channels, or ``std`` is not positive.
+        TypeError: for uint8 images: normalized values do not fit into them.
+    """
+    images = as_images(images)
+    if images.dtype is torch.uint8:
+        raise TypeError("images must be floating point to be normalized, got torch.uint8; convert to [0, 1] first")
+    return on_images(normalize, images, mean, std, where=where)

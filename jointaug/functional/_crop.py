@@ -1,4 +1,4 @@
-"""Crop, resize and flip in one step, each image with boxes of its own."""
+"""Crop, resize and mirror in one step, each image with boxes of its own."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode
 
 from ._batch import LIMIT, Target, as_boxes, as_images, as_mask, as_size
-from ._op import Grid, Kind, Op
-from ._program import by_view, run, single
+from ._program import by_view, run
 from ._resample import Crop
 
 MODES = {
@@ -66,46 +65,6 @@ def resized_crop(
     source, lead, crop, outer = checked_crop(images, boxes, size, flip, interpolation, antialias, clip)
     first = source[0]
     return by_view(run(source, crop, [], first.dtype, levels=True), lead, outer)
-
-
-def horizontal_flip(images: Tensor, *, where: Tensor | None = None) -> Tensor:
-    """Mirror left and right, all images or those where ``where`` holds (a bool tensor of the leading shape).
-
-    Raises:
-        ValueError: where shapes or devices do not fit.
-        TypeError: for images that are no tensor of uint8 or floats.
-    """
-    images = as_images(images)
-    return single(images, horizontal_flip_op(Target.of(images), where=where))
-
-
-def vertical_flip(images: Tensor, *, where: Tensor | None = None) -> Tensor:
-    """Mirror top and bottom, all images or those where ``where`` holds (a bool tensor of the leading shape).
-
-    Raises:
-        ValueError: where shapes or devices do not fit.
-        TypeError: for images that are no tensor of uint8 or floats.
-    """
-    images = as_images(images)
-    return single(images, vertical_flip_op(Target.of(images), where=where))
-
-
-def horizontal_flip_op(target: Target, *, where: Any = None) -> Op:
-    """Checked ``horizontal_flip``."""
-    return Op(Kind.FLIP_X, _left_right, (), as_mask("where", where, target))
-
-
-def vertical_flip_op(target: Target, *, where: Any = None) -> Op:
-    """Checked ``vertical_flip``."""
-    return Op(Kind.FLIP_Y, _top_bottom, (), as_mask("where", where, target))
-
-
-def _left_right(x: Tensor, values: Tensor, grid: Grid) -> Tensor:  # noqa: ARG001 (every step has this signature)
-    return x.flip(-1)
-
-
-def _top_bottom(x: Tensor, values: Tensor, grid: Grid) -> Tensor:  # noqa: ARG001 (every step has this signature)
-    return x.flip(-2)
 
 
 def checked_crop(

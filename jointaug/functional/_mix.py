@@ -19,15 +19,14 @@ def cutmix_boxes(
 ) -> tuple[Tensor, Tensor]:
     """Boxes for CutMix, and how much of the first image they leave.
 
-    The box has sides ``int(sqrt(1 - lam) * side)`` around the centre ``(cx, cy)`` and is clipped at the border (Yun et
-    al. 2019,
-    https://arxiv.org/abs/1905.04899, and its released code). Clipping and rounding make it smaller than drawn, so the
-    fraction kept is computed anew from the box: losses are weighted by that.
+    The box has sides ``int(sqrt(1 - lam) * side)`` around the center ``(cx, cy)`` and is clipped at the border (Yun et
+    al. 2019, https://arxiv.org/abs/1905.04899, and its released code). Clipping and rounding make it smaller than
+    drawn, so the fraction kept is computed anew from the box: losses are weighted by that.
 
     Args:
         lam: fraction of the first image to keep, in [0, 1], before clipping.
-        cx: column of the centre, an integer in [0, width).
-        cy: row of the centre, an integer in [0, height).
+        cx: column of the center, an integer in [0, width).
+        cy: row of the center, an integer in [0, height).
         height: of the images, in pixels.
         width: of the images, in pixels.
 
@@ -36,18 +35,19 @@ def cutmix_boxes(
         float64; the shape is that of the three first arguments, broadcast.
 
     Raises:
-        TypeError: for a ``lam`` that is no real number, or a centre that is no integer.
-        ValueError: where ``lam`` is outside [0, 1], or a centre outside the image; where shapes do not broadcast.
+        TypeError: for a ``lam`` that is no real number, or a center that is no integer.
+        ValueError: where ``lam`` is outside [0, 1], or a center outside the image; where shapes do not broadcast.
 
-    >>> boxes, kept = cutmix_boxes(0.5, 10, 200, 224, 224)
-    >>> boxes.tolist(), round(kept.item(), 6)
-    ([121, 0, 103, 89], 0.817303)
+    Example:
+        >>> boxes, kept = cutmix_boxes(0.5, 10, 200, 224, 224)
+        >>> boxes.tolist(), round(kept.item(), 6)
+        ([121, 0, 103, 89], 0.817303)
     """
     height, width = (integer(n, v, low=1, rule="at least 1 pixel") for n, v in (("height", height), ("width", width)))
     given = [value for value in (lam, cx, cy) if isinstance(value, Tensor)]
     device = given[0].device if given else torch.device("cpu")
     if not isinstance(lam, Tensor):
-        number("lam", lam, rule=_FRACTION, remedy=_SHARE)
+        number("lam", lam, rule=_FRACTION, low=0.0, high=1.0, remedy=_SHARE)
     elif lam.is_complex() or lam.dtype == torch.bool:
         raise TypeError(f"lam must be {_FRACTION}, got a tensor of {lam.dtype}; {_SHARE}")
     for name, value in (("cx", cx), ("cy", cy)):
@@ -57,7 +57,7 @@ def cutmix_boxes(
         if not whole:
             raise TypeError(f"{name} must be an integer pixel, or a tensor of them, got {value!r}; take int() of it")
     try:
-        torch.broadcast_shapes(*(value.shape for value in given))  # type: ignore[no-untyped-call]
+        torch.broadcast_shapes(*(value.shape for value in given))
     except RuntimeError:
         shapes = ", ".join(str(tuple(value.shape)) for value in given)
         raise ValueError(f"lam, cx and cy must broadcast, got shapes {shapes}; add dimensions of size 1") from None
@@ -73,7 +73,7 @@ def cutmix_boxes(
     half_height, half_width = ((side * n).long() // 2 for n in (height, width))
     top, bottom = (row - half_height).clamp(min=0), (row + half_height).clamp(max=height)
     left, right = (column - half_width).clamp(min=0), (column + half_width).clamp(max=width)
-    sides = torch.broadcast_tensors(top, left, bottom - top, right - left)  # type: ignore[no-untyped-call]
+    sides = torch.broadcast_tensors(top, left, bottom - top, right - left)
     boxes = torch.stack(sides, -1)
     return boxes, 1 - boxes[..., 2].double() * boxes[..., 3] / (height * width)
 

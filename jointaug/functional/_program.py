@@ -107,7 +107,7 @@ def run_ops(x: Tensor, ops: Sequence[Op], views: int, grid: Grid) -> Tensor:
         columns = [column if column.ndim == 2 else column.unsqueeze(-1) for column in columns]
         values = torch.cat(columns, -1) if columns else x.new_empty(len(x), 0)
         where = None if op.where is None else by_view_first(op.where, views)
-        x = select(x, where, partial(op.apply, grid=grid), values)
+        x = select(x, where, partial(op.form, grid=grid), values)
     return x
 
 
@@ -129,12 +129,6 @@ def select(x: Tensor, where: Tensor | None, change: Callable[[Tensor, Tensor], T
     if index.numel() == where.numel():
         return change(x, values)
     return x.index_copy(0, index, change(x[index], values[index]))
-
-
-def single(images: Tensor, op: Op, *, levels: bool = True) -> Tensor:
-    """One step on checked images ``[..., C, H, W]``, dtype kept."""
-    flat = images.reshape(-1, *images.shape[-3:])
-    return run(flat, None, [op], images.dtype, levels=levels).view(images.shape)
 
 
 def by_view(results: Tensor, lead: torch.Size, outer: torch.Size) -> Tensor:

@@ -236,7 +236,7 @@ def _joint(transform: JointTransform, state: _State, draws: Draws) -> _State:
     for group in range(len(views) // n):
         coupled = views[group * n : (group + 1) * n]
         here = draws.view(group)
-        params = transform.params_from_uniform(here.row(transform.uniforms), [_query(transform, v) for v in coupled])
+        params = transform.params_from_uniform(here.row(transform.row_width), [_query(transform, v) for v in coupled])
         here.record(transform, params)
         for k, view in enumerate(coupled):
             own = {name: pair[k] for name, pair in params.items()}

@@ -56,7 +56,7 @@ class NeighborDataset(Dataset[Any]):
         if positives is None:
             positives = torch.arange(len(dataset))[:, None]
         table = positives_table(positives, len(dataset)).cpu().clone()
-        self._positives: Tensor = table.share_memory_()  # type: ignore[no-untyped-call]
+        self._positives: Tensor = table.share_memory_()
 
     @property
     def dataset(self) -> Indexed:

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 from torchvision.transforms import v2
 
 from ..functional._crop import MODES
-from ..transforms._pixels import interpolation_mode
+from ..transforms._arguments import interpolation_mode
 from ._view import View
 
 Rule = Callable[[Any, View, Any], View]

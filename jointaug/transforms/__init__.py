@@ -2,7 +2,8 @@
 
 from ._blur import JointBlur
 from ._color import JointColor
-from ._crop import ContrastiveCrop, CropBox, JointCrop, UncroppedView, crop_box_from_heatmap
+from ._contrastive import ContrastiveCrop, CropBox, crop_box_from_heatmap
+from ._crop import JointCrop, UncroppedView
 from ._joint import JointTransform
 from ._resolution import MultiResolution
 

@@ -1,17 +1,24 @@
 """Crop boxes from uniforms: exact geometry, and the reference implementation's retries.
 
-A box is ``(top, left, height, width)`` in pixels. Each function comes twice: for one image by ``math``, and for a
-batch by tensors ``[B]``; they give the same boxes.
+A box is ``(top, left, height, width)`` in pixels. `exact_box` and `reference_box` take floats, for one image, or
+tensors ``[B]``. What they are made of comes twice, by ``math`` and by torch, and gives the same boxes: one image in a
+worker has no time for tensors.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
+
+from ..chance import Row
+
+Box: TypeAlias = "tuple[int, int, int, int] | Tensor"
+"""Top, left, height, width in pixels: integers, or int64 ``[B, 4]``."""
 
 TRIES = 10
 """How often the reference geometry draws an aspect ratio before it takes the whole image."""
@@ -123,7 +130,7 @@ def beta_place(least: int, most: int, uniform: float, alpha: float) -> int:
     return least + int((most - least) * float(betaincinv(alpha, alpha, uniform)))
 
 
-def beta_places(least: Tensor, most: Tensor, uniform: Tensor, alpha: float) -> Tensor:
+def beta_places(least: Tensor | int, most: Tensor, uniform: Tensor, alpha: float) -> Tensor:
     """`beta_place` for tensors ``[B]``, by way of the CPU."""
     from scipy.special import betaincinv
 
@@ -142,16 +149,9 @@ def centered_all(center: Tensor | float, side: Tensor, limit: Tensor | int) -> T
     return ((limit * (center + _SINGLE)).long() - side // 2).clamp(min=0).minimum(limit.long() - side)
 
 
-def reference_box(area: float, row: Sequence[float], height: int, width: int, log_ratio: tuple[float, float]) -> Any:
-    """The released procedure for one view: up to ten aspect ratios with the area fixed, else the whole image.
-
-    Args:
-        area: of the crop, as a fraction of the image's.
-        row: ten uniforms for the aspect ratios, one for the top, one for the left.
-        height: of the image, in pixels.
-        width: of the image, in pixels.
-        log_ratio: logarithms of the least and greatest aspect ratio.
-    """
+def _reference_box(
+    area: float, row: Sequence[float], height: int, width: int, log_ratio: tuple[float, float]
+) -> tuple[int, int, int, int]:
     for uniform in row[:TRIES]:
         aspect = math.exp(log_ratio[0] + uniform * (log_ratio[1] - log_ratio[0]))
         sides = math.sqrt(area * width * height * aspect), math.sqrt(area * width * height / aspect)
@@ -161,10 +161,9 @@ def reference_box(area: float, row: Sequence[float], height: int, width: int, lo
     return 0, 0, height, width
 
 
-def reference_boxes(
+def _reference_boxes(
     area: Tensor, row: Sequence[Tensor], height: Tensor | int, width: Tensor | int, log_ratio: tuple[float, float]
 ) -> Tensor:
-    """`reference_box` for tensors ``[B]``: int64 ``[B, 4]``."""
     height, width = (
         torch.as_tensor(side, dtype=torch.int64, device=area.device).expand_as(area) for side in (height, width)
     )
@@ -175,3 +174,59 @@ def reference_boxes(
     first = fits.long().argmax(0, keepdim=True)
     w, h = (torch.where(fits.any(0), s.gather(0, first)[0], side) for s, side in ((w, width), (h, height)))
     return torch.stack([places(height - h, row[TRIES]), places(width - w, row[TRIES + 1]), h, w], -1)
+
+
+class _Geometry(NamedTuple):
+    """What an exact box is made of, for one kind of number."""
+
+    crop_shape: Callable[..., tuple[Any, Any]]
+    place: Callable[..., Any]
+    beta_place: Callable[..., Any]
+    centered: Callable[..., Any]
+    box: Callable[..., Any]
+
+
+_ONE: Final = _Geometry(crop_shape, place, beta_place, centered, tuple)
+_BATCH: Final = _Geometry(crop_shapes, places, beta_places, centered_all, partial(torch.stack, dim=-1))
+
+
+def exact_box(
+    area: float | Tensor, row: Row, query: Sequence[Any], log_ratio: tuple[float, float], alpha: float | None = None
+) -> Box:
+    """A crop of exactly the drawn area, up to rounding, at a random place.
+
+    Args:
+        area: of the crop, as a fraction of the image's: a float, or ``[B]``.
+        row: a uniform for the aspect ratio, one for the top, one for the left.
+        query: height and width of the image in pixels; for ``alpha`` maybe also left, top, right and bottom, as
+            fractions of the image's sides, of the box between whose ends crops are centered.
+        log_ratio: logarithms of the least and greatest aspect ratio.
+        alpha: of the Beta law of the place, from one extreme to the other; None: uniform among the image's pixels.
+    """
+    shape_of, place_of, beta_place_of, center_on, box = _ONE if isinstance(area, float) else _BATCH
+    height, width = query[:2]
+    h, w = shape_of(area, row[0], height, width, log_ratio)
+    if alpha is None:
+        top, left = place_of(height - h, row[1]), place_of(width - w, row[2])
+    else:
+        tops, lefts = (0, height - h), (0, width - w)
+        if len(query) > 2:
+            around = query[2:]
+            tops = center_on(around[1], h, height), center_on(around[3], h, height)
+            lefts = center_on(around[0], w, width), center_on(around[2], w, width)
+        top, left = beta_place_of(*tops, row[1], alpha), beta_place_of(*lefts, row[2], alpha)
+    crop: Box = box((top, left, h, w))
+    return crop
+
+
+def reference_box(area: float | Tensor, row: Row, query: Sequence[Any], log_ratio: tuple[float, float]) -> Box:
+    """The released procedure for one view: up to ten aspect ratios with the area fixed, else the whole image.
+
+    Args:
+        area: of the crop, as a fraction of the image's: a float, or ``[B]``.
+        row: ten uniforms for the aspect ratios, one for the top, one for the left.
+        query: height and width of the image in pixels.
+        log_ratio: logarithms of the least and greatest aspect ratio.
+    """
+    box: Callable[..., Box] = _reference_box if isinstance(area, float) else _reference_boxes
+    return box(area, row, *query, log_ratio)

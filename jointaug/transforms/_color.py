@@ -96,15 +96,15 @@ class JointColor(JointTransform):
         self.ranges = ranges
 
     @property
-    def uniforms(self) -> int:
-        """Length of a row: per operation its law's (at least two), two for the orders, two for whether to apply."""
-        return sum(self.laws[name].uniforms if name in self.laws else 2 for name in OPERATIONS) + 4
+    def row_width(self) -> int:
+        """Per operation its law's (at least two), two for the orders, two for whether to apply."""
+        return sum(self.laws[name].row_width if name in self.laws else 2 for name in OPERATIONS) + 4
 
     def params_from_uniform(self, row: Row, queries: Sequence[tuple[Any, ...]]) -> dict[str, Any]:  # noqa: ARG002
         """The factors of the two views, their orders of operations, and which view is jittered.
 
         Args:
-            row: `uniforms` numbers in (0, 1), or as many tensors ``[B]``.
+            row: `row_width` numbers in (0, 1), or as many tensors ``[B]``.
             queries: not used.
 
         Returns:
@@ -115,7 +115,7 @@ class JointColor(JointTransform):
         start = 0
         for name in OPERATIONS:
             law, (low, high) = self.laws.get(name), self.ranges[name]
-            n = law.uniforms if law is not None else 2
+            n = law.row_width if law is not None else 2
             drawn = row[start : start + n]
             params[name] = law.from_uniform(*drawn) if law is not None else tuple(low + u * (high - low) for u in drawn)
             start += n
@@ -158,7 +158,7 @@ def _order(uniform: float | Tensor) -> Any:
 def _factors(name: str, value: Any) -> tuple[float, float]:
     """A strength or a range of factors, as v2.ColorJitter reads it."""
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return interval(name, value, rule="0 <= low <= high", low=-5e-324)
+        return interval(name, value, rule="0 <= low <= high", low=0.0)
     strength = number(name, value, rule="a strength of at least 0, or factors (low, high)", low=0.0)
     return max(1.0 - strength, 0.0), 1.0 + strength
 
@@ -176,6 +176,6 @@ def _shifts(value: Any) -> tuple[float, float]:
     rule = "-0.5 <= low <= high <= 0.5 (turns)"
     remedy = "divide degrees by 360"
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return interval("hue", value, rule=rule, low=-0.5 - 1e-16, high=0.5, remedy=remedy)
+        return interval("hue", value, rule=rule, low=-0.5, high=0.5, remedy=remedy)
     strength = number("hue", value, rule="a strength in [0, 0.5], or shifts (low, high)", low=0.0)
-    return interval("hue", (-strength, strength), rule=rule, low=-0.5 - 1e-16, high=0.5, remedy=remedy)
+    return interval("hue", (-strength, strength), rule=rule, low=-0.5, high=0.5, remedy=remedy)

@@ -14,11 +14,12 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
-from .._validate import number, probability
+from .._validate import number
 from ..chance import FRESH, Chance, Row
 from ..distributions import JointPair, PairLaw
 from ..pipeline import Addressable
 from ..views import Views, apart, check_one_image, has_views, is_bare, put_together, take_apart, viewable
+from ._arguments import two_probabilities
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -37,25 +38,11 @@ class JointTransform(v2.Transform, Addressable):
     """A transform of a pair of views whose parameters follow a *joint* law. Subclass it for your own.
 
     Called on one sample it makes two views, each with memory of its own; called on `Views` it transforms them,
-    coupling consecutive pairs. Each pair takes one row of `uniforms` numbers in (0, 1), a fixed number, and
+    coupling consecutive pairs. Each pair takes one row of `row_width` numbers in (0, 1), a fixed width, and
     `params_from_uniform` maps it to parameters: a pure function, for one pair (floats) and for a batch of pairs
     (tensors ``[B]``) alike.
 
-    A subclass says which laws, and what one view's parameters do to it:
-
-    >>> import torch
-    >>> from torchvision.transforms.v2 import functional as F
-    >>> from jointaug import JointTransform
-    >>> from jointaug.distributions import JointPair
-    >>> class JointSolarize(JointTransform):
-    ...     '''Solarize both views; the log ratio of their thresholds is drawn first.'''
-    ...
-    ...     def __init__(self, threshold=(0.25, 1.0), *, beta=0.0, p=0.5):
-    ...         super().__init__({"threshold": JointPair(beta, *threshold)}, p=p)
-    ...
-    ...     def transform_view(self, inpt, params):
-    ...         return self._call_kernel(F.solarize, inpt, threshold=params["threshold"])
-    >>> first, second = JointSolarize(p=1.0)(torch.rand(3, 8, 8))
+    A subclass says which laws, and what one view's parameters do to it.
 
     Args:
         laws: for each parameter's name, the `PairLaw` of its values in the two views. Parameters are independent of
@@ -68,10 +55,25 @@ class JointTransform(v2.Transform, Addressable):
         ValueError: if a probability is outside [0, 1] or there are not one or two; on a call, if the number of views
             is odd, the image is empty, the images of one sample differ in size, or a second plain tensor could be an
             image: two images are two samples.
+
+    Example:
+        >>> import torch
+        >>> from torchvision.transforms.v2 import functional as F
+        >>> from jointaug import JointTransform
+        >>> from jointaug.distributions import JointPair
+        >>> class JointSolarize(JointTransform):
+        ...     '''Solarize both views; the log ratio of their thresholds is drawn first.'''
+        ...
+        ...     def __init__(self, threshold=(0.25, 1.0), *, beta=0.0, p=0.5):
+        ...         super().__init__({"threshold": JointPair(beta, *threshold)}, p=p)
+        ...
+        ...     def transform_view(self, inpt, params):
+        ...         return self._call_kernel(F.solarize, inpt, threshold=params["threshold"])
+        >>> first, second = JointSolarize(p=1.0)(torch.rand(3, 8, 8))
     """
 
     def __new__(cls, *_: Any, **keywords: Any) -> Self:
-        """Refuse unknown keywords with a remedy (``generator=`` above all: a worker could not honour it)."""
+        """Refuse unknown keywords with a remedy (``generator=`` above all: a worker could not honor it)."""
         known = inspect.signature(cls.__init__).parameters
         unknown = (
             [] if any(k.kind is k.VAR_KEYWORD for k in known.values()) else [k for k in keywords if k not in known]
@@ -85,7 +87,8 @@ class JointTransform(v2.Transform, Addressable):
             raise TypeError(
                 f"{cls.__name__} has no argument {unknown[0]!r}, got {unknown[0]}={keywords[unknown[0]]!r}; {hint}"
             )
-        return super().__new__(cls)  # type: ignore[no-any-return]
+        instance: Self = super().__new__(cls)
+        return instance
 
     def __init__(self, laws: Mapping[str, PairLaw], *, p: float | Sequence[float] = 1.0) -> None:
         super().__init__()
@@ -103,7 +106,7 @@ class JointTransform(v2.Transform, Addressable):
                     "use numbers, not tensors"
                 )
         self.laws = dict(laws)
-        self.p = _two_probabilities(p)
+        self.p = two_probabilities(p)
 
     @property
     def views(self) -> int:
@@ -111,9 +114,9 @@ class JointTransform(v2.Transform, Addressable):
         return 2
 
     @property
-    def uniforms(self) -> int:
-        """Length of the row that one pair takes."""
-        return sum(law.uniforms for law in self.laws.values()) + 2
+    def row_width(self) -> int:
+        """How many uniforms one pair takes: the width of its row."""
+        return sum(law.row_width for law in self.laws.values()) + 2
 
     def query(self, flat_inputs: list[Any]) -> tuple[Any, ...]:
         """What a draw must know of a view: by default its ``(height, width)`` in pixels.
@@ -127,7 +130,7 @@ class JointTransform(v2.Transform, Addressable):
         """The parameters of a pair, as a pure function.
 
         Args:
-            row: `uniforms` numbers in (0, 1), or as many tensors ``[B]``.
+            row: `row_width` numbers in (0, 1), or as many tensors ``[B]``.
             queries: for each of the two views what `query` says of it (numbers, or tensors ``[B]``).
 
         Returns:
@@ -137,8 +140,8 @@ class JointTransform(v2.Transform, Addressable):
         params: dict[str, Any] = {}
         start = 0
         for name, law in self.laws.items():
-            params[name] = law.from_uniform(*row[start : start + law.uniforms])
-            start += law.uniforms
+            params[name] = law.from_uniform(*row[start : start + law.row_width])
+            start += law.row_width
         params["applied"] = (row[start] < self.p[0], row[start + 1] < self.p[1])
         return params
 
@@ -157,7 +160,7 @@ class JointTransform(v2.Transform, Addressable):
                 "write make_params([image])"
             )
         query = self.query(list(flat_inputs))
-        return self.params_from_uniform(FRESH.row(self.uniforms), [query] * self.views)
+        return self.params_from_uniform(FRESH.row(self.row_width), [query] * self.views)
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Views:
         """The two views of one image (mask, box, ...) with given parameters: a function, without chance.
@@ -181,7 +184,7 @@ class JointTransform(v2.Transform, Addressable):
                 f"params must hold {self.views} values of each parameter, got {params!r}; take them from make_params"
             )
         try:
-            views = [self._transform_view(view, _of_view(params, k)) for k, view in enumerate(inputs)]
+            views = [self._where_applied(view, _of_view(params, k)) for k, view in enumerate(inputs)]
         except KeyError as error:
             raise TypeError(f"params must hold {error}, got {sorted(params)}; take them from make_params") from error
         return Views(views if isinstance(inpt, Views) else apart(views, (inpt,), [True]))
@@ -190,7 +193,8 @@ class JointTransform(v2.Transform, Addressable):
         """One view's image (mask, box, ...) transformed by its parameters; subclasses write this."""
         raise NotImplementedError(f"{type(self).__name__} must define transform_view(inpt, params)")
 
-    def _transform_view(self, inpt: Any, params: dict[str, Any]) -> Any:
+    def _where_applied(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """`transform_view`, or ``inpt`` where the draw says that the view is left alone."""
         return self.transform_view(inpt, params) if params.get("applied", True) else inpt
 
     def views_made(self, views: int | None) -> int:
@@ -218,7 +222,7 @@ class JointTransform(v2.Transform, Addressable):
         outputs = []
         for group in range(len(flats) // self.views):
             coupled = flats[group * self.views : (group + 1) * self.views]
-            row = chance.view(group).row(self.uniforms)
+            row = chance.view(group).row(self.row_width)
             params = self.params_from_uniform(row, [flat.query for flat in coupled])
             outputs += [flat.mapped(_of_view(params, k)) for k, flat in enumerate(coupled)]
         return put_together(outputs if has_views(inputs) else apart(outputs, inputs, carried), carried)
@@ -244,7 +248,7 @@ class _Flat:
         )
 
     def mapped(self, params: dict[str, Any]) -> Any:
-        transform = self._transform._transform_view  # noqa: SLF001
+        transform = self._transform._where_applied  # noqa: SLF001
         leaves = [
             transform(leaf, params) if touched else leaf
             for leaf, touched in zip(self._leaves, self._touched, strict=True)
@@ -313,14 +317,3 @@ def query_size(flat_inputs: list[Any]) -> tuple[int, int]:
 
 def _of_view(params: dict[str, Any], view: int) -> dict[str, Any]:
     return {name: pair[view] for name, pair in params.items()}
-
-
-def _two_probabilities(p: Any) -> tuple[float, float]:
-    if isinstance(p, Sequence) and not isinstance(p, str):
-        if len(p) != 2:
-            raise ValueError(
-                f"p must be one probability, or one for each view of a pair, got {len(p)}: {p!r}; "
-                "write p=0.5 or p=(1.0, 0.1)"
-            )
-        return probability("p[0]", p[0]), probability("p[1]", p[1])
-    return probability("p", p), probability("p", p)

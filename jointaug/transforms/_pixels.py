@@ -17,6 +17,7 @@ from .. import functional as K
 from ..functional._batch import FLOATS
 from ..functional._crop import MODES
 from ..views import is_bare
+from ._arguments import interpolation_mode
 
 LIGHT: Final = ("L", "LA", "RGB", "RGBA", "RGBX")
 """Pillow's modes whose numbers are light, from black at 0 to white at 255."""
@@ -45,7 +46,6 @@ _BITS: Final = {
     torch.uint64: torch.float64,
 }
 """The integers other than uint8, each with a dtype that v2 resizes as it is and that has room for its bits."""
-_PILLOW_CODES = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
 
 
 def check_pixels(inpt: Any, taker: object, modes: Sequence[str]) -> None:
@@ -148,7 +148,7 @@ def resized_crop(
 ) -> Any:
     """Any v2 input cropped to ``box`` (top, left, height, width) and resized, as v2 does it.
 
-    One image on the CPU goes through the native kernel, which is several times faster and agrees with v2's to one grey
+    One image on the CPU goes through the native kernel, which is several times faster and agrees with v2's to one gray
     level; everything else through v2's own kernels.
 
     Raises:
@@ -208,29 +208,3 @@ def _check_averaging(taker: object, inpt: Any, mode: InterpolationMode) -> None:
                 f"interpolation must be nearest, nearest-exact, bilinear, bicubic or lanczos for tensors, got "
                 f"{mode.value!r}, which Pillow alone knows; give PIL images, or use 'bilinear'"
             )
-
-
-def checked_interpolation(interpolation: InterpolationMode | str | int) -> InterpolationMode | str | int:
-    """An interpolation as it was given, if there is such a one."""
-    interpolation_mode(interpolation)
-    return interpolation
-
-
-def interpolation_mode(interpolation: InterpolationMode | str | int) -> InterpolationMode:
-    """An interpolation as the kernels take it, from what v2 takes.
-
-    Raises:
-        TypeError: for another kind of value.
-        ValueError: for a name or a Pillow code that is none.
-    """
-    if not isinstance(interpolation, (InterpolationMode, str, int)) or isinstance(interpolation, bool):
-        raise TypeError(
-            f"interpolation must be an InterpolationMode, its name or Pillow's number, got {interpolation!r}; "
-            "write interpolation='bilinear'"
-        )
-    name = _PILLOW_CODES.get(interpolation, str(interpolation)) if isinstance(interpolation, int) else interpolation
-    if isinstance(name, str):
-        if name not in (known := [mode.value for mode in InterpolationMode]):
-            raise ValueError(f"interpolation must be one of {', '.join(known)}, got {interpolation!r}; pick one")
-        return InterpolationMode(name)
-    return name

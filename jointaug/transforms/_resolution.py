@@ -6,14 +6,14 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torchvision.transforms import InterpolationMode
 
 from ..chance import Row
 from . import _boxes as boxes
-from ._crop import RATIO, SCALE, aspect_ratios, fractions, two_sides
+from ._arguments import aspect_ratios, checked_interpolation, fractions, two_sides
+from ._crop import RATIO, SCALE
 from ._joint import JointTransform
-from ._pixels import checked_interpolation, resized_crop
+from ._pixels import resized_crop
 
 
 class MultiResolution(JointTransform):
@@ -68,22 +68,16 @@ class MultiResolution(JointTransform):
         return len(self.sizes)
 
     @property
-    def uniforms(self) -> int:
+    def row_width(self) -> int:
         """Area, aspect ratio, top, left."""
         return 4
 
     def params_from_uniform(self, row: Row, queries: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
         """The drawn area (a fraction of the image's), the box ``(top, left, height, width)`` and each view's size."""
-        height, width = queries[0]
         area = self.scale[0] + row[0] * (self.scale[1] - self.scale[0])
-        box: Any
-        if isinstance(area, float):
-            h, w = boxes.crop_shape(area, row[1], height, width, self._log_ratio)  # type: ignore[arg-type]
-            box = (boxes.place(height - h, row[2]), boxes.place(width - w, row[3]), h, w)  # type: ignore[arg-type]
-        else:
-            hs, ws = boxes.crop_shapes(area, row[1], height, width, self._log_ratio)  # type: ignore[arg-type]
-            box = torch.stack([boxes.places(height - hs, row[2]), boxes.places(width - ws, row[3]), hs, ws], -1)  # type: ignore[arg-type]
-        return {"area": (area,) * self.views, "box": (box,) * self.views, "size": self.sizes}
+        box = boxes.exact_box(area, row[1:], queries[0], self._log_ratio)
+        views = len(self.sizes)
+        return {"area": (area,) * views, "box": (box,) * views, "size": self.sizes}
 
     def transform_view(self, inpt: Any, params: dict[str, Any]) -> Any:
         """``inpt`` cropped to the box and resized to the view's size."""

@@ -182,7 +182,7 @@ def test_joint_density(beta):
 
 
 @pytest.mark.parametrize("beta", [-1e6, -3.0, 0.0, 3.0, 1e6])
-def test_pair_realises_the_drawn_ratio_and_the_first_is_uniform_in_its_room(beta):
+def test_pair_realizes_the_drawn_ratio_and_the_first_is_uniform_in_its_room(beta):
     """DKW at 1e-6, fixed seed: t1 given u, and that its place in the room does not follow u."""
     torch.manual_seed(11)
     u_ratio, u_first = torch.rand(2, 100_000, dtype=torch.float64)
@@ -211,7 +211,7 @@ def test_independent_views_are_independent(law):
     So a log ratio by chance, then t1 of linear density, is two independent uniforms.
     """
     torch.manual_seed(5)
-    first, second = map(law.marginal_cdf, law.from_uniform(*torch.rand(law.uniforms, 10_000, dtype=torch.float64)))
+    first, second = map(law.marginal_cdf, law.from_uniform(*torch.rand(law.row_width, 10_000, dtype=torch.float64)))
     for sample in (first, second, (first + second) % 1, (first - second) % 1):
         assert uniform_distance(sample) < ks_bound(10_000)
 
@@ -291,7 +291,7 @@ def test_limits_of_beta():
 @pytest.mark.parametrize("unit", [1.0, 0.37, 1e-6, 1e6])
 def test_a_change_of_units_changes_the_units(kind, unit):
     extra = [] if kind is IndependentPair else [1.5]
-    rows = torch.rand(kind.uniforms, 100, dtype=torch.float64)
+    rows = torch.rand(kind.row_width, 100, dtype=torch.float64)
     scaled = kind(*extra, double(0.2 * unit), double(1.0 * unit))
     plain = kind(*extra, double(0.2), double(1.0))
     for value, expected in zip(scaled.from_uniform(*rows), plain.from_uniform(*rows), strict=True):

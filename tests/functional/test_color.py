@@ -8,7 +8,7 @@ from torchvision.transforms.v2 import functional as F
 
 from jointaug import functional as K
 from jointaug.functional import _color as color
-from jointaug.functional import _program
+from jointaug.functional import _op
 
 examples = settings(
     max_examples=25,
@@ -130,7 +130,7 @@ def test_fixed_shapes_give_the_same(x, data):
     orders = torch.tensor([data.draw(st.permutations(range(4))) for _ in x])
     result = x
     for position in orders.unbind(-1):
-        result = color._any_adjustment(result, rows, position, _program.UNIT)
+        result = color._any_adjustment(result, rows, position, _op.UNIT)
     oracle = torch.stack(
         [chain(i, row.tolist(), order.tolist()) for i, row, order in zip(x, rows, orders, strict=True)]
     )

@@ -1,4 +1,4 @@
-"""The torch path on a CUDA device: the CPU's results, no host synchronisation, no graph break."""
+"""The torch path on a CUDA device: the CPU's results, no host synchronization, no graph break."""
 
 import pytest
 import torch
@@ -33,7 +33,7 @@ def arguments():
     return images, boxes, flip, factors, order, 0.1 + 1.9 * torch.rand(count, 2, generator=generator), mask
 
 
-def test_is_the_cpus_result_without_synchronisation(arguments, no_waiting):
+def test_is_the_cpus_result_without_synchronization(arguments, no_waiting):
     there = [argument.cuda() for argument in arguments]
     chain(*there)
     torch.cuda.synchronize()

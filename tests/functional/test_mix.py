@@ -23,7 +23,7 @@ def test_golden_boxes(side, lam, cx, cy, box, kept):
 
 
 def test_boxes_follow_the_released_procedure():
-    """The slow loop, over sizes that are no square, every centre, and lam of every kind."""
+    """The slow loop, over sizes that are no square, every center, and lam of every kind."""
     generator = torch.Generator().manual_seed(1)
     height, width, n = 37, 61, 2000
     lam = torch.rand(n, generator=generator, dtype=torch.float64)

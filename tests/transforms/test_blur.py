@@ -19,7 +19,7 @@ KS_BOUND = 0.00852  # DKW inequality at failure rate 1e-6, n = 100,000
 @pytest.mark.parametrize("beta", [-2.0, 0.0, 2.0])
 def test_sigmas_follow_their_law(beta):
     blur = JointBlur(beta=beta)
-    rows = torch.rand(blur.uniforms, 100_000, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    rows = torch.rand(blur.row_width, 100_000, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     first, second = blur.params_from_uniform(list(rows), [(1, 1)] * 2)["sigma"]
     law = JointLogRatio(beta, 0.1, 2.0)
     u = (second / first).log().numpy()

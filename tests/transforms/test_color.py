@@ -25,7 +25,7 @@ NAMES = ("brightness", "contrast", "saturation", "hue")
 
 
 def params(color, n=N):
-    rows = torch.rand(color.uniforms, n, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    rows = torch.rand(color.row_width, n, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     return color.params_from_uniform(list(rows), [(1, 1)] * 2)
 
 
@@ -76,7 +76,7 @@ def test_every_order_is_equally_likely_and_the_views_orders_are_independent():
 
 def test_one_image_gets_the_parameters_of_its_batch():
     color = JointColor(0.8, (0.5, 2.0), 1.0, 0.2, beta=-1.0, p=(0.8, 0.3))
-    rows = torch.rand(color.uniforms, 200, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    rows = torch.rand(color.row_width, 200, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     batch = color.params_from_uniform(list(rows), [(1, 1)] * 2)
     for i in range(200):
         one = color.params_from_uniform(rows[:, i].tolist(), [(1, 1)] * 2)

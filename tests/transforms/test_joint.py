@@ -50,7 +50,7 @@ def test_an_authors_transform_takes_views():
 
 def test_its_parameters_follow_their_law_and_its_rates():
     solarize = JointSolarize((0.25, 1.0), beta=1.0, p=(0.3, 0.9))
-    rows = torch.rand(solarize.uniforms, 100_000, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    rows = torch.rand(solarize.row_width, 100_000, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     params = solarize.params_from_uniform(list(rows), [(1, 1)] * 2)
     u = (params["threshold"][1] / params["threshold"][0]).log()
     law = JointPair(1.0, 0.25, 1.0).log_ratio

@@ -78,15 +78,15 @@ def test_areas_are_uniform_and_boxes_those_of_the_batch():
 
 
 def test_clim_views():
-    """Two boxes, each at two sizes; colour steps alike at every resolution of a box."""
+    """Two boxes, each at two sizes; color steps alike at every resolution of a box."""
     one = v2.Compose([MultiResolution((32, 24)), Shared(v2.RandomGrayscale(0.5))])
     torch.manual_seed(0)
     for _ in range(10):
         views = MultiView(one, one)(tv_tensors.Image(IMAGE))
         assert [view.shape[-1] for view in views] == [32, 24, 32, 24]
-        grey = [bool(torch.equal(view[0], view[1])) for view in views]
-        assert grey[0] == grey[1]
-        assert grey[2] == grey[3]
+        gray = [bool(torch.equal(view[0], view[1])) for view in views]
+        assert gray[0] == gray[1]
+        assert gray[2] == gray[3]
 
 
 @pytest.mark.parametrize(

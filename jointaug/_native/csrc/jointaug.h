@@ -10,7 +10,7 @@
 
 #define PUBLIC __attribute__((visibility("default")))
 
-enum ja_kind { /* the same numbers as _program.Kind */
+enum ja_kind { /* the same numbers as _table.KERNELS */
     JA_BRIGHTNESS,
     JA_CONTRAST,
     JA_SATURATION,

@@ -69,9 +69,9 @@ def doubles(*values):
 
 
 def uniform_rows(law, n=200):
-    """Uniforms [law.uniforms, n]: inner ones at random, and some within 1e-12 of an end."""
+    """Uniforms [law.row_width, n]: inner ones at random, and some within 1e-12 of an end."""
     generator = torch.Generator().manual_seed(7)
-    rows = torch.rand(law.uniforms, n, generator=generator, dtype=torch.float64)
+    rows = torch.rand(law.row_width, n, generator=generator, dtype=torch.float64)
     rows[:, :8] = torch.tensor([1e-12, 1e-6, 0.25, 0.5, 0.75, 1 - 1e-6, 1 - 1e-12, 0.499999])
     return rows
 
@@ -115,9 +115,9 @@ def check_paths_agree(law, given):
     torch.testing.assert_close(drawn(as_tensors, rows), draws, rtol=1e-14, atol=0)
     alone = as_tensors.from_uniform(*rows[:, 0].tolist())  # floats become tensors where the law is made of tensors
     torch.testing.assert_close(torch.stack(alone) if isinstance(alone, tuple) else alone, draws[0], rtol=1e-14, atol=0)
-    at_ends = drawn(law, torch.tensor([[0.0, 1.0]] * law.uniforms, dtype=torch.float64))
+    at_ends = drawn(law, torch.tensor([[0.0, 1.0]] * law.row_width, dtype=torch.float64))
     assert as_tensors.support.check(at_ends).all()
-    floats = [law.from_uniform(*[end] * law.uniforms) for end in (0.0, 1.0)]
+    floats = [law.from_uniform(*[end] * law.row_width) for end in (0.0, 1.0)]
     torch.testing.assert_close(torch.tensor(floats, dtype=torch.float64), at_ends, rtol=1e-12, atol=1e-12)
     single = drawn(law, rows.float())
     assert single.dtype == torch.float32
@@ -129,14 +129,14 @@ def check_identity(law):
     for twin in (copy.copy(law), copy.deepcopy(law), pickle.loads(pickle.dumps(law)), eval(repr(law))):
         assert twin == law
         assert hash(twin) == hash(law)
-        assert twin.from_uniform(*[0.3] * law.uniforms) == law.from_uniform(*[0.3] * law.uniforms)
+        assert twin.from_uniform(*[0.3] * law.row_width) == law.from_uniform(*[0.3] * law.row_width)
     assert law.expand((2,)) != law
 
 
 def check_expand(law, given):
     wide = law.expand((3, 1)).expand((3, 4))
     check_contract(wide, (3, 4))
-    rows = torch.rand(law.uniforms, 2, 3, 4, dtype=torch.float64)
+    rows = torch.rand(law.row_width, 2, 3, 4, dtype=torch.float64)
     torch.testing.assert_close(drawn(wide, rows), drawn(law, rows), rtol=1e-14, atol=0)
     assert wide.mean.eq(law.mean).all()
     assert wide.expand((3, 4)) == wide
@@ -208,7 +208,7 @@ def check_outside(law):
 def check_gradient(kind, given):
     """The draw's derivative in each parameter is the difference quotient: `rsample` is honest."""
     parameters = [p.requires_grad_() for p in doubles(*given)]
-    rows = torch.full((kind.uniforms, 1), 0.3, dtype=torch.float64)
+    rows = torch.full((kind.row_width, 1), 0.3, dtype=torch.float64)
     weights = torch.tensor([1.0, 2.0], dtype=torch.float64)
 
     def value(*p):
@@ -280,7 +280,7 @@ def test_parameters_broadcast_and_choose_the_dtype(kind):
     assert kind(*shape, lows, high * 1.1).low.dtype == torch.float32
     assert kind(*LAWS[kind][-1]).low.dtype == torch.float32
     assert (
-        drawn(kind(*shape, lows, high * 1.1), torch.rand(law.uniforms, 5, 2, dtype=torch.float64)).dtype
+        drawn(kind(*shape, lows, high * 1.1), torch.rand(law.row_width, 5, 2, dtype=torch.float64)).dtype
         == torch.float64
     )
     with pytest.raises(ValueError, match=r"must broadcast, got shapes .*\(3,\) for low, \(2,\) for high"):
@@ -291,7 +291,7 @@ def test_parameters_broadcast_and_choose_the_dtype(kind):
 def test_an_empty_range_is_a_constant(law):
     constant = 0.3 if isinstance(law, PairLaw) else 0.0
     assert drawn(law, uniform_rows(law)).eq(constant).all()
-    result = law.from_uniform(*[0.7] * law.uniforms)
+    result = law.from_uniform(*[0.7] * law.row_width)
     assert result == ((constant, constant) if isinstance(law, PairLaw) else constant)
     assert law.mean.eq(torch.tensor(constant)).all()
     assert law.variance.eq(0).all()
@@ -356,14 +356,14 @@ def test_the_number_of_uniforms_is_checked(given):
 class Halves(PairLaw):
     """A law of one's own, by the least that `Law` asks."""
 
-    uniforms = 1
+    row_width = 1
 
     def __init__(self, low, high, validate_args=None):
         super().__init__(validate_args, low=low, high=high)
 
-    def _draw(self, *uniforms):
-        low, high = self._exact(uniforms[0].device)
-        t = low + (high - low) * uniforms[0]
+    def _draw(self, *row):
+        low, high = self._exact(row[0].device)
+        t = low + (high - low) * row[0]
         return t, (t / 2).clamp(low, high)
 
 
@@ -378,7 +378,7 @@ def test_a_law_of_ones_own_needs_only_a_draw():
         lambda: law.marginal_log_prob(torch.tensor(0.4)): r"density of .*; define Halves\._marginal_log_density\(t\)",
         lambda: law.marginal_cdf(torch.tensor(0.4)): r"cdf of one view's parameter; define Halves\._marginal_cdf\(t\)",
         lambda: law.correlation: r"correlation in closed form; define Halves\.correlation",
-        PairLaw(None, low=0.2, high=1.0).sample: r"draw; define PairLaw\._draw\(\*uniforms\)",
+        PairLaw(None, low=0.2, high=1.0).sample: r"draw; define PairLaw\._draw\(\*row\)",
     }.items():
         with pytest.raises(NotImplementedError, match=rf"(Halves|PairLaw)\(low=0.2, high=1.0\) has no {lacks}"):
             ask()

@@ -1,0 +1,85 @@
+"""The table of kernels: a row for each, of its number in C, the check of its parameters, and its form in torch.
+
+A kernel is a public function with its row above it, which is all that chains, native code and the torch path know of
+it. Adding one takes this, a case of the switch in csrc, and a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final, NamedTuple, TypeVar
+
+from torch import Tensor
+
+from ._batch import Target, as_images, as_mask
+from ._op import Op
+from ._program import run
+
+Function = TypeVar("Function", bound=Callable[..., Tensor])
+
+
+class Checked(NamedTuple):
+    """The parameters of a step, checked.
+
+    Attributes:
+        columns: what may differ between images, as `Op` has it.
+        options: what is the same for all, as keywords of the torch form.
+    """
+
+    columns: Sequence[Tensor | float] = ()
+    options: dict[str, Any] | None = None
+
+
+class Kernel(NamedTuple):
+    """A row of the table.
+
+    Attributes:
+        kind: its number in csrc/jointaug.h, where it is named as ``form`` is.
+        check: ``(target, *parameters) -> Checked``; raises where the public function shall.
+        form: the step in torch, ``(x [n, C, H, W], values [n, P], grid, **options) -> [n, C, H, W]``, on floats, with
+            the columns side by side as ``values``.
+    """
+
+    kind: int
+    check: Callable[..., Checked]
+    form: Callable[..., Tensor]
+
+
+def nothing(target: Target) -> Checked:  # noqa: ARG001 (every check is given it)
+    """The check of a kernel without parameters."""
+    return Checked()
+
+
+KERNELS: Final[dict[Callable[..., Tensor], Kernel]] = {}
+"""The rows, by the public function."""
+
+
+def kernel(kind: int, check: Callable[..., Checked], form: Callable[..., Tensor]) -> Callable[[Function], Function]:
+    """The row of the function below it (see `Kernel`)."""
+
+    def enter(function: Function) -> Function:
+        KERNELS[function] = Kernel(kind, check, form)
+        return function
+
+    return enter
+
+
+def checked_op(function: Callable[..., Tensor], target: Target, *parameters: Any, where: Any = None) -> Op:
+    """A kernel with its parameters, for images as ``target`` says."""
+    row = KERNELS[function]
+    columns, options = row.check(target, *parameters)
+    mask = as_mask("where", where, target)
+    if options is None:
+        return Op(row.kind, row.form, columns, mask)
+    return Op(row.kind, partial(row.form, **options), columns, mask, options.get("radii", (-1, -1)))
+
+
+def on_images(
+    function: Callable[..., Tensor], images: Any, *parameters: Any, where: Any = None, levels: bool = True
+) -> Tensor:
+    """A kernel alone, on images ``[..., C, H, W]`` of any kind: checked, and dtype kept."""
+    images = as_images(images)
+    op = checked_op(function, Target.of(images), *parameters, where=where)
+    flat = images.reshape(-1, *images.shape[-3:])
+    return run(flat, None, [op], images.dtype, levels=levels).view(images.shape)

@@ -5,12 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Final
+
+import torch
+from torchvision.transforms import InterpolationMode
 
 ABOVE_0 = math.ulp(0.0)
 """The least number above 0, for bounds: those here may be reached."""
 BELOW_1 = math.nextafter(1.0, 0.0)
 """The greatest number below 1."""
+
+_PILLOW_CODES: Final = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
+FLOATS: Final = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+LIMIT: Final = 2**31 - 1
+"""Values of one resized image, which torch's kernels count in 32 bits."""
 
 
 def number(
@@ -60,6 +68,26 @@ def integer(name: str, value: Any, *, low: int, rule: str, remedy: str = "") -> 
     if value < low:
         raise ValueError(f"{name} must be {rule}, got {value!r}{_hint(remedy)}")
     return int(value)
+
+
+def interpolation_mode(interpolation: InterpolationMode | str | int) -> InterpolationMode:
+    """An interpolation as the kernels take it, from what v2 takes.
+
+    Raises:
+        TypeError: for another kind of value.
+        ValueError: for a name or a Pillow code that is none.
+    """
+    if not isinstance(interpolation, (InterpolationMode, str, int)) or isinstance(interpolation, bool):
+        raise TypeError(
+            f"interpolation must be an InterpolationMode, its name or Pillow's number, got {interpolation!r}; "
+            "write interpolation='bilinear'"
+        )
+    name = _PILLOW_CODES.get(interpolation, str(interpolation)) if isinstance(interpolation, int) else interpolation
+    if isinstance(name, str):
+        if name not in (known := [mode.value for mode in InterpolationMode]):
+            raise ValueError(f"interpolation must be one of {', '.join(known)}, got {interpolation!r}; pick one")
+        return InterpolationMode(name)
+    return name
 
 
 def _hint(remedy: str) -> str:

@@ -64,6 +64,16 @@ def child_step(step: int, child: int) -> int:
     return int(a << 32 | b)
 
 
+def place(free: int, uniform: float) -> int:
+    """An offset, uniform in {0, ..., free} as far as ``uniform`` is in (0, 1)."""
+    return min(int(uniform * (free + 1)), free)
+
+
+def places(free: Tensor, uniform: Tensor) -> Tensor:
+    """`place` for tensors ``[B]``."""
+    return (uniform * (free + 1)).long().minimum(free)
+
+
 class Chance(Protocol):
     """A source of rows at a position in a pipeline.
 

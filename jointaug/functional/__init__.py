@@ -15,11 +15,12 @@ from ._color import (
     rgb_to_grayscale,
     solarize,
 )
-from ._crop import resized_crop
+from ._crop import INTERPOLATIONS, resized_crop
 from ._flip import horizontal_flip, vertical_flip
 from ._mix import cutmix, cutmix_boxes
 
 __all__ = [
+    "INTERPOLATIONS",
     "Step",
     "adjust_brightness",
     "adjust_contrast",

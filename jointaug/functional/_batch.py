@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 from torchvision.tv_tensors import TVTensor
 
-FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-LIMIT = 2**31 - 1  # values of one resized image, which torch's kernels count in 32 bits
+from .._validate import FLOATS
 
 
 class Target(NamedTuple):

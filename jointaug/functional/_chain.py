@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torchvision.transforms import InterpolationMode
 
-from ._batch import FLOATS, Target, as_images
+from .._validate import FLOATS
+from ._batch import Target, as_images
 from ._color import normalize
 from ._crop import checked_crop
 from ._op import Op

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torchvision.transforms import InterpolationMode
 
-from ._batch import LIMIT, Target, as_boxes, as_images, as_mask, as_size
+from .._validate import LIMIT
+from ._batch import Target, as_boxes, as_images, as_mask, as_size
 from ._program import by_view, run
 from ._resample import Crop
 
@@ -19,6 +20,9 @@ MODES = {
     InterpolationMode.BILINEAR: "bilinear",
     InterpolationMode.BICUBIC: "bicubic",
 }
+
+INTERPOLATIONS = frozenset(MODES)
+"""Filters that the kernels have; Lanczos and Pillow's own are not among them."""
 
 
 def resized_crop(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms import v2
 
-from ..transforms._boxes import places
+from ..chance import places
 from ._draws import first_that_fits, tries
 from ._registry import register
 from ._view import Draws, View

@@ -11,7 +11,7 @@ from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional as F
 
 from .. import functional as K
-from ..transforms._boxes import places
+from ..chance import places
 from ._draws import acts, first_that_fits, tries
 from ._registry import register
 from ._view import Draws, View

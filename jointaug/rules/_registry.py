@@ -7,8 +7,8 @@ from typing import Any, Final, TypeVar
 
 from torchvision.transforms import v2
 
-from ..functional._crop import MODES
-from ..transforms._arguments import interpolation_mode
+from .._validate import interpolation_mode
+from ..functional import INTERPOLATIONS
 from ._view import View
 
 Rule = Callable[[Any, View, Any], View]
@@ -64,6 +64,6 @@ def rule_of(transform: Any) -> Rule | None:
     """The rule of a transform, if one covers it as it is set up."""
     if type(transform) is v2.RandomErasing and transform.value is None:
         return None  # noise for every pixel is more than a row of uniforms
-    if hasattr(transform, "interpolation") and interpolation_mode(transform.interpolation) not in MODES:
+    if hasattr(transform, "interpolation") and interpolation_mode(transform.interpolation) not in INTERPOLATIONS:
         return None  # Lanczos and Pillow's own filters
     return RULES.get(type(transform))

@@ -12,10 +12,9 @@ import torch
 from torch import Tensor
 from torchvision.transforms import InterpolationMode
 
+from .._validate import LIMIT, interpolation_mode
 from ..functional import Step, resized_crop
-from ..functional._batch import LIMIT
 from ..pipeline import Position
-from ..transforms._arguments import interpolation_mode
 
 Side: TypeAlias = "int | Tensor"
 """A height or width in pixels: one number for the batch, or int64 ``[B]`` for a list of images of different sizes."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from torchvision.transforms import InterpolationMode
 
-from .._validate import integer, interval, probability
-
-_PILLOW_CODES: Final = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
+from .._validate import integer, interpolation_mode, interval, probability
 
 
 def two_sides(name: str, value: Any) -> tuple[int, int]:
@@ -44,26 +42,6 @@ def checked_interpolation(interpolation: InterpolationMode | str | int) -> Inter
     """An interpolation as it was given, if there is such a one."""
     interpolation_mode(interpolation)
     return interpolation
-
-
-def interpolation_mode(interpolation: InterpolationMode | str | int) -> InterpolationMode:
-    """An interpolation as the kernels take it, from what v2 takes.
-
-    Raises:
-        TypeError: for another kind of value.
-        ValueError: for a name or a Pillow code that is none.
-    """
-    if not isinstance(interpolation, (InterpolationMode, str, int)) or isinstance(interpolation, bool):
-        raise TypeError(
-            f"interpolation must be an InterpolationMode, its name or Pillow's number, got {interpolation!r}; "
-            "write interpolation='bilinear'"
-        )
-    name = _PILLOW_CODES.get(interpolation, str(interpolation)) if isinstance(interpolation, int) else interpolation
-    if isinstance(name, str):
-        if name not in (known := [mode.value for mode in InterpolationMode]):
-            raise ValueError(f"interpolation must be one of {', '.join(known)}, got {interpolation!r}; pick one")
-        return InterpolationMode(name)
-    return name
 
 
 def two_probabilities(p: Any) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
-from ..chance import Row
+from ..chance import Row, place, places
 
 Box: TypeAlias = "tuple[int, int, int, int] | Tensor"
 """Top, left, height, width in pixels: integers, or int64 ``[B, 4]``."""
@@ -108,16 +108,6 @@ def rounding_bound(box: Sequence[int]) -> float:
     """
     _, _, height, width = box
     return -math.log1p(-0.5 / max(max(height, width) - (abs(height - width) == 1), 1))
-
-
-def place(free: int, uniform: float) -> int:
-    """An offset, uniform in {0, ..., free} pixels."""
-    return min(int(uniform * (free + 1)), free)
-
-
-def places(free: Tensor, uniform: Tensor) -> Tensor:
-    """`place` for tensors ``[B]``."""
-    return (uniform * (free + 1)).long().minimum(free)
 
 
 def beta_place(least: int, most: int, uniform: float, alpha: float) -> int:

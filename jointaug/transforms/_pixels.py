@@ -14,10 +14,8 @@ from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional as F
 
 from .. import functional as K
-from ..functional._batch import FLOATS
-from ..functional._crop import MODES
+from .._validate import FLOATS, interpolation_mode
 from ..views import is_bare
-from ._arguments import interpolation_mode
 
 LIGHT: Final = ("L", "LA", "RGB", "RGBA", "RGBX")
 """Pillow's modes whose numbers are light, from black at 0 to white at 255."""
@@ -156,7 +154,7 @@ def resized_crop(
         ValueError: as `resized`.
     """
     mode = interpolation_mode(interpolation)
-    if _goes_native(inpt) and mode in MODES:
+    if _goes_native(inpt) and mode in K.INTERPOLATIONS:
         return on_pixels(
             inpt, lambda image: K.resized_crop(image, box, size, interpolation=mode, antialias=bool(antialias))
         )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from torchvision.transforms import InterpolationMode, Resize, v2
 
+from jointaug._validate import interpolation_mode
 from jointaug.transforms._arguments import (
     aspect_ratios,
     checked_interpolation,
     fractions,
-    interpolation_mode,
     two_probabilities,
     two_sides,
 )

@@ -21,9 +21,9 @@ from jointaug import (
     UncroppedView,
     fuse,
 )
+from jointaug._validate import interpolation_mode
 from jointaug.distributions import JointPair
 from jointaug.fusion import leaves
-from jointaug.transforms._pixels import interpolation_mode
 
 QUIET = {"flip": 0.0, "jitter_p": 0.0, "gray": 0.0, "mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
 N = 6
@@ -144,8 +144,8 @@ def test_laws_of_areas_and_places_are_those_of_the_settings(crop, alpha):
     (cut,) = (step for step in leaves(made) if isinstance(step, JointCrop))
     law = JointPair(1.5, 0.3, 0.9)
     plain = JointCrop(16, law=law.decoupled() if crop == "decoupled" else law, alpha=alpha)
-    assert cut.uniforms == plain.uniforms
-    row = [0.05, 0.3, *[0.7] * (cut.uniforms - 2)]
+    assert cut.row_width == plain.row_width
+    row = [0.05, 0.3, *[0.7] * (cut.row_width - 2)]
     assert cut.params_from_uniform(row, [(900, 900)] * 2) == plain.params_from_uniform(row, [(900, 900)] * 2)
 
 

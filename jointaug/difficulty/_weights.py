@@ -1,4 +1,9 @@
-"""What all weights of pairs have in common: checked views on [0, 1], and one normalization."""
+"""Weights of pairs: what all have in common (checked views on [0, 1], one normalization), and the two plain ones.
+
+Rivals of ScoreCL's weight are called as `ScoreWeight` is, ``weigh(v1, v2) -> [B]``. The paper (Kim et al. 2025,
+https://arxiv.org/abs/2306.04175, Tab. 6) defines none of them further than by name; what is taken for each is said
+there.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +15,7 @@ from torch import Tensor
 from .._validate import number
 from ..chance import Addresses
 from ..losses import batch_mean
+from ._chance import uniform_tensor
 
 _MARGIN = 0.5  # antialiased resizing and color steps may leave [0, 1] a little; normalized images leave it by far
 
@@ -106,3 +112,49 @@ class PairWeight:
                 "were not"
             )
         return views
+
+
+class RandomWeight(PairWeight):
+    """A uniform number in (0, 1) for each pair: what weighting does by itself.
+
+    Args:
+        generator: where numbers come from if a call brings no ``addresses``; by default torch's global CPU generator.
+        normalize: as for `PairWeight`, like ``mean`` and ``std``.
+        mean: see there.
+        std: see there.
+
+    Example:
+        >>> views = torch.rand(4, 3, 8, 8)
+        >>> addresses = Addresses(seed=0, epoch=0, index=torch.arange(4))
+        >>> weigh = RandomWeight()
+        >>> torch.equal(weigh(views, views, addresses=addresses), weigh(views, views, addresses=addresses))
+        True
+    """
+
+    def __init__(
+        self,
+        generator: torch.Generator | None = None,
+        *,
+        normalize: str | None = "batch_mean",
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+    ) -> None:
+        super().__init__(normalize=normalize, mean=mean, std=std)
+        if generator is not None and not isinstance(generator, torch.Generator):
+            raise TypeError(f"generator must be a torch.Generator or None, got {generator!r}; seed one")
+        self.generator = generator
+
+    def distance(self, v1: Tensor, v2: Tensor, original: Tensor | None, addresses: Addresses | None) -> Tensor:
+        """Uniforms ``[B]``, of the addresses or the generator."""
+        del v2, original
+        chance = self.generator if addresses is None else addresses
+        return uniform_tensor(chance, (len(v1),), "weight.random", v1.device).to(v1)
+
+
+class PixelWeight(PairWeight):
+    """The mean absolute difference of the views' pixels."""
+
+    def distance(self, v1: Tensor, v2: Tensor, original: Tensor | None, addresses: Addresses | None) -> Tensor:
+        """``[B]``, in [0, 1] for views on [0, 1]."""
+        del original, addresses
+        return (v1 - v2).abs().flatten(1).mean(1)

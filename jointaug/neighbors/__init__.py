@@ -11,7 +11,6 @@ from ._kmeans import KMeans, assign, cluster_means, kmeans
 from ._knn import Neighbors, knn
 from ._mix import NeighborCutMix
 from ._negatives import STRATEGIES, sample_negatives
-from ._plotting import plot_cluster_sizes, plot_neighbors
 from ._positives import (
     center_positives,
     center_rule,
@@ -37,8 +36,6 @@ __all__ = [
     "kmeans",
     "knn",
     "knn_positives",
-    "plot_cluster_sizes",
-    "plot_neighbors",
     "random_positives",
     "repair_small",
     "same_label_positives",

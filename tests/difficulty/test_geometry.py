@@ -16,11 +16,7 @@ from jointaug.distributions import FixedRatioPair, IndependentPair, JointPair
 from jointaug.testing import assert_follows, assert_rate, assert_same_law
 
 PAIRS = 30_000
-
-
 SIGMAS = 4.9  # a normal deviate leaves this range once in a million
-
-
 ROUNDED = 0.0005  # a reference with three digits
 
 
@@ -243,8 +239,6 @@ BAD = {
 
 
 FEW = geometry(JointCrop(8), (60, 60), pairs=10)
-
-
 NAMELESS = geometry(MultiView(UncroppedView(8), v2.RandomResizedCrop(8)), (60, 60), pairs=10)
 
 

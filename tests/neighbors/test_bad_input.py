@@ -19,8 +19,6 @@ from jointaug.neighbors import (
     kmeans,
     knn,
     knn_positives,
-    plot_cluster_sizes,
-    plot_neighbors,
     random_positives,
     repair_small,
     same_label_positives,
@@ -213,13 +211,6 @@ CASES = {
         lambda: NeighborCutMix()(IMAGES[:3], IMAGES[:3, :, :4], I),
         ValueError,
         r"images_j must have the shape",
-    ),
-    "gallery: number": (lambda: plot_neighbors(IMAGES, 0, [20]), IndexError, r"positives must hold .* 20\), got 20"),
-    "gallery: columns": (lambda: plot_neighbors(IMAGES, 0, [1], columns=0), ValueError, r"columns must be .* got 0"),
-    "sizes: labels": (
-        lambda: plot_cluster_sizes(Y, clusters=3),
-        ValueError,
-        r"labels in \[0, 3\), got values from 0 to 3",
     ),
 }
 

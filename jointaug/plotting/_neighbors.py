@@ -1,4 +1,4 @@
-"""Pictures of neighbors and clusters; matplotlib is imported when one is drawn."""
+"""Pictures of neighbors and clusters."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
-from torchvision.transforms.v2 import functional as V
+from torchvision.transforms.v2 import functional as F
 
-from jointaug._validate import integer
-from jointaug.neighbors._checks import row_labels
+from .._validate import integer
+from ._figures import new_axes, new_figure
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
-    from jointaug.dataset import Indexed
+    from ..dataset import Indexed
 
 
 def plot_neighbors(
@@ -27,7 +29,8 @@ def plot_neighbors(
     *,
     classes: Tensor | Sequence[int] | None = None,
     columns: int = 8,
-) -> Figure:
+    figure: Figure | SubFigure | None = None,
+) -> Figure | SubFigure:
     """A gallery: an image at the left; at its right, row by row, its positives and its negatives by sampler.
 
     The first images of each list are shown. Where ``classes`` are known, images of the query's class have a green frame
@@ -42,66 +45,77 @@ def plot_neighbors(
         negatives: numbers of its negatives under each sampler's name.
         classes: of all images, for the frames.
         columns: images a row.
+        figure: to draw on; by default a new one.
 
     Returns:
-        a matplotlib figure of its own: ``figure.savefig("gallery.png")``.
+        The figure: ``figure.savefig("gallery.png")``.
 
     Raises:
-        ImportError: without matplotlib.
+        ModuleNotFoundError: without matplotlib.
         TypeError: if ``columns`` is no integer.
         ValueError: if ``columns`` is less than 1.
         IndexError: for a number outside the data set.
+
+    Example:
+        >>> import torch
+        >>> figure = plot_neighbors(torch.rand(9, 3, 8, 8), 0, [3, 4], {"random": [5, 6, 7]}, columns=3)
+        >>> len(figure.axes)  # the query and two rows of three
+        7
     """
-    figure_type = _figure()
     columns = integer("columns", columns, low=1, rule="an integer >= 1")
-    lists = {"positives": _numbers(positives)}
-    lists |= {name: _numbers(numbers) for name, numbers in (negatives or {}).items()}
+    lists = {"positives": _row_numbers(positives)}
+    lists |= {name: _row_numbers(numbers) for name, numbers in (negatives or {}).items()}
     for name, numbers in {"query": [query], **lists}.items():
         for number in numbers:
             if not 0 <= number < len(dataset):
                 raise IndexError(f"{name} must hold numbers in [0, {len(dataset)}), got {number}; count from 0")
-    figure = figure_type(figsize=(1.2 * columns + 3.2, max(1.25 * len(lists), 2.7)), layout="constrained")
+    if figure is None:
+        figure = new_figure(1.2 * columns + 3.2, max(1.25 * len(lists), 2.7))
     grid = figure.add_gridspec(len(lists), columns + 1, width_ratios=[2] + [1] * columns)
     anchor = figure.add_subplot(grid[:, 0])
     anchor.set_title("query", size="medium")
-    anchor.imshow(_picture(dataset[query]))
+    anchor.imshow(_image_of(dataset[query]))
     anchor.spines[:].set_visible(False)
+    drawn = [anchor]
     for line, (name, numbers) in enumerate(lists.items()):
         for column in range(columns):
             ax = figure.add_subplot(grid[line, column + 1])
+            drawn.append(ax)
             if not column:
                 ax.set_ylabel(name, rotation=0, ha="right", va="center")
             if column < len(numbers):
-                ax.imshow(_picture(dataset[numbers[column]]))
+                ax.imshow(_image_of(dataset[numbers[column]]))
             if column < len(numbers) and classes is not None and int(classes[numbers[column]]) == int(classes[query]):
                 ax.spines[:].set(color="tab:green" if name == "positives" else "tab:red", linewidth=3)
             else:
                 ax.spines[:].set_visible(False)
-    for ax in figure.axes:
+    for ax in drawn:
         ax.set(xticks=[], yticks=[])
     return figure
 
 
-def plot_cluster_sizes(labels: Tensor, *, clusters: int | None = None) -> Figure:
+def plot_cluster_sizes(labels: Tensor | Sequence[int], *, clusters: int | None = None, ax: Axes | None = None) -> Axes:
     """The histogram of cluster sizes: how even a clustering is. Each bar stands for as many sizes as the others.
 
     Args:
-        labels: int64 ``[n]``.
+        labels: integers ``[n]``.
         clusters: their number, if some at the end may be empty; by default the greatest label and one.
+        ax: to draw on; by default on a new figure.
 
     Returns:
-        a matplotlib figure of its own; the title gives the number of clusters, the mean, least and greatest size.
+        The axes; their title gives the number of clusters, the mean, least and greatest size.
 
     Raises:
-        ImportError: without matplotlib.
-        TypeError: if ``labels`` is no int64 tensor.
-        ValueError: if a label is negative, or not below ``clusters``.
+        ModuleNotFoundError: without matplotlib.
+        TypeError: if ``labels`` are no integers.
+        ValueError: if there is none, or one is negative, or not below ``clusters``.
+
+    Example:
+        >>> plot_cluster_sizes([0, 0, 0, 1, 2, 2]).get_title()
+        '3 clusters: mean 2, least 1, greatest 3'
     """
-    figure_type = _figure()
-    y = row_labels("labels", labels, clusters=clusters)
-    sizes = y.bincount(minlength=clusters or 0).cpu().numpy()
-    figure = figure_type(figsize=(6, 3.5), layout="constrained")
-    ax = figure.subplots()
+    sizes = _sizes(labels, clusters)
+    ax = new_axes(6, 3.5) if ax is None else ax
     bars = min(60, max(10, 2 * math.isqrt(len(sizes))))
     width = -(-(int(sizes.max()) + 1) // bars)  # whole, or bars of 2 and of 3 sizes would take turns
     edges = np.arange(0, sizes.max() + 1 + width, width) - 0.5
@@ -111,21 +125,27 @@ def plot_cluster_sizes(labels: Tensor, *, clusters: int | None = None) -> Figure
     ax.locator_params(axis="y", integer=True)
     ax.set_title(f"{len(sizes)} clusters: mean {sizes.mean():.4g}, least {sizes.min()}, greatest {sizes.max()}")
     ax.legend()
-    return figure
+    return ax
 
 
-def _figure() -> type[Figure]:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError("pictures need matplotlib; install it with: pip install 'jointaug[plot]'") from error
-    return Figure
+def _sizes(labels: Any, clusters: int | None) -> NDArray[np.int64]:
+    """How many rows have each label."""
+    values = np.asarray(labels.cpu() if isinstance(labels, Tensor) else labels)
+    if values.dtype.kind not in "iu":
+        raise TypeError(f"labels must be integers [n], got {values.dtype}; use .long()")
+    if values.ndim != 1 or not len(values):
+        raise ValueError(f"labels must be a vector [n] with n >= 1, got shape {values.shape}; flatten it")
+    least, greatest = int(values.min()), int(values.max())
+    if least < 0 or (clusters is not None and greatest >= clusters):
+        bound = "labels >= 0" if clusters is None else f"labels in [0, {clusters})"
+        raise ValueError(f"labels must hold {bound}, got values from {least} to {greatest}; relabel from 0")
+    return np.bincount(values, minlength=clusters or 0)
 
 
-def _numbers(values: Tensor | Sequence[int]) -> list[int]:
+def _row_numbers(values: Tensor | Sequence[int]) -> list[int]:
     return [int(value) for value in values if int(value) != -1]
 
 
-def _picture(sample: Any) -> Any:
+def _image_of(sample: Any) -> Any:
     image = sample[0] if isinstance(sample, tuple) else sample
-    return V.to_pil_image(image) if isinstance(image, Tensor) else image
+    return F.to_pil_image(image) if isinstance(image, Tensor) else image

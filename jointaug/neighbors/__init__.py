@@ -5,7 +5,7 @@ float64 where float32 has too few digits to tell neighbors apart), and draw by a
 chunk size and no device changes a draw.
 """
 
-from ._bank import MemoryBank, repair_small, same_label_positives
+from ._bank import MemoryBank
 from ._dataset import NeighborDataset
 from ._kmeans import KMeans, assign, cluster_means, kmeans
 from ._knn import Neighbors, knn
@@ -18,7 +18,9 @@ from ._positives import (
     draw_positives,
     knn_positives,
     random_positives,
+    same_label_positives,
 )
+from ._repair import repair_small
 
 __all__ = [
     "STRATEGIES",

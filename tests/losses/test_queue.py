@@ -1,4 +1,4 @@
-"""Queue, Center and ScoreStatistics: their order, their arithmetic, their checkpoints."""
+"""The queue: its order, its arithmetic, its checkpoints."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ import torch.nn.functional as F
 
 from jointaug import losses as L
 
-
-def keys(n: int, width: int = 4, seed: int = 0) -> torch.Tensor:
-    return torch.randn(n, width, generator=torch.Generator().manual_seed(seed))
+from .cases import keys
 
 
 class TestQueue:
@@ -88,68 +86,3 @@ class TestQueue:
 
     def test_representation(self):
         assert repr(L.Queue(4, 12)) == "Queue(width=4, size=12)"
-
-
-class TestCenter:
-    def test_moves_after_it_was_used(self):
-        center = L.Center(3)
-        t1, t2 = keys(5, 3), keys(5, 3, seed=1)
-        assert not center([t1, t2]).any(), "the first batch meets the centre 0"
-        torch.testing.assert_close(center.center, 0.1 * torch.cat([t1, t2]).mean(0))
-        second = center(t1)
-        torch.testing.assert_close(second, 0.1 * torch.cat([t1, t2]).mean(0))
-        torch.testing.assert_close(center.center, 0.9 * second + 0.1 * t1.mean(0))
-
-    def test_subtracting_it_takes_away_what_all_images_share(self):
-        """A constant in every output moves a target without a centre, and none with the centre that has learnt it."""
-        student, teacher, constant = (
-            [keys(5, 3), keys(5, 3, seed=1)],
-            [keys(5, 3, seed=2), keys(5, 3, seed=3)],
-            keys(1, 3, seed=4),
-        )
-        plain = L.dino(student, teacher, torch.zeros(3)).per_sample
-        shifted = L.dino(student, [t + constant for t in teacher], constant[0]).per_sample
-        torch.testing.assert_close(shifted, plain, rtol=1e-4, atol=1e-5)
-
-    def test_stands_still_in_eval(self):
-        center = L.Center(3).eval()
-        center(keys(5, 3))
-        assert not center.center.any()
-
-    def test_state(self):
-        one, two = L.Center(3, momentum=0.5), L.Center(3, momentum=0.5)
-        one(keys(5, 3))
-        two.load_state_dict(one.state_dict())
-        assert torch.equal(one.center, two.center)
-        with pytest.raises(
-            RuntimeError, match=r"center must have the shape of this Center, \(4,\), got \(3,\); build Center"
-        ):
-            L.Center(4).load_state_dict(one.state_dict())
-        assert repr(one) == "Center(width=3, momentum=0.5)"
-
-
-class TestScoreStatistics:
-    def test_without_momentum_it_is_the_batch_mean(self):
-        statistics = L.ScoreStatistics(momentum=0.0)
-        for seed in range(3):
-            d = keys(6, seed=seed)[:, 0].abs()
-            torch.testing.assert_close(statistics(d), L.batch_mean(d))
-
-    def test_the_mean_is_bias_corrected(self):
-        """The slow way: weights (1 - m) m^age, divided by their sum."""
-        statistics, m = L.ScoreStatistics(momentum=0.9), 0.9
-        batches = [keys(6, seed=seed)[:, 0].abs() for seed in range(4)]
-        for n, d in enumerate(batches):
-            ages = torch.tensor([m ** (n - i) for i in range(n + 1)])
-            mean = (ages * torch.stack([b.mean() for b in batches[: n + 1]])).sum() / ages.sum()
-            torch.testing.assert_close(statistics(d), d / mean)
-
-    def test_eval_and_state(self):
-        one, two, d = L.ScoreStatistics(momentum=0.5), L.ScoreStatistics(momentum=0.5).eval(), torch.tensor([1.0, 3.0])
-        one(d)
-        two.load_state_dict(one.state_dict())
-        torch.testing.assert_close(two(torch.tensor([2.0, 8.0])), torch.tensor([1.0, 4.0]))
-        torch.testing.assert_close(two(torch.tensor([2.0, 8.0])), torch.tensor([1.0, 4.0]))
-        with pytest.raises(RuntimeError, match="mean must have the shape of this ScoreStatistics"):
-            two.load_state_dict({"mean": torch.zeros(2), "share": torch.zeros(())})
-        assert repr(one) == "ScoreStatistics(momentum=0.5)"

@@ -28,6 +28,12 @@ def write(path: Path, state: dict[str, Any]) -> None:
 
 
 def read(path: Path) -> dict[str, Any]:
+    """What a checkpoint holds.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is cut short, or no such checkpoint.
+    """
     if not path.is_file():
         raise FileNotFoundError(f"a score checkpoint must be a file, got {str(path)!r}, which is not there")
     try:
@@ -43,6 +49,11 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def require_same(path: Path, stored: dict[str, Any], **own: dict[str, Any]) -> None:
+    """Raise unless a checkpoint is of these arguments.
+
+    Raises:
+        ValueError: for the first that differs.
+    """
     for part, described in own.items():
         for name, value in described.items():
             if stored[part][name] != value:

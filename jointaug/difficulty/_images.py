@@ -33,7 +33,8 @@ class ImageTensors(Dataset[Tensor]):
         if isinstance(sample, (tuple, list)) and sample and not isinstance(sample, Views):
             sample = sample[0]
         if isinstance(sample, PIL.Image.Image):
-            return F.pil_to_tensor(sample)  # type: ignore[no-any-return]
+            pixels: Tensor = F.pil_to_tensor(sample)
+            return pixels
         if isinstance(sample, Tensor) and sample.ndim == 3:
             return sample.as_subclass(Tensor)
         if isinstance(sample, Views):

@@ -34,7 +34,8 @@ class _Residual(nn.Module):
         h = self.conv1(F.silu(self.norm1(x)))
         if self.shift is not None:
             h = h + self.shift(embedding)[:, :, None, None]
-        return self.skip(x) + self.conv2(F.silu(self.norm2(h)))  # type: ignore[no-any-return]
+        y: Tensor = self.skip(x) + self.conv2(F.silu(self.norm2(h)))
+        return y
 
 
 class ScoreNetwork(nn.Module):
@@ -121,7 +122,8 @@ class ScoreNetwork(nn.Module):
             assert self.noise is not None
             low, high = math.log(self.sigmas[-1]), math.log(self.sigmas[0])
             sigma = (low + (high - low) * self.noise(coarse)[:, 0].sigmoid()).exp()
-        return self.leave(h) / sigma.to(x)[:, None, None, None]  # type: ignore[no-any-return]
+        score: Tensor = self.leave(h) / sigma.to(x)[:, None, None, None]
+        return score
 
     @property
     def config(self) -> dict[str, Any]:

@@ -120,7 +120,7 @@ def sdf(
         True
     """
     single = not isinstance(policies, Mapping)
-    named: Mapping[str, Any] = {"policy": policies} if single else policies  # type: ignore[assignment]
+    named: Mapping[str, Any] = policies if isinstance(policies, Mapping) else {"policy": policies}
     _check(encoder, named, target, autocast)
     draws = integer("draws", draws, low=1, rule="a positive integer")
     if target == "dataset" and draws < 2:

@@ -97,7 +97,7 @@ def train_score(
             x = _prepared(pixels.to(device), addresses)
             loss = dsm_loss(net, x, net.sigmas, chance=addresses, conditional=net.conditional)
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(loss)
             optimizer.step()
             losses.append(loss.detach())
             if (step + 1) % save_every == 0 or step + 1 == steps:

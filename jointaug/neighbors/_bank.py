@@ -188,7 +188,7 @@ class MemoryBank(nn.Module):
                 )
             x = _unit_rows("features", x)
         x, index = gather_uneven(x, index)
-        rows, which = index.unique(return_inverse=True)  # type: ignore[no-untyped-call]
+        rows, which = torch.unique(index, return_inverse=True)
         if len(rows) < len(index):
             warnings.warn(
                 f"index holds {len(index) - len(rows)} of {len(index)} rows twice; the last feature of each counts",

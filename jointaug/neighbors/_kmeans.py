@@ -286,7 +286,7 @@ class _Lloyd:
             return
         c = centers.double()
         squares = c.square().sum(1) / 2
-        for rows in near.split(self.step):  # type: ignore[no-untyped-call]
+        for rows in torch.split(near, self.step):
             x = self.points[rows].double()
             labels[rows] = (x @ c.T).sub_(squares).argmax(1)
             distances[rows] = (x - c[labels[rows]]).square_().sum(1).float()

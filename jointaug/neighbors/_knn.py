@@ -88,7 +88,7 @@ def knn(
     for start in range(0, len(q), step):
         rows = search.rows(q[start : start + step])
         squares, columns, sure = search.nearest(rows, start if queries is None else None)
-        for group in (~sure).nonzero()[:, 0].split(_FEW):  # type: ignore[no-untyped-call]
+        for group in torch.split((~sure).nonzero()[:, 0], _FEW):
             for i, scores64 in zip(group.tolist(), search.scores(rows, group), strict=True):
                 own = start + i if queries is None else None
                 squares[i], columns[i] = search.exactly(rows, i, own, scores64)
@@ -157,7 +157,7 @@ class _Search:
 
     @staticmethod
     def _parts(x: Tensor) -> tuple[Tensor, ...]:
-        return x.split(2**14)  # type: ignore[no-any-return, no-untyped-call]
+        return torch.split(x, 2**14)
 
     def nearest(self, rows: _Rows, own: int | None) -> tuple[Tensor, Tensor, Tensor]:
         """Squared distances and columns of the ``k`` nearest, ties by row, and of which rows they are certain.

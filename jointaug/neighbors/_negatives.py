@@ -200,7 +200,7 @@ def _nearest_of_all(scores: Tensor, size: Tensor, most: int, bank: Tensor, queri
     lines, columns = (tied & (~collapsed | (scores == edge))).nonzero(as_tuple=True)
     exact = torch.zeros(len(lines), dtype=torch.float64, device=scores.device)
     compared = (~collapsed[lines, 0]).nonzero()[:, 0]
-    for part in compared.split(2**16):  # type: ignore[no-untyped-call]
+    for part in torch.split(compared, 2**16):
         exact[part] = (bank[columns[part]].double() * queries[lines[part]]).sum(1)
     # By row, then by cosine, then by column: two stable sorts of pairs that come by row and column.
     order = exact.argsort(descending=True, stable=True)

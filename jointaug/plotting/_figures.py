@@ -35,6 +35,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def new_axes(width: float, height: float) -> Axes:
+    """Axes that fill such a figure."""
     return new_figure(width, height).subplots()
 
 
@@ -63,6 +64,7 @@ def pixels_of(
 
 
 def finite_numbers(name: str, values: Any) -> NDArray[np.float64]:
+    """Finite numbers as an array, in double precision."""
     array = np.asarray(values.detach().cpu().double() if isinstance(values, Tensor) else values, np.float64)
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite, got {np.count_nonzero(~np.isfinite(array))} that are not; drop them")
@@ -70,4 +72,5 @@ def finite_numbers(name: str, values: Any) -> NDArray[np.float64]:
 
 
 def ratio_text(ratio: float) -> str:
+    """``1 : 2`` for 2, ``2 : 1`` for a half."""
     return f"1 : {ratio:.3g}" if ratio >= 1 else f"{1 / ratio:.3g} : 1"

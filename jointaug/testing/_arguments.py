@@ -43,6 +43,7 @@ def column_of(name: str, values: Any) -> NDArray[Any]:
 
 
 def checked_rate(value: float) -> float:
+    """``failure_rate``, if it is in (0, 1)."""
     rate = number("failure_rate", value, rule="a probability in (0, 1)")
     if not 0.0 < rate < 1.0:
         raise ValueError(

@@ -70,12 +70,12 @@ def cdf_of(law: Any, device: torch.device | None) -> Callable[[Floats], Floats]:
 def _cdf_anywhere(law: Distribution, points: Tensor) -> Tensor:
     """The cdf, 0 below the support and 1 above it: torch's laws refuse points there, or answer nonsense."""
     try:
-        support = law.support
+        support: Any = law.support
     except NotImplementedError:  # a law of one's own that does not say; its cdf has to take all numbers
         return law.cdf(points)
-    if support.is_discrete:  # type: ignore[union-attr]
+    if support.is_discrete:
         points = points.floor()
-    inside = support.check(points)  # type: ignore[union-attr]
+    inside = support.check(points)
     values = torch.ones_like(points, dtype=torch.float64)
     if not bool(inside.all()):
         values = (points >= _lower_bound(law)).to(values)
@@ -83,13 +83,15 @@ def _cdf_anywhere(law: Distribution, points: Tensor) -> Tensor:
     return values
 
 
-def _cdf_inside(law: Distribution, points: Tensor) -> Tensor:
+def _cdf_inside(law: Any, points: Tensor) -> Tensor:
+    values: Tensor
     if type(law).cdf is not TransformedDistribution.cdf:
-        return law.cdf(points)
-    for transform in reversed(law.transforms):  # type: ignore[attr-defined]
+        values = law.cdf(points)
+        return values
+    for transform in reversed(law.transforms):
         points = transform.inv(points)
-    base = _cdf_anywhere(law.base_dist, points)  # type: ignore[attr-defined]  # torch forgets the base's support
-    return law._monotonize_cdf(base)  # type: ignore[attr-defined, no-any-return]  # noqa: SLF001
+    values = law._monotonize_cdf(_cdf_anywhere(law.base_dist, points))  # noqa: SLF001  # torch forgets its support
+    return values
 
 
 def _lower_bound(law: Distribution) -> float:

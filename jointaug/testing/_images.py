@@ -140,7 +140,9 @@ def _pattern(content: str, shape: tuple[int, ...], rng: np.random.Generator) -> 
     if content == "extremes":
         return rng.integers(0, 2, shape).astype(np.float64)
     slopes = rng.random(len(shape))
-    return sum(s * g for s, g in zip(slopes, np.indices(shape) / max(shape), strict=True)) / slopes.sum()  # type: ignore[no-any-return]
+    ramps = (s * g for s, g in zip(slopes, np.indices(shape) / max(shape), strict=True))
+    gradient: NDArray[np.float64] = sum(ramps) / slopes.sum()
+    return gradient
 
 
 def _pil_image(mode: str, size: tuple[int, int], content: str, seed: int) -> PIL.Image.Image:

@@ -412,7 +412,7 @@ def _inside(folder: str) -> Iterator[None]:
 
 
 def readme() -> Figure:
-    """Independent crops beside joint ones, and the law of their log ratio with what was realised."""
+    """Independent crops beside joint ones, and the law of their log ratio with what was realized."""
     with mpl.rc_context({"font.size": 7.5, "axes.titlesize": 8}):
         figure = Figure(figsize=(8.6, 3.2), layout="constrained")
         left, middle, right = figure.subfigures(1, 3, width_ratios=[1, 1, 0.95])
@@ -431,8 +431,8 @@ def readme() -> Figure:
         for ax, (_, policy, color) in zip(axes, policies, strict=True):
             rows = Addresses(0, 0, torch.arange(20_000)).rows(policy.row_width)
             first, second = policy.params_from_uniform(rows, [(384, 512)] * 2)["box"]
-            realised = (second[:, 2:].prod(1) / first[:, 2:].prod(1)).log()
-            ax.hist(realised.numpy(), bins=60, range=(-span, span), density=True, color=color, alpha=0.35)
+            realized = (second[:, 2:].prod(1) / first[:, 2:].prod(1)).log()
+            ax.hist(realized.numpy(), bins=60, range=(-span, span), density=True, color=color, alpha=0.35)
             ax.plot(u, policy.laws["area"].log_ratio.log_prob(u).exp(), color=color)
             beyond = float(policy.laws["area"].log_ratio.tail(2.0))
             ax.set(title=f"{beyond:.0%} of pairs beyond 2 : 1", ylim=(0, 0.8), yticks=[])

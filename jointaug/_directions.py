@@ -23,7 +23,7 @@ def unit(x: Tensor) -> Tensor:
 
 
 def cosine(x: Tensor, y: Tensor) -> Tensor:
-    """Cosine along the last dimension, in [-1, 1]; rows as in :func:`unit`, and cheaper than two unit rows."""
+    """Cosine along the last dimension, in [-1, 1]; rows as in `unit`, and cheaper than two unit rows."""
     x, y = _at_least_float32(x), _at_least_float32(y)
     norms = [torch.linalg.vector_norm(rows.detach(), dim=-1) for rows in (x, y)]
     if all(_safe(each) for each in norms):

@@ -1,6 +1,6 @@
-"""What a crop policy realises: areas, ratios, distances and overlaps of its pairs. From parameters; no pixel is made.
+"""What a crop policy realizes: areas, ratios, distances and overlaps of its pairs. From parameters; no pixel is made.
 
-The law that a policy names and the law that it realises can differ: a crop that does not fit is drawn again, clipped
+The law that a policy names and the law that it realizes can differ: a crop that does not fit is drawn again, clipped
 or given up for the whole image, and all are rounded to pixels. `geometry` draws pairs of boxes with the policy itself,
 torchvision's ``RandomResizedCrop`` included, and `CropGeometry` says what came of them, with intervals.
 """
@@ -11,10 +11,9 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import torch
-from scipy.special import betaincinv, stdtrit
 from torch import Tensor
 from torch.distributions import Distribution
 from torchvision.transforms import v2
@@ -22,148 +21,15 @@ from torchvision.transforms import v2
 from .._validate import integer, number
 from ..chance import Addresses
 from ..distributions import IndependentPair, PairLaw
-from ..functional import horizontal_flip, vertical_flip
 from ..fusion import Plan, fuse
-from ..pipeline import views_made
-from ..rules import Call, Cut, Each, View
 from ..transforms import JointCrop
+from ._boxes import box_measures, pair_boxes
+from ._estimates import Distance, Measured, checked_level, mean_of, share_of
+from ._pairs import require_two_views
 
 _CHUNK = 2**16  # pairs that are drawn at a time
 _SIDE = 2**31  # greatest side of an image, in pixels
 _PIXELS = 2**45  # of an image, so that those of a chunk can still be counted
-
-
-class Measured(NamedTuple):
-    """A mean over pairs, or a share of them, with a confidence interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-class Distance(NamedTuple):
-    """How far what is realised is from a law: a Kolmogorov-Smirnov distance, seen through ``n`` pairs.
-
-    The true distance is within ``bound`` of the one that was seen, with the asked probability, for every law and every
-    number of pairs (Massart 1990, "The tight constant in the Dvoretzky-Kiefer-Wolfowitz inequality").
-    """
-
-    distance: float
-    bound: float
-    n: int
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Where the true distance lies."""
-        return max(self.distance - self.bound, 0.0), min(self.distance + self.bound, 1.0)
-
-
-def box_measures(boxes: Tensor, height: int | Tensor, width: int | Tensor) -> dict[str, Tensor]:
-    """What there is to say of pairs of boxes.
-
-    Args:
-        boxes: ``[n, 2, 4]``: for each view top, left, height, width in pixels of the source image.
-        height: of the source images in pixels: a number, or a tensor ``[n]``.
-        width: likewise.
-
-    Returns:
-        Columns ``[n]``, float64:
-
-        * ``area1``, ``area2``: fractions of the image's area;
-        * ``log_ratio``: ``ln(area2 / area1)``;
-        * ``center_distance``, ``corner_distance``: between the two centres and between the two top left corners, in
-          units of the image's sides (horizontal distances are divided by its width, vertical ones by its height);
-        * ``iou``: area of the intersection over area of the union;
-        * ``coverage``: area of the union, as a fraction of the image's.
-
-    Example:
-        >>> halves = torch.tensor([[[0, 0, 10, 10], [0, 10, 10, 10]]])  # the left and the right one
-        >>> {name: round(column.item(), 3) for name, column in box_measures(halves, 10, 20).items()}
-        {'area1': 0.5, 'area2': 0.5, 'log_ratio': 0.0, 'center_distance': 0.5, 'corner_distance': 0.5, 'iou': 0.0, \
-'coverage': 1.0}
-    """
-    sides = [torch.as_tensor(side, dtype=torch.float64, device=boxes.device) for side in (height, width)]
-    scale = torch.stack([side.expand(len(boxes)) for side in sides], -1)[:, None]  # [n, 1, 2]
-    start, extent = boxes[..., :2].double() / scale, boxes[..., 2:].double() / scale  # [n, 2 views, (y, x)]
-    area = extent.prod(-1)
-    shift = start[:, 1] - start[:, 0]
-    near, far = start.amax(1), (start + extent).amin(1)
-    both = (far - near).clamp(min=0.0).prod(-1)
-    union = area.sum(1) - both
-    return {
-        "area1": area[:, 0],
-        "area2": area[:, 1],
-        "log_ratio": (area[:, 1] / area[:, 0]).log(),
-        "center_distance": (shift + (extent[:, 1] - extent[:, 0]) / 2).norm(dim=-1),
-        "corner_distance": shift.norm(dim=-1),
-        "iou": both / union,
-        "coverage": union,
-    }
-
-
-def pair_boxes(plan: Plan, height: int | Tensor, width: int | Tensor) -> Tensor | None:
-    """The parts of the source images that the two views of a plan show.
-
-    Crops after crops and flips in between are followed back to the source.
-
-    Args:
-        plan: of a pipeline that makes two views, from ``fuse(pipeline).make_params``.
-        height: of the source images in pixels: a number, or a tensor ``[B]``.
-        width: likewise.
-
-    Returns:
-        ``[B, 2, 4]``, float64: top, left, height and width in pixels; ``None`` where a view is cropped after a step
-        whose effect on places is unknown (one that pads, or runs image by image).
-    """
-    boxes = [_source_box(view, height, width) for view in plan.views]
-    known = [box for box in boxes if box is not None]
-    return torch.stack(known, 1) if len(known) == len(boxes) else None
-
-
-def _source_box(view: View, height: int | Tensor, width: int | Tensor) -> Tensor | None:
-    sides = [torch.as_tensor(side, dtype=torch.float64, device=view.device) for side in (height, width)]
-    frame = torch.stack([side.expand(view.count) for side in sides], -1)  # the current image's sides, [B, (y, x)]
-    start, extent = torch.zeros_like(frame), frame  # what it shows of the source
-    mirrored = torch.zeros_like(frame, dtype=torch.bool)
-    lost = False
-    for instruction in view.program:
-        if isinstance(instruction, Cut):
-            if lost:
-                return None
-            box = instruction.boxes.double()
-            corner, cut = box[:, :2], box[:, 2:]
-            corner = torch.where(mirrored, frame - corner - cut, corner)
-            start, extent = start + corner * extent / frame, cut * extent / frame
-            frame = torch.tensor(instruction.size, dtype=torch.float64, device=view.device).expand_as(frame)
-        elif isinstance(instruction, (Call, Each)):
-            lost = True
-        elif instruction.kernel in (horizontal_flip, vertical_flip):
-            axis = int(instruction.kernel is horizontal_flip)
-            mirrored = mirrored.clone()
-            mirrored[:, axis] ^= True if instruction.where is None else instruction.where
-    return torch.cat([start, extent], -1)
-
-
-def require_two_views(policy: Any, name: str = "policy") -> None:
-    """Raise unless a pipeline makes pairs.
-
-    Raises:
-        TypeError: for what is no pipeline.
-        ValueError: if it makes another number of views than two.
-    """
-    if not callable(policy) or isinstance(policy, type):
-        raise TypeError(f"{name} must be a pipeline (a transform), got {policy!r}; pass v2.Compose([...])")
-    views = views_made(policy, None)
-    if views != 2:
-        remedy = (
-            "begin it with a view maker: MultiView(crop, crop), or JointCrop(...)"
-            if views is None
-            else "compare two of them at a time: MultiView(first, second)"
-        )
-        raise ValueError(
-            f"{name} must make two views of an image, got {'no views' if views is None else f'{views} views'} from "
-            f"{policy!r}; {remedy}"
-        )
 
 
 def geometry(
@@ -286,12 +152,12 @@ class CropGeometry:
 
     @property
     def area(self) -> Tensor:
-        """Realised areas ``[n, 2]``, fractions of the image's."""
+        """Realized areas ``[n, 2]``, fractions of the image's."""
         return torch.stack([self.columns["area1"], self.columns["area2"]], -1)
 
     @property
     def log_ratio(self) -> Tensor:
-        """Realised ``ln(area2 / area1)``, ``[n]``."""
+        """Realized ``ln(area2 / area1)``, ``[n]``."""
         return self.columns["log_ratio"]
 
     @property
@@ -314,7 +180,7 @@ class CropGeometry:
 
     @property
     def center_distance(self) -> Tensor:
-        """Between the two centres, in units of the image's sides, ``[n]``."""
+        """Between the two centers, in units of the image's sides, ``[n]``."""
         return self.columns["center_distance"]
 
     @property
@@ -387,20 +253,14 @@ class CropGeometry:
         column = self.column(values) if isinstance(values, str) else values
         if column.shape != (len(self),):
             raise ValueError(f"values must have shape [{len(self)}], one of each pair, got {tuple(column.shape)}")
-        n = len(column)
         if column.dtype == torch.bool:
-            count, tail = int(column.sum()), (1 - level) / 2
-            low = 0.0 if count == 0 else float(betaincinv(count, n - count + 1, tail))
-            high = 1.0 if count == n else float(betaincinv(count + 1, n - count, 1 - tail))
-            return Measured(count / n, low, high)
+            return share_of(column, level)
         column = column.double()
         if not bool(column.isfinite().all()):
             raise ValueError(
                 f"values must be finite, got {int((~column.isfinite()).sum())} that are not; choose others"
             )
-        mean = float(column.mean())
-        half = -float(stdtrit(n - 1, (1 - level) / 2)) * float(column.std()) / math.sqrt(n)
-        return Measured(mean, mean - half, mean + half)
+        return mean_of(column, level)
 
     def column(self, name: str) -> Tensor:
         """A column ``[n]`` by its name.
@@ -419,7 +279,7 @@ class CropGeometry:
         *,
         level: float = 0.95,
     ) -> Distance:
-        """Greatest distance between the realised distribution function and a law's.
+        """Greatest distance between the realized distribution function and a law's.
 
         Args:
             quantity: the log ratio of the areas, or the areas themselves (of both views together).
@@ -436,7 +296,7 @@ class CropGeometry:
                 `JointPair.decoupled`, `FixedRatioPair`).
 
         Example:
-            The areas that torchvision draws are independent and uniform; those that it realises are not:
+            The areas that torchvision draws are independent and uniform; those that it realizes are not:
 
             >>> from jointaug import MultiView
             >>> from torchvision.transforms import v2
@@ -477,16 +337,3 @@ class CropGeometry:
         shown["a whole image"] = self.whole_image_rate()
         lines += [f"  {name:<16} {value:.4f} [{low:.4f}, {high:.4f}]" for name, (value, low, high) in shown.items()]
         return "\n".join(lines)
-
-
-def checked_level(level: Any) -> float:
-    """A confidence level.
-
-    Raises:
-        TypeError: for no number.
-        ValueError: outside (0, 1).
-    """
-    value = number("level", level, rule="a confidence level in (0, 1)", remedy="write 0.95")
-    if not 0.0 < value < 1.0:
-        raise ValueError(f"level must be in (0, 1), got {level!r}; write 0.95 for 95 %")
-    return value

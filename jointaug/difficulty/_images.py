@@ -1,34 +1,28 @@
-"""Images of a data set, as tensors."""
+"""Images of data sets and folders: as tensors, in batches."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import PIL.Image
+import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.v2 import functional as F
 
+from .._validate import integer
+from ..dataset import Indexed
 from ..image_files import image_files, read_image
 from ..views import Views
 
 
-class Images(Protocol):
-    """A map-style data set or a list: images, or tuples that begin with one."""
-
-    def __getitem__(self, index: int, /) -> Any:
-        """The sample of that index."""
-
-    def __len__(self) -> int:
-        """How many there are."""
-
-
-class Pictures(Dataset[Tensor]):
+class ImageTensors(Dataset[Tensor]):
     """The images of a data set's samples, as tensors ``[C, H, W]``."""
 
-    def __init__(self, samples: Images) -> None:
+    def __init__(self, samples: Indexed) -> None:
         self._samples = samples
 
     def __len__(self) -> int:
@@ -39,7 +33,8 @@ class Pictures(Dataset[Tensor]):
         if isinstance(sample, (tuple, list)) and sample and not isinstance(sample, Views):
             sample = sample[0]
         if isinstance(sample, PIL.Image.Image):
-            return F.pil_to_tensor(sample)  # type: ignore[no-any-return]
+            pixels: Tensor = F.pil_to_tensor(sample)
+            return pixels
         if isinstance(sample, Tensor) and sample.ndim == 3:
             return sample.as_subclass(Tensor)
         if isinstance(sample, Views):
@@ -68,6 +63,53 @@ class ImageFiles(Dataset[PIL.Image.Image]):
 
     def __getitem__(self, index: int) -> PIL.Image.Image:
         return read_image(self._paths[index]).convert(self._mode)
+
+
+class Batches:
+    """Images of a tensor or a data set, batch by batch."""
+
+    def __init__(self, images: Any, batch_size: int, workers: int) -> None:
+        if isinstance(images, Tensor) and images.ndim != 4:
+            raise ValueError(
+                f"images must be a tensor [N, C, H, W] or a data set, got a tensor of shape {tuple(images.shape)}; "
+                "write image[None] for one image"
+            )
+        if not hasattr(images, "__getitem__") or not hasattr(images, "__len__") or isinstance(images, (str, Mapping)):
+            raise TypeError(
+                "images must be a tensor [N, C, H, W], a list of images or a map-style data set (with __getitem__ and "
+                f"__len__), got {type(images).__name__}; an iterable one has no index to address"
+            )
+        if len(images) == 0:
+            raise ValueError(f"images must hold at least one, got an empty {type(images).__name__}; check its folder")
+        self._images, self._batch_size = images, batch_size
+        self._workers = integer("workers", workers, low=0, rule="an integer of at least 0")
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def on(self, device: torch.device) -> Iterator[tuple[int, Any]]:
+        """Index of the first image, and a tensor ``[B, C, H, W]`` or a list of tensors ``[C, H, W]``, on the device."""
+        if isinstance(self._images, Tensor):
+            for start, batch in zip(
+                range(0, len(self), self._batch_size), torch.split(self._images, self._batch_size), strict=True
+            ):
+                yield start, batch.to(device, non_blocking=True)
+            return
+        loader = DataLoader(
+            ImageTensors(self._images),
+            self._batch_size,
+            num_workers=self._workers,
+            collate_fn=list,
+            pin_memory=device.type == "cuda",
+            generator=torch.Generator(),  # else the loader would take a number from the global one
+        )
+        start = 0
+        for images in loader:
+            if len({image.shape for image in images} | {image.dtype for image in images}) == 2:
+                yield start, torch.stack(images).to(device, non_blocking=True)
+            else:
+                yield start, [image.to(device, non_blocking=True) for image in images]
+            start += len(images)
 
 
 def fitted(image: Tensor, channels: int, size: int) -> Tensor:

@@ -10,31 +10,27 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypedDict, get_args, overload
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypedDict, get_args, overload
 
 import torch
-from scipy.special import stdtrit
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from .._validate import integer
 from ..chance import Address, Addresses
-from ..fusion import Fused, Plan, fuse
-from ..pipeline import Position, parts, views_made
-from ..views import MultiView
-from ._geometry import box_measures, checked_level, pair_boxes, require_two_views
-from ._images import Images, Pictures
+from ..dataset import Indexed
+from ..fusion import Fused, fuse
+from ..pipeline import Position
+from ._estimates import Moments, Target, checked_level
+from ._images import Batches
+from ._pairs import drawn_columns, require_two_views, view_owners
 from ._passes import bar_of, evaluating
+from ._results import Comparison, PolicySDF
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 Encoder: TypeAlias = "Callable[[Tensor], Tensor]"
-Target: TypeAlias = Literal["dataset", "population"]
-
-_BLOCK = 1024  # images whose statistics are added up at a time, whatever the batch
 
 
 class Options(TypedDict, total=False):
@@ -52,194 +48,17 @@ class Options(TypedDict, total=False):
     progress: bool
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Estimate:
-    """A mean over images and draws, with the error that its target implies.
-
-    Attributes:
-        mean: over all images and draws.
-        level: of the interval.
-        target: what the interval is about: this ``"dataset"``, or the ``"population"`` that its images are from.
-        images: how many.
-        draws: of each image.
-    """
-
-    mean: float
-    level: float
-    target: Target
-    images: int
-    draws: int
-    _error: float
-    _freedom: float
-
-    @property
-    def standard_error(self) -> float:
-        """Standard error of the mean.
-
-        Raises:
-            ValueError: if one pair is all there is: nothing says how much another one would differ.
-        """
-        self._require_error()
-        return self._error
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Student's confidence interval of the expectation.
-
-        Raises:
-            ValueError: as `standard_error`.
-        """
-        self._require_error()
-        half = -float(stdtrit(self._freedom, (1 - self.level) / 2)) * self._error
-        return self.mean - half, self.mean + half
-
-    @property
-    def has_interval(self) -> bool:
-        """Whether there is enough data for a standard error: two images, or for this data set two draws of each."""
-        return self._freedom > 0
-
-    def _require_error(self) -> None:
-        if not self.has_interval:
-            raise ValueError(
-                f"an interval about the population takes at least two images, got {self.images} (draws={self.draws}); "
-                "give more images, or with draws=2 or more ask for target='dataset'"
-            )
-
-    def __repr__(self) -> str:
-        about = f"target={self.target!r}, {self.images} images, {self.draws} draws"
-        if not self.has_interval:
-            return f"{self.mean:.5f}, no interval: one image says nothing of others ({about})"
-        low, high = self.interval
-        return f"{self.mean:.5f} [{low:.5f}, {high:.5f}] ({100 * self.level:g} % interval, {about})"
-
-
-class Bin(NamedTuple):
-    """The pairs of which a quantity lies in [low, high), the last bin's upper end included."""
-
-    low: float
-    high: float
-    pairs: int
-    estimate: Estimate
-    """Mean similarity of these pairs; its ``images`` are those that have a pair here."""
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class PolicySDF(Estimate):
-    """The SDF of one policy: an `Estimate`, and the single pairs.
-
-    Attributes:
-        pairs: columns ``[images * draws]``, image by image: ``similarity``; ``index`` of the image and number of the
-            ``draw``; of the crops as realised what `box_measures` says (``area1``, ``log_ratio``, ``iou``, ...); and
-            what each transform drew, under its type's name: ``JointCrop.area1``, ``JointBlur.sigma2``,
-            ``JointBlur.applied2``, ``ColorJitter.hue1``. A second transform of a type is ``JointBlur#2``. A draw counts
-            whether or not the transform was ``applied`` then. Empty if pairs were not kept.
-    """
-
-    pairs: Mapping[str, Tensor] = field(default_factory=dict)
-
-    def by(self, quantity: str | Tensor, bins: int | Sequence[float] = 5) -> list[Bin]:
-        """Mean similarity of the pairs in bins of a quantity, each with an interval of the same target and level.
-
-        Args:
-            quantity: the name of a column, or a tensor made of columns, one number a pair; nan leaves a pair out.
-            bins: how many, of about as many pairs each; or their edges, ascending.
-
-        Returns:
-            The bins that hold pairs. The interval takes the mean for what it is, a ratio of two random sums
-            (linearized, pairs of one image together); it is good for bins of some thirty images and more.
-
-        Raises:
-            ValueError: if pairs were not kept; for an unknown column or another shape; unless edges ascend.
-
-        Example:
-            >>> from jointaug import JointCrop
-            >>> images = torch.rand(16, 3, 32, 32)
-            >>> pairs = sdf(lambda views: views.mean((2, 3)), images, JointCrop(16), draws=4)
-            >>> [bin.pairs for bin in pairs.by("iou", bins=2)]
-            [32, 32]
-        """
-        if not self.pairs:
-            raise ValueError(
-                "pairs must have been kept to be binned, got keep_pairs=False; call sdf with keep_pairs=True"
-            )
-        if isinstance(quantity, str) and quantity not in self.pairs:
-            raise ValueError(f"quantity must be one of {', '.join(self.pairs)}, got {quantity!r}")
-        values = (self.pairs[quantity] if isinstance(quantity, str) else quantity).double()
-        similarity = self.pairs["similarity"]
-        if values.shape != similarity.shape:
-            raise ValueError(f"quantity must have shape {tuple(similarity.shape)}, got {tuple(values.shape)}")
-        edges = _edges(values, bins)
-        found = []
-        for low, high in itertools.pairwise(edges):
-            inside = (values >= low) & ((values <= high) if high == edges[-1] else (values < high))
-            if bool(inside.any()):
-                found.append(Bin(low, high, int(inside.sum()), self._within(inside)))
-        return found
-
-    def _within(self, inside: Tensor) -> Estimate:
-        similarity = self.pairs["similarity"]
-        mean = float(similarity[inside].mean())
-        residual = torch.where(inside, similarity - mean, 0.0).view(self.images, self.draws)
-        images = int(inside.view(self.images, self.draws).any(1).sum())
-        if self.target == "dataset":
-            centered = residual - residual.mean(1, keepdim=True)
-            variance = float(centered.square().sum()) * self.draws / max(self.draws - 1, 1)
-        else:
-            variance = float(residual.sum(1).square().sum()) * images / max(images - 1, 1)
-        error = math.sqrt(variance) / int(inside.sum())
-        return Estimate(mean, self.level, self.target, images, self.draws, error, images - 1)
-
-
-class Comparison(Mapping[str, PolicySDF]):
-    """The SDFs of several policies on the same images and addresses, by name, and their differences."""
-
-    def __init__(self, policies: Mapping[str, PolicySDF], differences: Mapping[tuple[str, str], Estimate]) -> None:
-        self._policies, self._differences = dict(policies), dict(differences)
-
-    def __getitem__(self, name: str) -> PolicySDF:
-        return self._policies[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._policies)
-
-    def __len__(self) -> int:
-        return len(self._policies)
-
-    def difference(self, first: str, second: str) -> Estimate:
-        """SDF of ``first`` minus SDF of ``second``, paired by address: the two share images and random numbers.
-
-        Args:
-            first: name of a policy.
-            second: of another one.
-
-        Raises:
-            ValueError: for names that are not two of the policies.
-        """
-        if (first, second) in self._differences:
-            return self._differences[first, second]
-        if (second, first) in self._differences:
-            d = self._differences[second, first]
-            return Estimate(-d.mean, d.level, d.target, d.images, d.draws, d._error, d._freedom)  # noqa: SLF001
-        raise ValueError(
-            f"first and second must be two different ones of {list(self._policies)}, got {first!r} and {second!r}"
-        )
-
-    def __repr__(self) -> str:
-        width = max(map(len, self._policies))
-        return "\n".join(f"{name:<{width}}  {result!r}" for name, result in self._policies.items())
-
-
 @overload
 def sdf(
-    encoder: Encoder, images: Tensor | Images, policies: Mapping[str, Any], **options: Unpack[Options]
+    encoder: Encoder, images: Tensor | Indexed, policies: Mapping[str, Any], **options: Unpack[Options]
 ) -> Comparison: ...
 @overload
 def sdf(
-    encoder: Encoder, images: Tensor | Images, policies: Callable[..., Any], **options: Unpack[Options]
+    encoder: Encoder, images: Tensor | Indexed, policies: Callable[..., Any], **options: Unpack[Options]
 ) -> PolicySDF: ...
 def sdf(
     encoder: Encoder,
-    images: Tensor | Images,
+    images: Tensor | Indexed,
     policies: Callable[..., Any] | Mapping[str, Any],
     *,
     seed: int = 0,
@@ -302,7 +121,7 @@ def sdf(
         True
     """
     single = not isinstance(policies, Mapping)
-    named: Mapping[str, Any] = {"policy": policies} if single else policies  # type: ignore[assignment]
+    named: Mapping[str, Any] = policies if isinstance(policies, Mapping) else {"policy": policies}
     _check(encoder, named, target, autocast)
     draws = integer("draws", draws, low=1, rule="a positive integer")
     if target == "dataset" and draws < 2:
@@ -313,7 +132,7 @@ def sdf(
     level = checked_level(level)
     Address(seed, 0, 0)  # checks it
     batch_size = integer("batch_size", batch_size, low=1, rule="a positive integer")
-    source = _Source(images, batch_size, workers)
+    source = Batches(images, batch_size, workers)
     place = _place(encoder, images, device)
     contests = list(itertools.combinations(range(len(named)), 2))
     contrasts = torch.zeros(len(named), len(named) + len(contests), dtype=torch.float64)
@@ -335,7 +154,7 @@ def sdf(
                 store.append(c)
 
     with evaluating(encoder), bar_of(progress, len(source)) as bar, torch.no_grad():
-        for start, batch in source.batches(place):
+        for start, batch in source.on(place):
             at_once = max(batch_size // len(batch), 1)
             parts = [
                 _Part(seed, start, batch, range(first, min(first + at_once, draws)), place)
@@ -360,69 +179,6 @@ def sdf(
     return Comparison(results, differences)
 
 
-class Moments:
-    """What intervals need of values ``[images, draws, k]``, added up in blocks of a fixed size.
-
-    So the sums do not depend on how the values came in, and no value is kept.
-
-    Args:
-        draws: of each image.
-    """
-
-    def __init__(self, draws: int) -> None:
-        self._draws = draws
-        self._waiting: list[Tensor] = []
-        self._images = 0
-        self._mean: Any = 0.0  # of the image means
-        self._between: Any = 0.0  # sum of their squared deviations
-        self._within: Any = 0.0  # sum over images of the variance of their mean over draws
-        self._within_squares: Any = 0.0  # sum of its squares
-
-    def add(self, values: Tensor) -> None:
-        """Values ``[b, draws, k]`` of the next images, float64."""
-        self._waiting.append(values)
-        if sum(map(len, self._waiting)) >= _BLOCK:
-            *full, rest = torch.split(torch.cat(self._waiting), _BLOCK)
-            if len(rest) == _BLOCK:
-                full, rest = [*full, rest], rest[:0]
-            for block in full:
-                self._add_block(block)
-            self._waiting = [rest]
-
-    def _add_block(self, values: Tensor) -> None:
-        n, before = len(values), self._images
-        if n == 0:
-            return
-        means = values.mean(1)
-        mean = means.mean(0)
-        shift = mean - self._mean
-        self._images += n
-        self._mean = self._mean + shift * n / self._images
-        self._between = self._between + (means - mean).square().sum(0) + shift.square() * before * n / self._images
-        if self._draws > 1:
-            variances = values.var(1) / self._draws
-            self._within = self._within + variances.sum(0)
-            self._within_squares = self._within_squares + variances.square().sum(0)
-
-    def estimates(self, target: Target, level: float) -> list[Estimate]:
-        """An estimate for each of the k columns; no value may be added afterwards."""
-        self._add_block(torch.cat(self._waiting))
-        n, free = self._images, self._draws - 1
-        found = []
-        for k, mean in enumerate(self._mean.tolist()):
-            if target == "population":
-                error = math.sqrt(float(self._between[k]) / (n - 1) / n) if n > 1 else math.nan
-                freedom = n - 1.0
-            else:
-                total, squares = float(self._within[k]), float(self._within_squares[k])
-                error = math.sqrt(total) / n
-                # Satterthwaite's: images differ in variance. (f + 2) undoes that squared variances are too large in
-                # the mean, by a factor of 1 + 2 / f if values are normal.
-                freedom = min(total**2 * (free + 2) / squares, n * free) if squares > 0 else n * free
-            found.append(Estimate(mean, level, target, n, self._draws, error, freedom))
-        return found
-
-
 class _Part:
     """The images of a batch as often as fit into a pass, once for each of some draws."""
 
@@ -438,14 +194,20 @@ class _Part:
 
 
 class _Encoded(NamedTuple):
-    """Results of one policy and batch, still on their way; for each pass tensors ``[draws in it, B]``."""
+    """Results of one policy and batch, still on their way; for each pass tensors ``[draws in it, B]``.
+
+    Attributes:
+        policy: its name.
+        start: index of the first image.
+        similarity: nan where a vector was zero or not finite.
+        largest: the largest absolute value in the vector of each view, ``[2, draws in it, B]``.
+        drawn: what was drawn, by column.
+    """
 
     policy: str
     start: int
     similarity: list[Tensor]
-    """nan where a vector was zero or not finite."""
     largest: list[Tensor]
-    """The largest absolute value in the vector of each view, ``[2, draws in it, B]``."""
     drawn: list[dict[str, Tensor]]
 
     def columns(self) -> dict[str, Tensor]:
@@ -478,7 +240,7 @@ class _Run:
     def __init__(self, name: str, policy: Any, encoder: Encoder, keep: bool) -> None:
         self.name = name
         self._fused: Fused = fuse(policy)
-        self._owners = _owners(policy, (0, 1), Position())
+        self._owners = view_owners(policy, (0, 1), Position())
         self._encoder = encoder
         self._keep = keep
 
@@ -494,7 +256,7 @@ class _Run:
             result.similarity.append(similarity.view(part.draws, part.count))
             result.largest.append(largest.view(2, part.draws, part.count))
             if self._keep:
-                drawn = _columns(plan, self._owners, part.images)
+                drawn = drawn_columns(plan, self._owners, part.images)
                 result.drawn.append({name: column.view(part.draws, part.count) for name, column in drawn.items()})
         return result
 
@@ -534,119 +296,8 @@ def _cosine(z: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return (unit[:count] * unit[count:]).sum(1).clamp(-1.0, 1.0), largest
 
 
-def _columns(plan: Plan, owners: Mapping[tuple[int, int], tuple[int, ...]], batch: Any) -> dict[str, Tensor]:
-    """What was drawn for a batch, as columns ``[B]``."""
-    height, width = _sides(batch)
-    boxes = pair_boxes(plan, height, width)
-    columns = {} if boxes is None else box_measures(boxes, height, width)
-    repeats: dict[str, int] = {}
-    seen: set[tuple[int, int, int]] = set()
-    for drawn in plan.drawn:
-        views = owners[drawn.step, drawn.view]
-        key = (id(drawn.transform), drawn.step, drawn.view)
-        if key in seen:  # Shared plans one draw for each view
-            continue
-        seen.add(key)
-        kind = type(drawn.transform).__name__
-        for name, value in drawn.params.items():
-            per_view = list(value) if isinstance(value, tuple) else [value] * len(views)
-            for view, of_view in zip(views, per_view, strict=False):
-                if not isinstance(of_view, Tensor) or of_view.ndim != 1:
-                    continue
-                column = f"{name}{view + 1}"
-                repeats[f"{kind}.{column}"] = nth = repeats.get(f"{kind}.{column}", 0) + 1
-                columns[f"{kind}.{column}" if nth == 1 else f"{kind}#{nth}.{column}"] = of_view.double()
-    return columns
-
-
-def _owners(transform: Any, views: tuple[int, ...], place: Position) -> dict[tuple[int, int], tuple[int, ...]]:
-    """Which of the final views what is drawn at a position (step, view) of the pipeline belongs to."""
-    owners = {(place.at_step, place.at_view): views}
-    first = 0
-    for k, part in enumerate(parts(transform, len(views))):
-        mine = views
-        if isinstance(transform, MultiView):
-            count = views_made(part.transform, None) or 1
-            mine, first = views[first : first + count], first + count
-        elif part.view is not None:
-            mine = views[k : k + 1]
-        owners |= _owners(part.transform, mine, part.of(place))
-    return owners
-
-
-class _Source:
-    """Batches of images, from a tensor or a data set."""
-
-    def __init__(self, images: Any, batch_size: int, workers: int) -> None:
-        if isinstance(images, Tensor) and images.ndim != 4:
-            raise ValueError(
-                f"images must be a tensor [N, C, H, W] or a data set, got a tensor of shape {tuple(images.shape)}; "
-                "write image[None] for one image"
-            )
-        if not hasattr(images, "__getitem__") or not hasattr(images, "__len__") or isinstance(images, (str, Mapping)):
-            raise TypeError(
-                "images must be a tensor [N, C, H, W], a list of images or a map-style data set (with __getitem__ and "
-                f"__len__), got {type(images).__name__}; an iterable one has no index to address"
-            )
-        if len(images) == 0:
-            raise ValueError(f"images must hold at least one, got an empty {type(images).__name__}; check its folder")
-        self._images, self._batch_size = images, batch_size
-        self._workers = integer("workers", workers, low=0, rule="an integer of at least 0")
-
-    def __len__(self) -> int:
-        return len(self._images)
-
-    def batches(self, device: torch.device) -> Iterator[tuple[int, Any]]:
-        """Index of the first image, and a tensor ``[B, C, H, W]`` or a list of tensors ``[C, H, W]``, on the device."""
-        if isinstance(self._images, Tensor):
-            for start, batch in zip(
-                range(0, len(self), self._batch_size), torch.split(self._images, self._batch_size), strict=True
-            ):
-                yield start, batch.to(device, non_blocking=True)
-            return
-        loader = DataLoader(
-            Pictures(self._images),
-            self._batch_size,
-            num_workers=self._workers,
-            collate_fn=list,
-            pin_memory=device.type == "cuda",
-            generator=torch.Generator(),  # else the loader would take a number from the global one
-        )
-        start = 0
-        for pictures in loader:
-            if len({picture.shape for picture in pictures} | {picture.dtype for picture in pictures}) == 2:
-                yield start, torch.stack(pictures).to(device, non_blocking=True)
-            else:
-                yield start, [picture.to(device, non_blocking=True) for picture in pictures]
-            start += len(pictures)
-
-
-def _sides(batch: Any) -> tuple[int | Tensor, int | Tensor]:
-    """Height and width: numbers for a tensor, tensors ``[B]`` for a list."""
-    if isinstance(batch, Tensor):
-        return batch.shape[-2], batch.shape[-1]
-    height, width = (torch.tensor([image.shape[i] for image in batch], device=batch[0].device) for i in (-2, -1))
-    return height, width
-
-
 def _joined(parts: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
     return {name: torch.cat([part[name] for part in parts]) for name in (parts[0] if parts else ())}
-
-
-def _edges(values: Tensor, bins: int | Sequence[float]) -> list[float]:
-    """Ascending edges of bins; quantiles for a number of them."""
-    if isinstance(bins, Sequence):
-        edges = [float(edge) for edge in bins]
-        if len(edges) < 2 or any(a >= b for a, b in itertools.pairwise(edges)):
-            raise ValueError(f"bins must be a number of bins or at least two ascending edges, got {bins!r}")
-        return edges
-    count = integer("bins", bins, low=1, rule="a positive number of bins, or their edges")
-    present = values[~values.isnan()].sort().values
-    if len(present) == 0:
-        raise ValueError("quantity must have values to be binned, got nan for every pair")
-    places = [round(k * len(present) / count) for k in range(count)]
-    edges = sorted({float(present[min(place, len(present) - 1)]) for place in places} | {float(present[-1])})
-    return edges if len(edges) > 1 else [edges[0], edges[0]]
 
 
 def _check(encoder: Any, policies: Mapping[str, Any], target: Any, autocast: Any) -> None:

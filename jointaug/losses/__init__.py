@@ -6,7 +6,7 @@ own baseline, bit for bit.
 
 All losses are plain functions of tensors; options go by keyword. They compute in the precision of their first tensor
 and in no less than float32, under autocast too, and at any scale that it holds; their negatives and statistics are the
-global batch's where ``torch.distributed`` is initialised, with gradients that DistributedDataParallel's average makes
+global batch's where ``torch.distributed`` is initialized, with gradients that DistributedDataParallel's average makes
 the single process's.
 """
 

@@ -24,10 +24,10 @@ def clim(q_mix: Tensor, k_i: Tensor, k_j: Tensor, lam: Tensor | float, queue: Te
     paper's row without mixing.
 
     Args:
-        q_mix: ``[B, D]`` queries of the mixed images; normalised here.
-        k_i: ``[B, D]`` keys of the images themselves; normalised here, held constant.
-        k_j: ``[B, D]`` keys of the images mixed in; normalised here, held constant.
-        lam: ``[B]`` or a number in [0, 1]: the fraction of ``x_i`` that was kept. Pass the realised one: boxes are
+        q_mix: ``[B, D]`` queries of the mixed images; normalized here.
+        k_i: ``[B, D]`` keys of the images themselves; normalized here, held constant.
+        k_j: ``[B, D]`` keys of the images mixed in; normalized here, held constant.
+        lam: ``[B]`` or a number in [0, 1]: the fraction of ``x_i`` that was kept. Pass the realized one: boxes are
             clipped at the border.
         queue: ``[D, K]`` negatives, unit columns; held constant.
         tau: temperature, above 0.

@@ -18,18 +18,18 @@ def info_nce(q: Tensor, k: Tensor, queue: Tensor, *, tau: float = 0.2, m: float 
     .. math:: \ell_i = -\log \frac{e^{q_i \cdot k_i/\tau}}{e^{q_i \cdot k_i/\tau} + \sum_{j=1}^K e^{q_i \cdot Q_j/\tau}}
 
     The order within a step is the paper's: take the loss against the queue as it was, then let the keys in
-    (:class:`Queue` called with the keys does both). ``queue`` may take new keys before the backward pass. An empty
+    (`Queue` called with the keys does both). ``queue`` may take new keys before the backward pass. An empty
     queue gives 0.
 
     Value and gradient are those of lightly's ``NTXentLoss`` with a memory bank, except that a zero embedding has a
     bounded gradient here, that ``k`` gets no gradient, and that the gradient cannot be differentiated again.
 
     Args:
-        q: ``[B, D]`` queries; normalised here.
-        k: ``[B, D]`` keys of the other view; normalised here, held constant (stop-gradient).
-        queue: ``[D, K]`` negatives, unit columns as :class:`Queue` keeps them; held constant.
+        q: ``[B, D]`` queries; normalized here.
+        k: ``[B, D]`` keys of the other view; normalized here, held constant (stop-gradient).
+        queue: ``[D, K]`` negatives, unit columns as `Queue` keeps them; held constant.
         tau: temperature, above 0. MoCo v1: 0.07; v2: 0.2.
-        m: cosine margin subtracted from the positive (see :func:`margin_nce`).
+        m: cosine margin subtracted from the positive (see `margin_nce`).
 
     Returns:
         ``per_sample`` ``[B]``, at least 0; ``shared`` 0.
@@ -78,15 +78,15 @@ def npid(v: Tensor, v_bank: Tensor, negatives: Tensor, *, tau: float = 0.07, m: 
     r"""Instance discrimination against a memory bank (NPID; Wu et al. 2018, https://arxiv.org/abs/1805.01978).
 
     In the softmax form that InterCLR's NPIDv2 trains (cross-entropy of one positive and K negatives), not the
-    noise-contrastive estimate of the first release. One view an image: :func:`reduce` refuses a weight.
+    noise-contrastive estimate of the first release. One view an image: `reduce` refuses a weight.
 
     Args:
-        v: ``[B, D]`` embeddings; normalised here.
+        v: ``[B, D]`` embeddings; normalized here.
         v_bank: ``[B, D]``, each image's own row of the bank; held constant.
         negatives: rows of the bank, unit, held constant: ``[B, K, D]``, drawn for each image, or ``[K, D]`` for all.
             The first takes ``B * K * D`` numbers (2 GiB at 256, 16,384, 128).
         tau: temperature, above 0. NPID: 0.07; NPIDv2: 0.1.
-        m: cosine margin subtracted from the positive (see :func:`margin_nce`).
+        m: cosine margin subtracted from the positive (see `margin_nce`).
 
     Returns:
         ``per_sample`` ``[B]``, at least 0; ``shared`` 0.
@@ -130,14 +130,14 @@ def nt_xent(
     .. math::
         -\log \frac{d_{i,i'} \, e^{z_i \cdot z_{i'} / \tau}}{\sum_\gamma d_{i,\gamma} \, e^{z_i \cdot z_\gamma / \tau}}
 
-    It is a different loss from weighting by :func:`reduce` (the paper's Algorithm 1, and the default there): a larger
+    It is a different loss from weighting by `reduce` (the paper's Algorithm 1, and the default there): a larger
     distance of the positive pair gives it a *smaller* gradient. Only ratios of ``d`` matter.
 
     Args:
-        z1: ``[B, D]`` embeddings of the first views; normalised here.
-        z2: ``[B, D]`` embeddings of the second views; normalised here.
+        z1: ``[B, D]`` embeddings of the first views; normalized here.
+        z2: ``[B, D]`` embeddings of the second views; normalized here.
         tau: temperature, above 0.
-        d: ``[2B, 2WB]`` distances (:func:`score_distances` gives them), rows of this process's first views, then
+        d: ``[2B, 2WB]`` distances (`score_distances` gives them), rows of this process's first views, then
             second; columns of all W processes' first views in order of rank, then second. At least 0, above 0 for the
             positives; a row's distance to itself is ignored. No gradient flows into it.
         positive_in_denominator: only with ``d``. False reads ScoreCL's sum literally, without the positive; ``d`` of
@@ -177,7 +177,7 @@ def nt_xent(
 def score_nce(
     pos: Tensor, neg: Tensor, d_pos: Tensor, d_neg: Tensor, *, tau: float = 0.5, positive_in_denominator: bool = True
 ) -> LossParts:
-    """Eq. 6 of ScoreCL of cosines: what :func:`nt_xent` with ``d`` does to each of its rows.
+    """Eq. 6 of ScoreCL of cosines: what `nt_xent` with ``d`` does to each of its rows.
 
     Args:
         pos: ``[B]`` cosines with the positives.
@@ -215,10 +215,10 @@ def moco_v3(q1: Tensor, q2: Tensor, k1: Tensor, k2: Tensor, *, tau: float = 1.0)
     batch; the factor keeps the gradient's size when ``tau`` changes.
 
     Args:
-        q1: ``[B, D]`` predictions of the first views; normalised here.
-        q2: ``[B, D]`` predictions of the second views; normalised here.
-        k1: ``[B, D]`` momentum keys of the first views; normalised here, held constant.
-        k2: ``[B, D]`` momentum keys of the second views; normalised here, held constant.
+        q1: ``[B, D]`` predictions of the first views; normalized here.
+        q2: ``[B, D]`` predictions of the second views; normalized here.
+        k1: ``[B, D]`` momentum keys of the first views; normalized here, held constant.
+        k2: ``[B, D]`` momentum keys of the second views; normalized here, held constant.
         tau: temperature, above 0.
 
     Returns:

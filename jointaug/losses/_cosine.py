@@ -40,7 +40,7 @@ def simsiam(p1: Tensor, p2: Tensor, z1: Tensor, z2: Tensor) -> LossParts:
     .. math:: \ell = -\tfrac12 \cos(p_1, \mathrm{sg}\, z_2) - \tfrac12 \cos(p_2, \mathrm{sg}\, z_1)
 
     It is the mean of lightly's ``NegativeCosineSimilarity`` of both directions, except that a zero embedding has a
-    bounded gradient here. Weighted by :func:`reduce` it is ScoreCL's eq. 7, whose printed form compares a view's score
+    bounded gradient here. Weighted by `reduce` it is ScoreCL's eq. 7, whose printed form compares a view's score
     with itself and lacks the minus sign.
 
     Args:

@@ -1,4 +1,4 @@
-"""DINO: a student that predicts its teacher's centred and sharpened outputs."""
+"""DINO: a student that predicts its teacher's centered and sharpened outputs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def dino(
         student: outputs ``[B, O]`` of all crops; the first ``len(teacher)`` are the teacher's crops in the same order,
             local crops follow.
         teacher: outputs ``[B, O]`` of the global crops; held constant.
-        center: ``[O]``, as it was before this step: :class:`Center` called with the teacher's outputs.
+        center: ``[O]``, as it was before this step: `Center` called with the teacher's outputs.
         tau_s: the student's temperature, above 0.
         tau_t: the teacher's temperature, above 0.
         pair_weights: ``[B, pairs]``, weights of the pairs before they are averaged: teacher's crop 0 with every other

@@ -31,9 +31,9 @@ def leoclr(
     learning rate this doubles MoCo's loss; ``reduction="mean"`` does not).
 
     Args:
-        u: ``[B, D]`` queries of the uncropped views; normalised here.
-        v1: ``[B, D]`` keys of the first crops; normalised here, held constant.
-        v2: ``[B, D]`` keys of the second crops; normalised here, held constant.
+        u: ``[B, D]`` queries of the uncropped views; normalized here.
+        v1: ``[B, D]`` keys of the first crops; normalized here, held constant.
+        v2: ``[B, D]`` keys of the second crops; normalized here, held constant.
         queue: ``[D, K]`` negatives, unit columns; held constant.
         tau: temperature, above 0.
         reduction: over the terms of an image, ``"sum"`` or ``"mean"``.
@@ -69,9 +69,9 @@ def leoclr_end_to_end(u: Tensor, v1: Tensor, v2: Tensor, *, tau: float = 0.1, re
     No queue, no momentum encoder: the gradient flows into all three.
 
     Args:
-        u: ``[B, D]`` embeddings of the uncropped views; normalised here.
-        v1: ``[B, D]`` embeddings of the first crops; normalised here.
-        v2: ``[B, D]`` embeddings of the second crops; normalised here.
+        u: ``[B, D]`` embeddings of the uncropped views; normalized here.
+        v1: ``[B, D]`` embeddings of the first crops; normalized here.
+        v2: ``[B, D]`` embeddings of the second crops; normalized here.
         tau: temperature, above 0.
         reduction: over the two terms, ``"sum"`` or ``"mean"``.
 

@@ -18,7 +18,7 @@ class LossParts(NamedTuple):
     bit.
 
     Losses add up and scale as their parts do: ``0.5 * parts + other`` has two parts again. What needs one number (a
-    backward pass, say) is refused with the remedy, :func:`reduce`.
+    backward pass, say) is refused with the remedy, `reduce`.
 
     Attributes:
         per_sample: ``[B]``, the loss of each image of this process's batch.
@@ -67,7 +67,7 @@ class LossParts(NamedTuple):
 
 
 class OneView(LossParts):
-    """Parts of a loss that sees one view of an image: no pair, no difficulty, so :func:`reduce` refuses a weight."""
+    """Parts of a loss that sees one view of an image: no pair, no difficulty, so `reduce` refuses a weight."""
 
 
 def _no_number(parts: LossParts, got: str, remedy: str) -> str:
@@ -80,7 +80,7 @@ def _no_number(parts: LossParts, got: str, remedy: str) -> str:
 def reduce(parts: tuple[Tensor, Tensor], weight: Tensor | None = None) -> Tensor:
     """``mean(weight * per_sample) + shared``, a scalar.
 
-    The weight is used as it comes; :func:`batch_mean` makes it 1 on average. A loss weighted so is Algorithm 1 of
+    The weight is used as it comes; `batch_mean` makes it 1 on average. A loss weighted so is Algorithm 1 of
     ScoreCL (Kim et al. 2025, https://arxiv.org/abs/2306.04175). With several processes this is the process's own mean;
     DistributedDataParallel averages the gradients, so that training follows the mean over all of them.
 
@@ -144,7 +144,7 @@ def checked_weight(name: str, weight: Tensor, shape: tuple[int, ...], like: Tens
 def batch_mean(weight: Tensor) -> Tensor:
     """``weight`` divided by its mean over the batch: the average weight is 1, the learning rate keeps its meaning.
 
-    The mean is the global batch's where ``torch.distributed`` is initialised. A constant divided by its own mean is 1
+    The mean is the global batch's where ``torch.distributed`` is initialized. A constant divided by its own mean is 1
     up to rounding; the exact baseline is ``weight=None``.
 
     Args:

@@ -14,7 +14,7 @@ from ._state import SizedState
 class Queue(SizedState):
     """The last ``size`` keys as unit columns, ``[D, K]``.
 
-    Starts as normalised Gaussians. Called with a batch of keys, it returns the negatives *as they were before* and then
+    Starts as normalized Gaussians. Called with a batch of keys, it returns the negatives *as they were before* and then
     lets the keys in, which is the order of MoCo's Algorithm 1 (https://arxiv.org/abs/1911.05722)::
 
         loss = reduce(info_nce(q, k, queue(k), tau))
@@ -50,7 +50,7 @@ class Queue(SizedState):
 
     @property
     def keys(self) -> Tensor:
-        """``[D, K]``, the columns themselves, not a copy: :meth:`enqueue` overwrites them."""
+        """``[D, K]``, the columns themselves, not a copy: `enqueue` overwrites them."""
         return self.queue
 
     def forward(self, k: Tensor) -> Tensor:
@@ -62,7 +62,7 @@ class Queue(SizedState):
 
     @torch.no_grad()
     def enqueue(self, k: Tensor) -> None:
-        """Overwrite the oldest columns with the normalised keys ``k`` ``[B, D]`` of all processes."""
+        """Overwrite the oldest columns with the normalized keys ``k`` ``[B, D]`` of all processes."""
         with together(self.size > 0):
             check_matrix("k", k)
             if k.shape[1] != self.width:
@@ -80,7 +80,7 @@ class Queue(SizedState):
             )
         columns = (
             self.queue_ptr + torch.arange(len(keys), device=self.queue.device)
-        ) % self.size  # no host synchronisation
+        ) % self.size  # no host synchronization
         self.queue.index_copy_(1, columns, keys.T)
         self.queue_ptr.add_(len(keys)).remainder_(self.size)
 

@@ -43,19 +43,19 @@ def score_distance(s1: Tensor, s2: Tensor, *, kind: str = "vector", p: int = 1) 
 
 @full_precision
 def score_distances(s1: Tensor, s2: Tensor, *, kind: str = "vector", p: int = 1) -> Tensor:
-    """Distances of every view of this process to every view of all processes: the ``d`` of :func:`nt_xent`.
+    """Distances of every view of this process to every view of all processes: the ``d`` of `nt_xent`.
 
     Args:
         s1: ``[B, ...]``, score maps of the first views.
         s2: ``[B, ...]``, score maps of the second views.
-        kind: as in :func:`score_distance`.
+        kind: as in `score_distance`.
         p: 1 or 2.
 
     Returns:
         ``[2B, 2WB]`` for W processes, without gradient.
 
     Raises:
-        ValueError: as :func:`score_distance`.
+        ValueError: as `score_distance`.
     """
     with together():
         _check_maps(s1, s2)
@@ -77,7 +77,7 @@ def score_distances(s1: Tensor, s2: Tensor, *, kind: str = "vector", p: int = 1)
 def score_weight(
     s1: Tensor, s2: Tensor, *, kind: str = "vector", p: int = 1, normalize: str | None = "batch_mean"
 ) -> Tensor:
-    """ScoreCL's weight of each image's pair of views, for :func:`reduce` (the paper's Algorithm 1).
+    """ScoreCL's weight of each image's pair of views, for `reduce` (the paper's Algorithm 1).
 
     The paper gives no scale; a raw L1 norm over 3 x 32 x 32 values would multiply the learning rate by thousands. So
     distances are per element, and divided by their mean over the (global) batch: the average weight is 1, and scaling
@@ -86,15 +86,15 @@ def score_weight(
     Args:
         s1: ``[B, ...]``, the score network's output for the first views.
         s2: the same for the second views.
-        kind: ``"vector"`` or ``"norm_gap"``, see :func:`score_distance`.
+        kind: ``"vector"`` or ``"norm_gap"``, see `score_distance`.
         p: 1 or 2.
-        normalize: ``"batch_mean"``, or None for the bare distance (:class:`ScoreStatistics` has a running mean).
+        normalize: ``"batch_mean"``, or None for the bare distance (`ScoreStatistics` has a running mean).
 
     Returns:
         ``[B]``, at least 0, without gradient.
 
     Raises:
-        ValueError: as :func:`score_distance`; if ``normalize`` is neither; if all distances are 0.
+        ValueError: as `score_distance`; if ``normalize`` is neither; if all distances are 0.
     """
     if normalize not in ("batch_mean", None):
         raise ValueError(
@@ -108,10 +108,10 @@ def score_weight(
 class ScoreStatistics(SizedState):
     """Divides weights by their running mean, for batches too small for a mean of their own.
 
-    :func:`batch_mean` makes an image's weight depend on its neighbours in the batch; here it depends on about
+    `batch_mean` makes an image's weight depend on its neighbors in the batch; here it depends on about
     ``1 / (1 - momentum)`` batches, the present one included. The mean is bias-corrected, so that the first batch is
     divided by its own mean; ``momentum=0`` always does that. In ``eval()`` the mean stands still. Means are the global
-    batch's where ``torch.distributed`` is initialised.
+    batch's where ``torch.distributed`` is initialized.
 
     Args:
         momentum: the share of the old mean, in [0, 1).

@@ -34,7 +34,8 @@ def log_sum_exp(a: Tensor, b: Tensor, skip: Tensor | None = None) -> Tensor:
     Returns:
         ``[n]``, differentiable once in ``a`` and ``b``.
     """
-    return _LogSumExp.apply(a, b, skip)  # type: ignore[no-any-return]
+    result: Tensor = _LogSumExp.apply(a, b, skip)
+    return result
 
 
 def _blocks(a: Tensor, b: Tensor, skip: Tensor | None) -> Iterator[tuple[slice, Tensor]]:

@@ -21,14 +21,14 @@ def vicreg(
     ``shared`` is the variance, :math:`\mu` times the mean over dimensions of
     :math:`\max(0, 1 - \sqrt{\mathrm{Var} + 10^{-4}})` of each branch (halved in the code form), and the covariance,
     :math:`\nu` times the sum of squares off the diagonal over D of each branch. ScoreCL
-    (https://arxiv.org/abs/2306.04175, eq. 9) weights the invariance alone, and so does :func:`reduce`.
+    (https://arxiv.org/abs/2306.04175, eq. 9) weights the invariance alone, and so does `reduce`.
 
     The authors' code differs from their paper: the invariance is a mean over samples *and* dimensions (D times
     smaller), each branch's variance is halved. ``form="code"`` is what lightly's ``VICRegLoss`` computes too, value and
     gradient. With several processes variance and covariance are the global batch's.
 
     Args:
-        z1: ``[B, D]`` embeddings of the first views, not normalised; global B at least 2.
+        z1: ``[B, D]`` embeddings of the first views, not normalized; global B at least 2.
         z2: ``[B, D]`` embeddings of the second views.
         form: ``"code"`` or ``"paper"``.
         lam: coefficient of the invariance, at least 0; 0 leaves the term out, also where it would be infinite.
@@ -67,7 +67,7 @@ def vicreg(
 
 
 def _off_diagonal(x: Tensor) -> Tensor:
-    """Sum of squares off the diagonal of the covariance of centred ``x`` ``[n, D]``.
+    """Sum of squares off the diagonal of the covariance of centered ``x`` ``[n, D]``.
 
     ``|X'X|^2 = |XX'|^2``: the smaller product does, 16 times less work for 512 embeddings of width 8,192. It leaves
     what is off the diagonal as a difference, and is taken at its word only where that is no small part of the diagonal:

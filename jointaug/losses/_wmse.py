@@ -27,7 +27,7 @@ def wmse(
 ) -> LossParts:
     r"""W-MSE (Ermolov et al. 2021, https://arxiv.org/abs/2007.06346, eq. 4).
 
-    Each view's batch is cut into sub-batches, the same for all views; each is whitened (:func:`whiten`), and
+    Each view's batch is cut into sub-batches, the same for all views; each is whitened (`whiten`), and
     :math:`2 - 2 \cos` of every pair of an image's views is averaged over pairs and over the permutations. The whitening
     belongs to the batch and is never weighted; the gradient flows through it. lightly's ``WMSELoss`` is the same with
     its permutation drawn inside.

@@ -5,13 +5,12 @@ float64 where float32 has too few digits to tell neighbors apart), and draw by a
 chunk size and no device changes a draw.
 """
 
-from ._bank import MemoryBank, repair_small, same_label_positives
+from ._bank import MemoryBank
 from ._dataset import NeighborDataset
 from ._kmeans import KMeans, assign, cluster_means, kmeans
 from ._knn import Neighbors, knn
 from ._mix import NeighborCutMix
 from ._negatives import STRATEGIES, sample_negatives
-from ._plotting import plot_cluster_sizes, plot_neighbors
 from ._positives import (
     center_positives,
     center_rule,
@@ -19,7 +18,9 @@ from ._positives import (
     draw_positives,
     knn_positives,
     random_positives,
+    same_label_positives,
 )
+from ._repair import repair_small
 
 __all__ = [
     "STRATEGIES",
@@ -37,8 +38,6 @@ __all__ = [
     "kmeans",
     "knn",
     "knn_positives",
-    "plot_cluster_sizes",
-    "plot_neighbors",
     "random_positives",
     "repair_small",
     "same_label_positives",

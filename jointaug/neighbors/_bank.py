@@ -10,13 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 
-from jointaug._directions import unit
-from jointaug._processes import gather_uneven, together, world
-from jointaug._validate import integer, number
-from jointaug.neighbors._chance import order_keys, order_words, uniforms
-from jointaug.neighbors._checks import choice, feature_matrix, row_labels, row_numbers
-from jointaug.neighbors._kmeans import _means, assign, kmeans
-from jointaug.neighbors._negatives import negatives_of_unit_rows
+from .._directions import unit
+from .._processes import gather_uneven, together, world
+from .._validate import integer, number
+from ._chance import uniforms
+from ._checks import choice, feature_matrix, row_numbers
+from ._kmeans import assign, kmeans, means_by_label
+from ._negatives import negatives_of_unit_rows
+from ._positives import same_label_positives
+from ._repair import repaired
 
 _ROWS = 2**14  # rows whose start is drawn at a time
 
@@ -59,15 +61,16 @@ class MemoryBank(nn.Module):
         TypeError: for numbers of the wrong kind.
         ValueError: out of these ranges, or for an unknown metric.
 
-    >>> bank = MemoryBank(size=100, width=8, clusters=4, min_cluster=5)
-    >>> bank.fill(torch.randn(100, 8, generator=torch.Generator().manual_seed(0)))
-    >>> bank.cluster()
-    >>> index = torch.tensor([3, 14, 15])
-    >>> features = bank.features[index]
-    >>> negatives = bank.negatives(features, index, count=5)  # rows of the bank
-    >>> bool((bank.labels[negatives] == bank.labels[index][:, None]).any())
-    False
-    >>> bank.update(features, index)
+    Example:
+        >>> bank = MemoryBank(size=100, width=8, clusters=4, min_cluster=5)
+        >>> bank.fill(torch.randn(100, 8, generator=torch.Generator().manual_seed(0)))
+        >>> bank.cluster()
+        >>> index = torch.tensor([3, 14, 15])
+        >>> features = bank.features[index]
+        >>> negatives = bank.negatives(features, index, count=5)  # rows of the bank
+        >>> bool((bank.labels[negatives] == bank.labels[index][:, None]).any())
+        False
+        >>> bank.update(features, index)
     """
 
     features: Tensor
@@ -185,7 +188,7 @@ class MemoryBank(nn.Module):
                 )
             x = _unit_rows("features", x)
         x, index = gather_uneven(x, index)
-        rows, which = index.unique(return_inverse=True)
+        rows, which = torch.unique(index, return_inverse=True)
         if len(rows) < len(index):
             warnings.warn(
                 f"index holds {len(index) - len(rows)} of {len(index)} rows twice; the last feature of each counts",
@@ -204,11 +207,11 @@ class MemoryBank(nn.Module):
             return
         self.labels[rows] = assign(self.features[rows], self.centers, metric=self.metric)
         if int(self.updates) % self.interval == 0:
-            self.centers.copy_(_means(self.features, self.labels, self.centers))
+            self.centers.copy_(means_by_label(self.features, self.labels, self.centers))
         self._repair()
 
     def _repair(self) -> None:
-        labels, centers = _repair(
+        labels, centers = repaired(
             self.features, self.labels, self.centers, self.min_cluster, self.metric, self.seed, int(self.updates)
         )
         self.labels.copy_(labels)
@@ -284,119 +287,6 @@ class MemoryBank(nn.Module):
                     "number of clusters"
                 )
         super()._load_from_state_dict(state_dict, prefix, *args)
-
-
-@torch.no_grad()
-def repair_small(
-    features: Tensor,
-    labels: Tensor,
-    centers: Tensor,
-    min_cluster: int,
-    *,
-    metric: Literal["euclidean", "dot"] = "euclidean",
-    seed: int = 0,
-    epoch: int = 0,
-) -> tuple[Tensor, Tensor]:
-    """Empty the clusters that are too small, and give each half of the largest one.
-
-    Rows of a cluster with fewer than ``min_cluster`` rows go to the nearest center of the clusters that are large
-    enough. Then each emptied cluster in turn takes one half of the cluster that is the largest now: 2-means, 20 rounds,
-    or random halves where all its rows are the same. The two halves get their means for centers. So in InterCLR's
-    released code; no cluster is empty afterwards.
-
-    Args:
-        features: ``[n, d]``.
-        labels: int64 ``[n]``.
-        centers: ``[m, d]``, with ``m * min_cluster <= n``.
-        min_cluster: 0 leaves everything as it is, 1 mends empty clusters only.
-        metric: see `assign`.
-        seed: of the 2-means, in [0, 2**64).
-        epoch: for other draws, in [0, 2**32).
-
-    Returns:
-        labels and centers, new where they changed.
-
-    Raises:
-        TypeError: for tensors or numbers of the wrong kind.
-        ValueError: for shapes that do not fit, or a ``min_cluster`` that is too large.
-    """
-    x = feature_matrix("features", features)
-    c = feature_matrix("centers", centers, width=x.shape[1], device=x.device)
-    y = row_labels("labels", labels, len(x), device=x.device, clusters=len(c))
-    min_cluster = integer("min_cluster", min_cluster, low=0, rule="an integer >= 0")
-    if min_cluster * len(c) > len(x):
-        raise ValueError(
-            f"min_cluster must be at most the number of points over that of centers, {len(x)} / {len(c)}, got "
-            f"{min_cluster}; take fewer clusters or a smaller min_cluster"
-        )
-    choice("metric", metric, ("euclidean", "dot"))
-    return _repair(x, y, c, min_cluster, metric, seed, epoch)
-
-
-def _repair(
-    x: Tensor,
-    labels: Tensor,
-    centers: Tensor,
-    min_cluster: int,
-    metric: Literal["euclidean", "dot"],
-    seed: int,
-    epoch: int,
-) -> tuple[Tensor, Tensor]:
-    counts = labels.bincount(minlength=len(centers))
-    too_small = counts < min_cluster
-    if not bool(too_small.any()):
-        return labels, centers
-    labels, centers = labels.clone(), centers.clone()
-    members = too_small[labels].nonzero()[:, 0]
-    if len(members):
-        large = (~too_small).nonzero()[:, 0]
-        labels[members] = large[assign(x[members], centers[large], metric=metric)]
-    for empty in too_small.nonzero()[:, 0].tolist():
-        largest = int(labels.bincount(minlength=len(centers)).argmax())
-        members = (labels == largest).nonzero()[:, 0]
-        halves = kmeans(x[members], 2, rounds=20, seed=seed, epoch=epoch)
-        second = halves.labels == 1
-        if torch.equal(halves.centers[0], halves.centers[1]):
-            words = order_words("random halves", torch.tensor([empty]), seed=seed, epoch=epoch)[0]
-            lots = order_keys(words.to(x.device), members)
-            second = second.scatter(0, lots.argsort(), torch.arange(len(lots), device=x.device) >= len(lots) // 2)
-        labels[members[second]] = empty
-        centers[largest], centers[empty] = x[members[~second]].mean(0), x[members[second]].mean(0)
-    return labels, centers
-
-
-@torch.no_grad()
-def same_label_positives(labels: Tensor, index: Tensor, *, seed: int = 0, epoch: int = 0) -> Tensor:
-    """For each row another of its label, uniform among them; the row itself if it is alone.
-
-    Args:
-        labels: int64 ``[n]``.
-        index: int64 ``[B]``, rows.
-        seed: of the experiment, in [0, 2**64).
-        epoch: in [0, 2**32).
-
-    Returns:
-        int64 ``[B]``.
-
-    Raises:
-        TypeError: for anything but int64 tensors.
-        IndexError: for an index outside the labels.
-    """
-    y = row_labels("labels", labels)
-    index = row_numbers("index", index, len(y), device=y.device, what="labels")
-    (u,) = uniforms("same label", 1, index, seed=seed, epoch=epoch)
-    mine = y[index]
-    wanted = torch.zeros(int(y.max()) + 1, dtype=torch.bool, device=y.device)
-    wanted[mine] = True
-    rows = wanted[y].nonzero()[:, 0]
-    found, order = y[rows].sort(stable=True)  # by label, then by row
-    rows = rows[order]
-    start, stop = torch.searchsorted(found, mine), torch.searchsorted(found, mine, right=True)
-    own = torch.searchsorted(found * len(y) + rows, mine * len(y) + index)
-    others = stop - start - 1
-    place = start + (u * others.clamp(min=1)).long()
-    place += (place >= own) & (others > 0)  # skip the row itself
-    return rows[place]
 
 
 def _unit_rows(name: str, x: Tensor) -> Tensor:

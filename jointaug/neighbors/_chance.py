@@ -9,19 +9,19 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from jointaug.chance import Addresses, named_step
+from ..chance import Addresses, named_step
 
 _MASK: Final = 0xFFFFFFFF
 
 
-def draw_number(name: str) -> int:
+def named_draw(name: str) -> int:
     """The ``draw`` coordinate of addresses that belong to no pipeline, from a name."""
     return named_step(name) & _MASK
 
 
 def uniforms(name: str, n: int, index: Tensor, *, seed: int, epoch: int = 0) -> list[Tensor]:
     """``n`` float64 vectors of uniforms in (0, 1), one entry for each ``index``, for the purpose ``name``."""
-    return Addresses(seed, epoch, index, draw_number(name)).rows(n)
+    return Addresses(seed, epoch, index, named_draw(name)).rows(n)
 
 
 def order_words(name: str, index: Tensor, *, seed: int, epoch: int = 0) -> Tensor:

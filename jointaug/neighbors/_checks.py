@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from jointaug._validate import integer
+from .._validate import integer
 
 
 def feature_matrix(name: str, value: Any, *, width: int | None = None, device: torch.device | None = None) -> Tensor:

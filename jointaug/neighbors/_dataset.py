@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from jointaug.chance import Address
-from jointaug.dataset import AddressedDataset, Indexed
-from jointaug.neighbors._chance import draw_number
-from jointaug.neighbors._positives import DRAW, positives_table
+from ..chance import Address
+from ..dataset import AddressedDataset, Indexed
+from ._chance import named_draw
+from ._positives import DRAW, positives_table
 
 
 class NeighborDataset(Dataset[Any]):
@@ -129,13 +129,13 @@ class NeighborDataset(Dataset[Any]):
         index = self._served.row(index)
         line = self._positives[index]
         size = int((line >= 0).sum())
-        (u,) = Address(self.seed, self.epoch, index, draw_number(DRAW)).row(1)
+        (u,) = Address(self.seed, self.epoch, index, named_draw(DRAW)).row(1)
         return int(line[int(u * size)]) if size else index
 
     def __getitem__(self, index: int) -> tuple[Any, Any, int]:
         index = self._served.row(index)
         first = Address(self.seed, self.epoch, index)
-        second = Address(self.seed, self.epoch, index, draw_number("views of a positive"))
+        second = Address(self.seed, self.epoch, index, named_draw("views of a positive"))
         return (
             self._served.views_at(index, first, image_alone=True),
             self._served.views_at(self.positive(index), second, image_alone=True),

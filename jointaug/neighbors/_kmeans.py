@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from jointaug._directions import power_of_two, scale_of, unit
-from jointaug._validate import integer
-from jointaug.neighbors._chance import subset, uniforms
-from jointaug.neighbors._checks import choice, chunk_rows, feature_matrix, row_labels
-from jointaug.neighbors._select import best
+from .._directions import power_of_two, scale_of, unit
+from .._validate import integer
+from ._chance import subset, uniforms
+from ._checks import choice, chunk_rows, feature_matrix, row_labels
+from ._select import best
 
 _POINTS_A_CENTER: Final = 16  # points that k-means++ looks at, for each center
 _CPU_SCORES: Final = 2**21  # scores held at a time: 8 MB, near the second-level cache
@@ -79,10 +79,11 @@ def kmeans(
 
     Sources: Lloyd 1982; k-means++, Arthur and Vassilvitskii 2007; spherical, Dhillon and Modha 2001.
 
-    >>> points = torch.tensor([[0.0], [1.0], [10.0], [11.0]])
-    >>> labels, centers, objective = kmeans(points, 2)
-    >>> sorted(centers.flatten().tolist()), objective[-1]
-    ([0.5, 10.5], 1.0)
+    Example:
+        >>> points = torch.tensor([[0.0], [1.0], [10.0], [11.0]])
+        >>> labels, centers, objective = kmeans(points, 2)
+        >>> sorted(centers.flatten().tolist()), objective[-1]
+        ([0.5, 10.5], 1.0)
     """
     x = feature_matrix("features", features)
     n, d = x.shape
@@ -163,10 +164,11 @@ def assign(
         TypeError: for anything but floating-point tensors.
         ValueError: for matrices of two widths, on two devices or not finite, or an unknown metric.
 
-    >>> v = torch.tensor([[0.766, 0.643]])
-    >>> means = torch.tensor([[0.9, 0.0], [0.3, 0.3]])
-    >>> assign(v, means).item(), assign(v, means, metric="dot").item()
-    (1, 0)
+    Example:
+        >>> v = torch.tensor([[0.766, 0.643]])
+        >>> means = torch.tensor([[0.9, 0.0], [0.3, 0.3]])
+        >>> assign(v, means).item(), assign(v, means, metric="dot").item()
+        (1, 0)
     """
     x = feature_matrix("features", features)
     c = feature_matrix("centers", centers, width=x.shape[1], device=x.device)
@@ -199,16 +201,19 @@ def cluster_means(features: Tensor, labels: Tensor, centers: Tensor) -> Tensor:
         TypeError: for anything but floating-point features and int64 labels.
         ValueError: for lengths, widths, devices or labels that do not fit.
 
-    >>> cluster_means(torch.tensor([[0.0], [2.0], [9.0]]), torch.tensor([0, 0, 2]), torch.full((3, 1), -1.0)).tolist()
-    [[1.0], [-1.0], [9.0]]
+    Example:
+        >>> points, labels = torch.tensor([[0.0], [2.0], [9.0]]), torch.tensor([0, 0, 2])
+        >>> cluster_means(points, labels, torch.full((3, 1), -1.0)).tolist()
+        [[1.0], [-1.0], [9.0]]
     """
     x = feature_matrix("features", features)
     c = feature_matrix("centers", centers, width=x.shape[1], device=x.device)
     y = row_labels("labels", labels, len(x), device=x.device, clusters=len(c))
-    return _means(x, y, c)
+    return means_by_label(x, y, c)
 
 
-def _means(x: Tensor, labels: Tensor, centers: Tensor, exact: bool = False) -> Tensor:
+def means_by_label(x: Tensor, labels: Tensor, centers: Tensor, exact: bool = False) -> Tensor:
+    """`cluster_means` of what is known to be sound; added up in float64 if ``exact``."""
     counts = labels.bincount(minlength=len(centers))[:, None]
     return torch.where(counts > 0, _sums(x, labels, counts, exact) / counts.clamp(min=1), centers).to(centers)
 
@@ -281,7 +286,7 @@ class _Lloyd:
             return
         c = centers.double()
         squares = c.square().sum(1) / 2
-        for rows in near.split(self.step):
+        for rows in torch.split(near, self.step):
             x = self.points[rows].double()
             labels[rows] = (x @ c.T).sub_(squares).argmax(1)
             distances[rows] = (x - c[labels[rows]]).square_().sum(1).float()
@@ -289,7 +294,7 @@ class _Lloyd:
     def update(self, labels: Tensor, centers: Tensor) -> Tensor:
         """The mean of each center's points; on the sphere its direction, or the old one where the mean is zero."""
         if self.origin is None:
-            return _means(self.points, labels, centers, self.exact)
+            return means_by_label(self.points, labels, centers, self.exact)
         counts = labels.bincount(minlength=len(centers))[:, None]
         means = _sums(self.points, labels, counts, self.exact).double() + counts * self.origin
         return torch.where(means.abs().amax(1, keepdim=True) > 0, unit(means) - self.origin, centers).float()

@@ -8,10 +8,10 @@ from typing import Final, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from jointaug._directions import scale_of
-from jointaug._validate import integer
-from jointaug.neighbors._checks import choice, chunk_rows, feature_matrix
-from jointaug.neighbors._select import foldable, largest
+from .._directions import scale_of
+from .._validate import integer
+from ._checks import choice, chunk_rows, feature_matrix
+from ._select import foldable, largest
 
 _CPU_TILE: Final = 2**16  # columns scored at a time
 _TILE: Final = 2**18  # elsewhere: selecting from four times as many columns costs a GPU hardly more
@@ -67,9 +67,10 @@ def knn(
         ValueError: for a ``k`` that is too large, features that are not finite (the row is named), two widths or
             devices, or an unknown metric.
 
-    >>> points = torch.tensor([[0.0], [1.0], [3.0], [7.0]])
-    >>> knn(points, 2).indices.tolist()
-    [[1, 2], [0, 2], [1, 0], [2, 1]]
+    Example:
+        >>> points = torch.tensor([[0.0], [1.0], [3.0], [7.0]])
+        >>> knn(points, 2).indices.tolist()
+        [[1, 2], [0, 2], [1, 0], [2, 1]]
     """
     x = feature_matrix("features", features)
     n, d = x.shape
@@ -87,7 +88,7 @@ def knn(
     for start in range(0, len(q), step):
         rows = search.rows(q[start : start + step])
         squares, columns, sure = search.nearest(rows, start if queries is None else None)
-        for group in (~sure).nonzero()[:, 0].split(_FEW):
+        for group in torch.split((~sure).nonzero()[:, 0], _FEW):
             for i, scores64 in zip(group.tolist(), search.scores(rows, group), strict=True):
                 own = start + i if queries is None else None
                 squares[i], columns[i] = search.exactly(rows, i, own, scores64)
@@ -156,7 +157,7 @@ class _Search:
 
     @staticmethod
     def _parts(x: Tensor) -> tuple[Tensor, ...]:
-        return x.split(2**14)  # type: ignore[no-any-return]
+        return torch.split(x, 2**14)
 
     def nearest(self, rows: _Rows, own: int | None) -> tuple[Tensor, Tensor, Tensor]:
         """Squared distances and columns of the ``k`` nearest, ties by row, and of which rows they are certain.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from jointaug._validate import integer, number
-from jointaug.functional._mix import cutmix, cutmix_boxes
-from jointaug.neighbors._chance import uniforms
+from .._validate import integer, number
+from ..functional import cutmix, cutmix_boxes
+from ._chance import uniforms
 
 
 class NeighborCutMix(nn.Module):
@@ -27,11 +27,12 @@ class NeighborCutMix(nn.Module):
 
     Sources: Yun et al. 2019, https://arxiv.org/abs/1905.04899; Li et al. 2020, https://arxiv.org/abs/2011.02697, eq. 3.
 
-    >>> mix = NeighborCutMix(alpha=2.0)
-    >>> black, white = torch.zeros(4, 3, 32, 32), torch.ones(4, 3, 32, 32)
-    >>> mixed, kept = mix(black, white, index=torch.arange(4), epoch=1)
-    >>> torch.allclose(1 - mixed.mean((1, 2, 3)), kept.float())
-    True
+    Example:
+        >>> mix = NeighborCutMix(alpha=2.0)
+        >>> black, white = torch.zeros(4, 3, 32, 32), torch.ones(4, 3, 32, 32)
+        >>> mixed, kept = mix(black, white, index=torch.arange(4), epoch=1)
+        >>> torch.allclose(1 - mixed.mean((1, 2, 3)), kept.float())
+        True
     """
 
     def __init__(self, *, alpha: float = 2.0, seed: int = 0) -> None:

@@ -8,12 +8,12 @@ from typing import Final, Literal
 import torch
 from torch import Tensor
 
-from jointaug._directions import unit
-from jointaug._validate import integer, number
-from jointaug.neighbors._chance import order_keys, order_words
-from jointaug.neighbors._checks import choice, chunk_rows, feature_matrix, row_labels, row_numbers
-from jointaug.neighbors._pools import MOST_TIES, ROUNDING, Batch, draw_by_numpy
-from jointaug.neighbors._select import by_numpy
+from .._directions import unit
+from .._validate import integer, number
+from ._chance import order_keys, order_words
+from ._checks import choice, chunk_rows, feature_matrix, row_labels, row_numbers
+from ._pools import MOST_TIES, ROUNDING, Batch, draw_by_numpy
+from ._select import by_numpy
 
 STRATEGIES: Final = ("semi-hard", "random", "semi-easy", "hard")
 """Ways of choosing negatives (InterCLR, sec. 3.3, Fig. 8)."""
@@ -75,9 +75,11 @@ def sample_negatives(
     Source: Xie et al. 2022, https://arxiv.org/abs/2008.11702. The released code draws from the nearest rows of the
     whole bank and replaces those of the query's label; here the pool is the paper's.
 
-    >>> bank = torch.nn.functional.normalize(torch.tensor([[1.0, 0], [1, 0.1], [1, 0.5], [0, 1], [-1, 0]]), dim=1)
-    >>> sample_negatives(bank[:1], torch.tensor([0]), bank, torch.tensor([0, 0, 1, 1, 2]), 2, strategy="hard").tolist()
-    [[2, 3]]
+    Example:
+        >>> bank = torch.nn.functional.normalize(torch.tensor([[1.0, 0], [1, 0.1], [1, 0.5], [0, 1], [-1, 0]]), dim=1)
+        >>> labels = torch.tensor([0, 0, 1, 1, 2])
+        >>> sample_negatives(bank[:1], torch.tensor([0]), bank, labels, 2, strategy="hard").tolist()
+        [[2, 3]]
     """
     v = feature_matrix("bank", bank)
     norms = torch.linalg.vector_norm(v, dim=1)
@@ -198,7 +200,7 @@ def _nearest_of_all(scores: Tensor, size: Tensor, most: int, bank: Tensor, queri
     lines, columns = (tied & (~collapsed | (scores == edge))).nonzero(as_tuple=True)
     exact = torch.zeros(len(lines), dtype=torch.float64, device=scores.device)
     compared = (~collapsed[lines, 0]).nonzero()[:, 0]
-    for part in compared.split(2**16):
+    for part in torch.split(compared, 2**16):
         exact[part] = (bank[columns[part]].double() * queries[lines[part]]).sum(1)
     # By row, then by cosine, then by column: two stable sorts of pairs that come by row and column.
     order = exact.argsort(descending=True, stable=True)

@@ -10,9 +10,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from jointaug._native import _library as native
-from jointaug.neighbors._chance import order_keys_np
-from jointaug.neighbors._select import in_threads
+from .._native import _library as native
+from ._chance import order_keys_np
+from ._select import in_threads
 
 ROUNDING: Final = 2.0**-18  # far above the rounding of a float32 product of unit vectors
 MOST_TIES: Final = 2**12  # rows within the rounding of a pool's edge that are compared in float64

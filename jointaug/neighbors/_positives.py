@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from jointaug._validate import integer
-from jointaug.neighbors._chance import order_keys, order_words, uniforms
-from jointaug.neighbors._checks import feature_matrix, row_labels, row_numbers
-from jointaug.neighbors._knn import knn
+from .._validate import integer
+from ._chance import order_keys, order_words, uniforms
+from ._checks import feature_matrix, row_labels, row_numbers
+from ._knn import knn
 
 _ROWS = 2**16  # rows whose distances to their centers are measured at a time
 
@@ -51,10 +51,11 @@ def center_positives(
         ValueError: for ``neighbors`` not below ``n``, ``count`` above ``neighbors``, features that are not finite (the
             row is named), or labels and centers that do not fit the features.
 
-    >>> points = torch.tensor([0.0, 1, 2, 3, 4, 10, 11, 12])[:, None]
-    >>> labels = torch.tensor([0] * 5 + [1] * 3)
-    >>> center_positives(points, labels, torch.tensor([[2.0], [11.0]]), neighbors=5, count=5)[4].tolist()
-    [3, 2, 1, 0, 5]
+    Example:
+        >>> points = torch.tensor([0.0, 1, 2, 3, 4, 10, 11, 12])[:, None]
+        >>> labels = torch.tensor([0] * 5 + [1] * 3)
+        >>> center_positives(points, labels, torch.tensor([[2.0], [11.0]]), neighbors=5, count=5)[4].tolist()
+        [3, 2, 1, 0, 5]
     """
     x = feature_matrix("features", features)
     c = feature_matrix("centers", centers, width=x.shape[1], device=x.device)
@@ -224,6 +225,40 @@ def draw_positives(table: Tensor, index: Tensor, *, seed: int = 0, epoch: int = 
     sizes = (line >= 0).sum(1)
     column = (u * sizes.clamp(min=1)).long()
     return torch.where(sizes > 0, line.gather(1, column[:, None])[:, 0], index)
+
+
+@torch.no_grad()
+def same_label_positives(labels: Tensor, index: Tensor, *, seed: int = 0, epoch: int = 0) -> Tensor:
+    """For each row another of its label, uniform among them; the row itself if it is alone.
+
+    Args:
+        labels: int64 ``[n]``.
+        index: int64 ``[B]``, rows.
+        seed: of the experiment, in [0, 2**64).
+        epoch: in [0, 2**32).
+
+    Returns:
+        int64 ``[B]``.
+
+    Raises:
+        TypeError: for anything but int64 tensors.
+        IndexError: for an index outside the labels.
+    """
+    y = row_labels("labels", labels)
+    index = row_numbers("index", index, len(y), device=y.device, what="labels")
+    (u,) = uniforms("same label", 1, index, seed=seed, epoch=epoch)
+    mine = y[index]
+    wanted = torch.zeros(int(y.max()) + 1, dtype=torch.bool, device=y.device)
+    wanted[mine] = True
+    rows = wanted[y].nonzero()[:, 0]
+    found, order = y[rows].sort(stable=True)  # by label, then by row
+    rows = rows[order]
+    start, stop = torch.searchsorted(found, mine), torch.searchsorted(found, mine, right=True)
+    own = torch.searchsorted(found * len(y) + rows, mine * len(y) + index)
+    others = stop - start - 1
+    place = start + (u * others.clamp(min=1)).long()
+    place += (place >= own) & (others > 0)  # skip the row itself
+    return rows[place]
 
 
 DRAW = "positives"

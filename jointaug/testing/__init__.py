@@ -26,21 +26,13 @@ except ModuleNotFoundError as error:  # pragma: no cover
         "jointaug.testing needs hypothesis, which is not installed; pip install 'jointaug[testing]'", name="hypothesis"
     ) from error
 
-from ._checks import assert_follows, assert_independent, assert_rate, assert_same_law
-from ._strategies import (
-    COLOR_DTYPES,
-    COLOR_MODES,
-    DTYPES,
-    KINDS,
-    PIL_MODES,
-    betas,
-    images,
-    joint_policies,
-    laws,
-    log_ratio_laws,
-    pair_laws,
-    samples,
-)
+from ._distance import assert_follows, assert_same_law
+from ._images import COLOR_DTYPES, COLOR_MODES, DTYPES, KINDS, PIL_MODES, images
+from ._independence import assert_independent
+from ._laws import betas, laws, log_ratio_laws, pair_laws
+from ._policies import joint_policies
+from ._rate import assert_rate
+from ._samples import samples
 
 __all__ = [
     "COLOR_DTYPES",

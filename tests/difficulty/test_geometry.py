@@ -1,4 +1,4 @@
-"""geometry: the table of realised laws, reference distances, and slow loops for every measure of a pair."""
+"""geometry: the table of realized laws, reference distances, and scipy's intervals and distances."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def near(values, expected, rounding=ROUNDED, reference_pairs=10**6):
     return abs(float(values.mean()) - expected) <= SIGMAS * error + rounding
 
 
-# Realised laws (2 * 10**6 pairs, numpy, independent of this library): (height, width): of two RandomResizedCrop(0.2, 1)
+# Realized laws (2 * 10**6 pairs, numpy, independent of this library): (height, width): of two RandomResizedCrop(0.2, 1)
 # P(> 2:1), E|u|, mean area, KS to independent uniforms; of the reference JointCrop P(> 2:1), E|u|, KS to JC(0),
 # pairs that fell back to the whole image, E|u - drawn u|, P(|u - drawn u| > .05).
-REALISED = {
+REALIZED = {
     (500, 500): (0.252, 0.465, 0.539, 0.016, 0.564, 0.796, 0.0055, 0.074, 0.0030, 0.007),
     (375, 500): (0.233, 0.453, 0.495, 0.025, 0.566, 0.800, 0.004, 0.138, 0.0071, 0.041),
     (333, 500): (0.197, 0.420, 0.452, 0.044, 0.578, 0.823, 0.018, 0.388, 0.031, 0.237),
@@ -46,9 +46,9 @@ REALISED = {
 }
 
 
-@pytest.mark.parametrize("size", REALISED, ids=str)
-def test_torchvisions_crops_realise_what_the_table_says(size):
-    tail, mean_abs, area, distance = REALISED[size][:4]
+@pytest.mark.parametrize("size", REALIZED, ids=str)
+def test_torchvisions_crops_realize_what_the_table_says(size):
+    tail, mean_abs, area, distance = REALIZED[size][:4]
     pairs = geometry(classic(), size, pairs=PAIRS)
     assert near(pairs.log_ratio.abs() > math.log(2), tail)
     assert near(pairs.log_ratio.abs(), mean_abs)
@@ -59,9 +59,9 @@ def test_torchvisions_crops_realise_what_the_table_says(size):
     assert pairs.drawn_area is None
 
 
-@pytest.mark.parametrize("size", REALISED, ids=str)
-def test_the_released_joint_crop_realises_what_the_table_says(size):
-    tail, mean_abs, distance, fallback, error, broken = REALISED[size][4:]
+@pytest.mark.parametrize("size", REALIZED, ids=str)
+def test_the_released_joint_crop_realizes_what_the_table_says(size):
+    tail, mean_abs, distance, fallback, error, broken = REALIZED[size][4:]
     pairs = geometry(JointCrop(224, geometry="reference"), size, pairs=PAIRS)
     off = (pairs.log_ratio - pairs.drawn_log_ratio).abs()
     assert near(pairs.log_ratio.abs() > math.log(2), tail)
@@ -79,7 +79,7 @@ def test_the_released_joint_crop_realises_what_the_table_says(size):
 
 
 @pytest.mark.parametrize("size", [(375, 500), (360, 640), (96, 96)], ids=str)
-def test_exact_geometry_realises_the_law_that_it_names(size):
+def test_exact_geometry_realizes_the_law_that_it_names(size):
     pairs = geometry(JointCrop(224), size, pairs=PAIRS)
     assert near(pairs.log_ratio.abs() > math.log(2), 0.5693)
     assert near(pairs.area.mean(1), 0.5485)
@@ -89,7 +89,7 @@ def test_exact_geometry_realises_the_law_that_it_names(size):
     assert seen.distance < seen.bound
 
 
-def test_exact_geometry_realises_its_marginal_law():
+def test_exact_geometry_realizes_its_marginal_law():
     pairs = geometry(JointCrop(224), (375, 500), pairs=5000)
     seen = pairs.ks("area", level=1 - 1e-6)
     assert seen.distance < seen.bound
@@ -107,7 +107,7 @@ def test_torchvisions_own_draws_have_the_same_laws():
         assert_same_law(ours.columns[name], peer.columns[name])
 
 
-# Unit square, exact geometry: mean distance of the top left corners, of the centres, mean IoU (10**6 pairs, numpy).
+# Unit square, exact geometry: mean distance of the top left corners, of the centers, mean IoU (10**6 pairs, numpy).
 FIGURE_7 = {
     None: (0.197, 0.142, 0.534),
     3.0: (0.197, 0.154, 0.520),
@@ -126,42 +126,6 @@ def test_distances_of_figure_7(beta):
     pairs = geometry(JointCrop(224, law=law), (4000, 4000), pairs=PAIRS)
     for values, expected in zip((pairs.corner_distance, pairs.center_distance, pairs.iou), FIGURE_7[beta], strict=True):
         assert near(values, expected)
-
-
-# Measures of boxes --------------------------------------------------------------------------------------------------
-
-
-def test_measures_by_counting_pixels():
-    generator = np.random.default_rng(0)
-    height, width = 17, 23
-    corner, boxes = [], []
-    for _ in range(50):
-        pair = []
-        for _ in range(2):
-            h, w = generator.integers(1, height + 1), generator.integers(1, width + 1)
-            pair.append([generator.integers(0, height - h + 1), generator.integers(0, width - w + 1), h, w])
-        boxes.append(pair)
-        painted = np.zeros((2, height, width), bool)
-        for canvas, (top, left, h, w) in zip(painted, pair, strict=True):
-            canvas[top : top + h, left : left + w] = True
-        both, either = (painted[0] & painted[1]).sum(), (painted[0] | painted[1]).sum()
-        middles = [np.argwhere(canvas).mean(0) / (height, width) for canvas in painted]
-        tops = [np.argwhere(canvas).min(0) / (height, width) for canvas in painted]
-        corner.append(
-            {
-                "area1": painted[0].mean(),
-                "area2": painted[1].mean(),
-                "log_ratio": math.log(painted[1].sum() / painted[0].sum()),
-                "center_distance": math.dist(*middles),
-                "corner_distance": math.dist(*tops),
-                "iou": both / either,
-                "coverage": either / (height * width),
-            }
-        )
-    found = box_measures(torch.tensor(np.array(boxes)), height, width)
-    assert list(found) == list(corner[0])
-    for name, column in found.items():
-        np.testing.assert_allclose(column, [row[name] for row in corner], atol=1e-12)
 
 
 def test_images_of_several_sizes_take_turns():
@@ -184,19 +148,6 @@ def test_policies_share_their_numbers():
     assert not torch.equal(geometry(v2.Compose([JointCrop(16)]), (60, 60), pairs=500, seed=1).boxes, plain.boxes)
 
 
-def test_a_crop_of_a_crop_lies_in_it():
-    policy = v2.Compose(
-        [v2.CenterCrop(40), JointCrop(24), PerView(v2.RandomHorizontalFlip()), PerView(v2.RandomCrop(12))]
-    )
-    pairs = geometry(policy, (60, 50), pairs=500)
-    outer = geometry(v2.Compose([v2.CenterCrop(40), JointCrop(24)]), (60, 50), pairs=500)
-    start, end = pairs.boxes[..., :2], pairs.boxes[..., :2] + pairs.boxes[..., 2:]
-    assert (start >= outer.boxes[..., :2] - 1e-9).all()
-    assert (end <= outer.boxes[..., :2] + outer.boxes[..., 2:] + 1e-9).all()
-    torch.testing.assert_close(pairs.area, outer.area / 4)
-    assert (outer.boxes[..., :2] >= torch.tensor([10.0, 5.0])).all()
-
-
 def test_laws_of_policies():
     assert geometry(JointCrop(16, beta=-2.0), (60, 60), pairs=2).law == JointPair(-2.0, 0.2, 1.0)
     assert geometry(ContrastiveCrop(16), (60, 60), pairs=2).law == IndependentPair(0.2, 1.0)
@@ -207,9 +158,6 @@ def test_laws_of_policies():
     assert whole.whole_image_rate().value == 1.0
     assert whole.whole_image_rate().high == 1.0
     assert whole.iou.eq(1).all()
-
-
-# Intervals and distances --------------------------------------------------------------------------------------------
 
 
 def test_the_distance_is_scipys():
@@ -288,6 +236,8 @@ BAD = {
     "no draws, given up": (lambda: NAMELESS.given_up, ValueError, "only a joint crop says"),
     "fixed ratio": (lambda: FEW.ks(law=FixedRatioPair(2.0, 0.2, 1.0)), NotImplementedError, "constant"),
 }
+
+
 FEW = geometry(JointCrop(8), (60, 60), pairs=10)
 NAMELESS = geometry(MultiView(UncroppedView(8), v2.RandomResizedCrop(8)), (60, 60), pairs=10)
 

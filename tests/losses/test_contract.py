@@ -217,7 +217,7 @@ def test_one_image_a_batch(name):
     assert all(x[i].grad.isfinite().all() for i in case.live)
 
 
-SCALED = [n for n in CASES if not n.startswith(("vicreg", "dino"))]  # which depend on lengths: test_numbers.py
+SCALED = [n for n in CASES if not n.startswith(("vicreg", "dino"))]  # these depend on lengths: test_vicreg, test_dino
 
 
 @pytest.mark.parametrize("name", SCALED)

@@ -7,6 +7,8 @@ import torch
 
 from jointaug import losses as L
 
+from .cases import t
+
 z1, z2 = (torch.randn(6, 4, generator=torch.Generator().manual_seed(i), dtype=torch.float64) for i in range(2))
 contrast, vicreg, npid = L.nt_xent(z1, z2), L.vicreg(z1, z2), L.npid(z1, z2, L.unit(z2))
 weight = torch.arange(6.0)
@@ -54,3 +56,9 @@ def test_what_needs_a_number_names_the_remedy(name):
 def test_what_means_nothing_is_refused(call, error, pattern):
     with pytest.raises(error, match=pattern):
         call()
+
+
+def test_algorithm_1():
+    weight = L.batch_mean(t(1, 3, 2))
+    torch.testing.assert_close(weight, t(0.5, 1.5, 1))
+    assert L.reduce((t(0.2, 0.4, 0.1), t(0).sum()), weight).item() == pytest.approx(0.266667, abs=1e-6)

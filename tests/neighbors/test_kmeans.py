@@ -223,20 +223,3 @@ def test_means_are_exact_and_empty_clusters_stay():
         own = x[labels == label].double()
         torch.testing.assert_close(means[label].double(), own.mean(0) if len(own) else old[label].double())
     assert torch.equal(old, torch.arange(7 * 8.0).view(7, 8)), "the given centers are not written to"
-
-
-def test_numpy_and_torch_find_the_same(monkeypatch):
-    x = blobs(spread=1.0)
-    ours = kmeans(x, 12)
-    monkeypatch.setattr(_select, "by_numpy", lambda scores: False)
-    other = kmeans(x, 12)
-    assert torch.equal(ours.labels, other.labels)
-    assert torch.equal(ours.centers, other.centers)
-
-
-def test_threads_split_the_rows(monkeypatch):
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
-    scores = torch.randn(5000, 7, generator=torch.Generator().manual_seed(0))
-    values, columns = _select.best(scores)
-    assert torch.equal(values, scores.max(1).values)
-    assert torch.equal(columns, scores.max(1).indices)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from jointaug.neighbors import _knn, _select, knn
+from jointaug.neighbors import _knn, knn
 
 
 def points(n, d=16, seed=0):
@@ -37,15 +37,6 @@ def test_it_is_the_brute_force(n, k, queries, metric, tile, monkeypatch):
     assert torch.equal(found.indices, indices)
     torch.testing.assert_close(found.distances.double(), distances, rtol=1e-5, atol=1e-6)
     assert found.distances.dtype == torch.float32
-
-
-@pytest.mark.parametrize("by_numpy", [True, False])
-def test_long_rows_are_folded(by_numpy, monkeypatch):
-    monkeypatch.setattr(_select, "by_numpy", lambda scores: by_numpy)
-    scores = torch.randn(40, 8192, generator=torch.Generator().manual_seed(0))
-    for k in (1, 5, 100, 300):
-        chosen = _select.largest(scores, k).sort(1).values
-        assert torch.equal(chosen, scores.topk(k, 1).indices.sort(1).values)
 
 
 @pytest.mark.parametrize("tile", [2**16, 256])

@@ -11,7 +11,9 @@ from scipy.stats import chi2
 from torch.nn import functional as F
 
 from jointaug._native import _library as _native
-from jointaug.neighbors import STRATEGIES, _chance, _negatives, _pools, sample_negatives
+from jointaug.neighbors import STRATEGIES, _negatives, _pools, sample_negatives
+
+from .cases import pools
 
 
 def setting(n=2000, d=12, clusters=20, batch=24, seed=0):
@@ -23,26 +25,8 @@ def setting(n=2000, d=12, clusters=20, batch=24, seed=0):
     return queries, index, bank, labels
 
 
-def pools(queries, index, bank, labels, size, nearest=True):
-    """For each query the ``size(rows of other labels)`` nearest (farthest) rows, in order: one float64 sort a query."""
-    for query, i in zip(queries.double(), index, strict=True):
-        others = (labels != labels[i]).nonzero()[:, 0]
-        order = (bank[others].double() @ query).argsort(descending=nearest, stable=True)
-        yield others[order][: size(len(others))].tolist()
-
-
 def tenth(rows):
     return -(-rows // 10)
-
-
-@pytest.fixture(params=["native", "numpy", "torch"])
-def path(request, monkeypatch):
-    """All ways of drawing: the two for a CPU, and the one for any device."""
-    if request.param == "native" and _native.library is None:
-        pytest.skip("installed without a compiler, or JOINTAUG_NATIVE=0")
-    if request.param == "numpy":
-        monkeypatch.setattr(_native, "library", None)
-    monkeypatch.setattr(_negatives, "by_numpy", lambda scores: request.param != "torch")
 
 
 @pytest.mark.usefixtures("path")
@@ -118,72 +102,6 @@ def test_the_draw_is_uniform_in_the_pool(strategy, offset):
         expected = draws * count * (count - 1) / (m * (m - 1))
         pairs = together[query][np.ix_(pool, pool)][np.triu_indices(m, 1)]
         assert np.abs(pairs - expected).max() < max(6 * math.sqrt(expected), 12)
-
-
-def test_the_order_of_rows_is_uniform():
-    """The draw's heart: which of 50 rows has the smallest key, over 20,000 addresses. Failure rate 1e-6 (chi-square).
-
-    And two neighboring addresses, or two epochs, agree as often as independent ones: 1 in 50.
-    """
-    index = torch.arange(20_000)
-    first = [
-        _chance.order_keys(
-            _chance.order_words("negatives", index, seed=seed, epoch=epoch)[:, None], torch.arange(1000, 1050)
-        ).argmin(1)
-        for seed, epoch in ((0, 0), (0, 1), (1, 0))
-    ]
-    for numbers in first:
-        counts = numbers.bincount(minlength=50).double()
-        assert ((counts - 400) ** 2 / 400).sum() < chi2.isf(1e-6, 49)
-    agreements = [(first[0][1:] == first[0][:-1]), (first[0] == first[1]), (first[0] == first[2])]
-    for agreement in agreements:
-        assert abs(agreement.double().mean() - 1 / 50) < 5 * math.sqrt(1 / 50 / 20_000)
-
-
-def test_keys_are_distinct_and_the_same_by_numpy():
-    words = _chance.order_words("negatives", torch.arange(3), seed=7)
-    rows = torch.arange(100_000)
-    for pair in words:
-        keys = _chance.order_keys(pair, rows)
-        assert keys.unique().numel() == 100_000
-        assert keys.min() >= 0
-        assert keys.max() < 2**32
-        other = _chance.order_keys_np(pair.numpy().astype(np.uint32), np.arange(100_000, dtype=np.uint32))
-        assert np.array_equal(other, keys.numpy())
-
-
-@pytest.mark.usefixtures("path")
-@pytest.mark.parametrize("count", [1, 2, 255, 3999, 4000])
-def test_the_first_in_an_order_are_those_of_the_smallest_keys(count):
-    """Against a sort of the keys; where none is left out, the members themselves."""
-    members = np.flatnonzero(np.random.default_rng(0).random(40_000) < 0.1)[:4000].astype(np.uint32)
-    assert len(members) == 4000
-    words = _chance.order_words("negatives", torch.arange(9), seed=3)
-    for pair in words:
-        chosen = np.empty(count, np.int64)
-        _pools.first_in_order(chosen, pair.numpy().astype(np.uint32), members)
-        keys = _chance.order_keys(pair, torch.from_numpy(members.astype(np.int64)))
-        assert chosen.tolist() == members[np.sort(keys.argsort()[:count].numpy())].tolist()
-
-
-@pytest.mark.usefixtures("path")
-def test_candidates_are_what_reaches_the_threshold():
-    """Three tiles of strided scores, with ties at the threshold, against a comparison; lines that overflow say so."""
-    generator = np.random.default_rng(0)
-    scores = generator.integers(0, 8, (5, 3000)).astype(np.float32)
-    least = np.array([0, 3, 7, 8, -np.inf], np.float32)
-    for room in (1500, 4096):
-        candidates = _pools._Candidates(least, room)
-        for first, stop in ((0, 1000), (1000, 1700), (1700, 3000)):
-            candidates.keep_above(scores[:, first:stop], first)
-        for i, line in enumerate(scores):
-            found, rows = candidates.of(i), np.flatnonzero(line >= least[i])
-            if len(rows) > room:
-                assert found is None
-            else:
-                assert np.array_equal(found[0], rows)
-                assert np.array_equal(found[1], line[rows])
-    assert candidates.of(3)[0].size == 0
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -275,31 +193,6 @@ def test_float64_decides_where_float32_cannot():
     labels[0] = 1
     chosen = sample_negatives(query, torch.tensor([0]), bank, labels, 29, strategy="hard")
     assert chosen.tolist() == [list(range(1, 20)) + list(range(200, 210))]
-
-
-@pytest.mark.parametrize("near", ["in the sample", "outside it"])
-@pytest.mark.parametrize("tile", [2**14, 512])
-@pytest.mark.parametrize("native", [True, False])
-def test_a_sample_that_misleads_does_not_harm(near, tile, native, monkeypatch):
-    """The threshold comes from every sixteenth row: put all near rows there, or none."""
-    monkeypatch.setattr(_pools, "_TILE", tile)
-    query = F.normalize(torch.ones(1, 8), dim=1)
-    generator = torch.Generator().manual_seed(0)
-    bank = F.normalize(torch.randn(4000, 8, generator=generator), dim=1)
-    order = (bank @ query[0]).argsort(descending=True)
-    sampled = torch.arange(4000) % 16 == 0
-    mixed = torch.empty_like(bank)
-    wanted = sampled if near == "in the sample" else ~sampled
-    mixed[wanted] = bank[order[: int(wanted.sum())]]
-    mixed[~wanted] = bank[order[int(wanted.sum()) :]]
-    if not native:
-        monkeypatch.setattr(_native, "library", None)
-    labels = torch.arange(4000)
-    index = order.argsort()[:1]
-    for strategy in ("semi-hard", "semi-easy"):
-        chosen = sample_negatives(query, index, mixed, labels, 400, strategy=strategy).tolist()[0]
-        (pool,) = pools(query, index, mixed, labels, lambda rows: 400, strategy == "semi-hard")
-        assert chosen == sorted(pool)
 
 
 @pytest.mark.usefixtures("path")

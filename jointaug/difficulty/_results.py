@@ -1,0 +1,154 @@
+"""What `sdf` finds: the similarity of a policy's pairs, of those in bins, and the differences of policies."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .._validate import integer
+from ._estimates import Estimate
+
+
+class Bin(NamedTuple):
+    """The pairs of which a quantity lies in [low, high), the last bin's upper end included.
+
+    Attributes:
+        low: end of the bin.
+        high: end of the bin.
+        pairs: how many lie in it.
+        estimate: mean similarity of these pairs; its ``images`` are those that have a pair here.
+    """
+
+    low: float
+    high: float
+    pairs: int
+    estimate: Estimate
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PolicySDF(Estimate):
+    """The SDF of one policy: an `Estimate`, and the single pairs.
+
+    Attributes:
+        pairs: columns ``[images * draws]``, image by image: ``similarity``; ``index`` of the image and number of the
+            ``draw``; of the crops as realized what `box_measures` says (``area1``, ``log_ratio``, ``iou``, ...); and
+            what each transform drew, under its type's name: ``JointCrop.area1``, ``JointBlur.sigma2``,
+            ``JointBlur.applied2``, ``ColorJitter.hue1``. A second transform of a type is ``JointBlur#2``. A draw counts
+            whether or not the transform was ``applied`` then. Empty if pairs were not kept.
+    """
+
+    pairs: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def by(self, quantity: str | Tensor, bins: int | Sequence[float] = 5) -> list[Bin]:
+        """Mean similarity of the pairs in bins of a quantity, each with an interval of the same target and level.
+
+        Args:
+            quantity: the name of a column, or a tensor made of columns, one number a pair; nan leaves a pair out.
+            bins: how many, of about as many pairs each; or their edges, ascending.
+
+        Returns:
+            The bins that hold pairs. The interval takes the mean for what it is, a ratio of two random sums
+            (linearized, pairs of one image together); it is good for bins of some thirty images and more.
+
+        Raises:
+            ValueError: if pairs were not kept; for an unknown column or another shape; unless edges ascend.
+
+        Example:
+            >>> from jointaug import JointCrop
+            >>> from jointaug.difficulty import sdf
+            >>> images = torch.rand(16, 3, 32, 32)
+            >>> pairs = sdf(lambda views: views.mean((2, 3)), images, JointCrop(16), draws=4)
+            >>> [bin.pairs for bin in pairs.by("iou", bins=2)]
+            [32, 32]
+        """
+        if not self.pairs:
+            raise ValueError(
+                "pairs must have been kept to be binned, got keep_pairs=False; call sdf with keep_pairs=True"
+            )
+        if isinstance(quantity, str) and quantity not in self.pairs:
+            raise ValueError(f"quantity must be one of {', '.join(self.pairs)}, got {quantity!r}")
+        values = (self.pairs[quantity] if isinstance(quantity, str) else quantity).double()
+        similarity = self.pairs["similarity"]
+        if values.shape != similarity.shape:
+            raise ValueError(f"quantity must have shape {tuple(similarity.shape)}, got {tuple(values.shape)}")
+        edges = _edges(values, bins)
+        found = []
+        for low, high in itertools.pairwise(edges):
+            inside = (values >= low) & ((values <= high) if high == edges[-1] else (values < high))
+            if bool(inside.any()):
+                found.append(Bin(low, high, int(inside.sum()), self._within(inside)))
+        return found
+
+    def _within(self, inside: Tensor) -> Estimate:
+        similarity = self.pairs["similarity"]
+        mean = float(similarity[inside].mean())
+        residual = torch.where(inside, similarity - mean, 0.0).view(self.images, self.draws)
+        images = int(inside.view(self.images, self.draws).any(1).sum())
+        if self.target == "dataset":
+            centered = residual - residual.mean(1, keepdim=True)
+            variance = float(centered.square().sum()) * self.draws / max(self.draws - 1, 1)
+        else:
+            variance = float(residual.sum(1).square().sum()) * images / max(images - 1, 1)
+        error = math.sqrt(variance) / int(inside.sum())
+        return Estimate(mean, self.level, self.target, images, self.draws, error, images - 1)
+
+
+class Comparison(Mapping[str, PolicySDF]):
+    """The SDFs of several policies on the same images and addresses, by name, and their differences."""
+
+    def __init__(self, policies: Mapping[str, PolicySDF], differences: Mapping[tuple[str, str], Estimate]) -> None:
+        self._policies, self._differences = dict(policies), dict(differences)
+
+    def __getitem__(self, name: str) -> PolicySDF:
+        return self._policies[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._policies)
+
+    def __len__(self) -> int:
+        return len(self._policies)
+
+    def difference(self, first: str, second: str) -> Estimate:
+        """SDF of ``first`` minus SDF of ``second``, paired by address: the two share images and random numbers.
+
+        Args:
+            first: name of a policy.
+            second: of another one.
+
+        Raises:
+            ValueError: for names that are not two of the policies.
+        """
+        if (first, second) in self._differences:
+            return self._differences[first, second]
+        if (second, first) in self._differences:
+            d = self._differences[second, first]
+            return Estimate(-d.mean, d.level, d.target, d.images, d.draws, d._error, d._freedom)  # noqa: SLF001
+        raise ValueError(
+            f"first and second must be two different ones of {list(self._policies)}, got {first!r} and {second!r}"
+        )
+
+    def __repr__(self) -> str:
+        width = max(map(len, self._policies))
+        return "\n".join(f"{name:<{width}}  {result!r}" for name, result in self._policies.items())
+
+
+def _edges(values: Tensor, bins: int | Sequence[float]) -> list[float]:
+    """Ascending edges of bins; quantiles for a number of them."""
+    if isinstance(bins, Sequence):
+        edges = [float(edge) for edge in bins]
+        if len(edges) < 2 or any(a >= b for a, b in itertools.pairwise(edges)):
+            raise ValueError(f"bins must be a number of bins or at least two ascending edges, got {bins!r}")
+        return edges
+    count = integer("bins", bins, low=1, rule="a positive number of bins, or their edges")
+    present = values[~values.isnan()].sort().values
+    if len(present) == 0:
+        raise ValueError("quantity must have values to be binned, got nan for every pair")
+    places = [round(k * len(present) / count) for k in range(count)]
+    edges = sorted({float(present[min(place, len(present) - 1)]) for place in places} | {float(present[-1])})
+    return edges if len(edges) > 1 else [edges[0], edges[0]]

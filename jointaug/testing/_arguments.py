@@ -1,0 +1,52 @@
+"""What every check is given: samples and a rate of false alarms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .._validate import number
+
+Numbers: TypeAlias = "Tensor | NDArray[Any] | Sequence[float]"
+Floats: TypeAlias = NDArray[np.float64]
+
+FAILURE_RATE: Final = 1e-6
+
+
+def column_of(name: str, values: Any) -> NDArray[Any]:
+    """One-dimensional finite numbers in floating point, in their own precision."""
+    if isinstance(values, Tensor):
+        values = values.detach().cpu()
+        values = values.float() if values.dtype == torch.bfloat16 else values  # numpy has none
+    column = np.asarray(values)
+    if column.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must be real numbers, got {column.dtype}; pass a tensor, an array or a list of floats")
+    if column.ndim != 1:
+        raise ValueError(
+            f"{name} must be one-dimensional, got shape {column.shape}; pass one column, or flatten what was drawn "
+            "independently"
+        )
+    if not np.isfinite(column).all():
+        first = int(np.argmin(np.isfinite(column)))
+        raise ValueError(
+            f"{name} must be finite, got {np.count_nonzero(~np.isfinite(column))} of {len(column)} that are not, first "
+            f"{name}[{first}] = {column[first]}; look there in the sampler"
+        )
+    if not len(column):
+        raise ValueError(f"{name} must hold samples, got none; draw some")
+    return column if column.dtype.kind == "f" else column.astype(np.float64)
+
+
+def checked_rate(value: float) -> float:
+    """``failure_rate``, if it is in (0, 1)."""
+    rate = number("failure_rate", value, rule="a probability in (0, 1)")
+    if not 0.0 < rate < 1.0:
+        raise ValueError(
+            f"failure_rate must be a probability in (0, 1), got {value!r}; the default is {FAILURE_RATE:g}"
+        )
+    return rate

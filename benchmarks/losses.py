@@ -36,7 +36,7 @@ def cases() -> dict[str, tuple[tuple[int, int], Loss, Loss]]:
     """Name, shape of a view's embeddings, ours, lightly's."""
     import lightly.loss as peer
 
-    queue, center = losses.Queue(D, K), losses.Center(K)
+    queue, center = losses.Queue(K, D), losses.Center(K)
     bank, nt_xent, cosine = peer.NTXentLoss(0.2, (K, D)), peer.NTXentLoss(0.5), peer.NegativeCosineSimilarity()
     dino, vicreg, wmse = peer.DINOLoss(K), peer.VICRegLoss(), peer.WMSELoss(embedding_dim=D, w_size=W)
 

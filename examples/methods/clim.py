@@ -80,7 +80,7 @@ class CLIM(Method):
         net = backbone()
         self.f_q = split_batch_norm(Encoder(net, mlp(net.width, hidden, dim)), bn_splits)
         self.f_k = momentum_copy(self.f_q)
-        self.queue = Queue(dim, count("K", K))
+        self.queue = Queue(count("K", K), dim)
         self.mix = NeighborCutMix(alpha=mix_alpha, seed=seed) if mix else None
         alone = torch.full((images, count("n_pos", n_pos)), -1)
         alone[:, 0] = torch.arange(images)

@@ -60,7 +60,7 @@ class LeOCLR(Method):
         self.f_q = split_batch_norm(Encoder(net, mlp(net.width, hidden, dim)), bn_splits)
         if framework == "moco":
             self.f_k = momentum_copy(self.f_q)
-            self.queue = Queue(dim, count("K", K))
+            self.queue = Queue(count("K", K), dim)
         elif attract == "all":
             raise ValueError('attract must be "original" with framework="simclr", got "all"; the paper has it on MoCo')
 

@@ -54,7 +54,7 @@ class MoCo(Method):
         widths = {"linear": [], "mlp": [hidden]}[one_of("head", head, ("linear", "mlp"))]
         self.f_q = split_batch_norm(Encoder(net, mlp(net.width, *widths, dim)), bn_splits)
         self.f_k = momentum_copy(self.f_q)
-        self.queue = Queue(dim, count("K", K))
+        self.queue = Queue(count("K", K), dim)
         self.m, self.tau = fraction("m", m), positive("tau", tau)
         self.margin, self.symmetric = margin, symmetric
 

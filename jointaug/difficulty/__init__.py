@@ -6,6 +6,7 @@
 * the rivals of that weight: `RandomWeight`, `PixelWeight`, `SaliencyWeight`, `LPIPSWeight`.
 """
 
+from .._exports import claim as _claim
 from ._boxes import box_measures
 from ._estimates import Distance, Estimate, Measured
 from ._geometry import CropGeometry, geometry
@@ -44,3 +45,5 @@ __all__ = [
     "spectral_residual",
     "train_score",
 ]
+
+_claim(__name__, globals())

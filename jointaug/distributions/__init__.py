@@ -4,6 +4,7 @@ Every law keeps torch.distributions' contract, and maps a fixed number of unifor
 any generator on any device can drive it.
 """
 
+from .._exports import claim as _claim
 from ._law import Law
 from ._log_ratio import IndependentLogRatio, JointLogRatio, LogRatioLaw
 from ._pairs import DecoupledPair, FixedRatioPair, IndependentPair, JointPair, PairLaw
@@ -19,3 +20,5 @@ __all__ = [
     "LogRatioLaw",
     "PairLaw",
 ]
+
+_claim(__name__, globals())

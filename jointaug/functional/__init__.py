@@ -1,5 +1,6 @@
 """Kernels: pure functions of images ``[..., C, H, W]`` and per-sample parameters, without chance, on any device."""
 
+from .._exports import claim as _claim
 from .._native._library import backend
 from ._blur import gaussian_blur
 from ._chain import Step, crop_and_finish, finish
@@ -42,3 +43,5 @@ __all__ = [
     "solarize",
     "vertical_flip",
 ]
+
+_claim(__name__, globals())

@@ -12,6 +12,7 @@ the single process's.
 
 from __future__ import annotations
 
+from .._exports import claim as _claim
 from .._processes import gather, global_mean
 from ._clim import clim, clim_multi_resolution
 from ._contrast import info_nce, margin_nce, moco_v3, npid, nt_xent, score_nce
@@ -59,3 +60,5 @@ __all__ = [
     "whiten",
     "wmse",
 ]
+
+_claim(__name__, globals())

@@ -27,8 +27,8 @@ class Queue(SizedState):
     overwrite.
 
     Args:
-        width: D, the width of a key, at least 1.
         size: K, how many keys are kept; a multiple of the (global) batch. 0 keeps none, MoCo 65,536.
+        width: D, the width of a key, at least 1.
         generator: draws the first keys; torch's default generator if None.
 
     Raises:
@@ -37,9 +37,9 @@ class Queue(SizedState):
 
     queue: Tensor
     queue_ptr: Tensor
-    _remedy = "build Queue with the width and size of the checkpoint, or start with a fresh queue"
+    _remedy = "build Queue with the size and width of the checkpoint, or start with a fresh queue"
 
-    def __init__(self, width: int, size: int, *, generator: torch.Generator | None = None) -> None:
+    def __init__(self, size: int, width: int, *, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.width = integer("width", width, low=1, rule="an integer of at least 1", remedy="it is the width of a key")
         self.size = integer("size", size, low=0, rule="an integer of at least 0", remedy="take a multiple of the batch")
@@ -68,7 +68,7 @@ class Queue(SizedState):
             if k.shape[1] != self.width:
                 raise ValueError(
                     f"k must have the queue's width D = {self.width}, got {tuple(k.shape)}; "
-                    f"build Queue({k.shape[1]}, ...)"
+                    f"build Queue(..., width={k.shape[1]})"
                 )
         if not self.size:
             return
@@ -86,4 +86,4 @@ class Queue(SizedState):
 
     def extra_repr(self) -> str:
         """``width`` and ``size``."""
-        return f"width={self.width}, size={self.size}"
+        return f"size={self.size}, width={self.width}"

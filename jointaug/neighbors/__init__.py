@@ -5,6 +5,7 @@ float64 where float32 has too few digits to tell neighbors apart), and draw by a
 chunk size and no device changes a draw.
 """
 
+from .._exports import claim as _claim
 from ._bank import MemoryBank
 from ._dataset import NeighborDataset
 from ._kmeans import KMeans, assign, cluster_means, kmeans
@@ -43,3 +44,5 @@ __all__ = [
     "same_label_positives",
     "sample_negatives",
 ]
+
+_claim(__name__, globals())

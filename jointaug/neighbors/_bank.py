@@ -235,7 +235,7 @@ class MemoryBank(nn.Module):
         """
         self._need_labels()
         index = row_numbers("index", index, len(self.features), device=self.features.device)
-        return same_label_positives(self.labels, index, seed=self.seed, epoch=epoch)
+        return same_label_positives(index, self.labels, seed=self.seed, epoch=epoch)
 
     @torch.no_grad()
     def negatives(

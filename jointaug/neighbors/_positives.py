@@ -228,12 +228,12 @@ def draw_positives(table: Tensor, index: Tensor, *, seed: int = 0, epoch: int = 
 
 
 @torch.no_grad()
-def same_label_positives(labels: Tensor, index: Tensor, *, seed: int = 0, epoch: int = 0) -> Tensor:
+def same_label_positives(index: Tensor, labels: Tensor, *, seed: int = 0, epoch: int = 0) -> Tensor:
     """For each row another of its label, uniform among them; the row itself if it is alone.
 
     Args:
-        labels: int64 ``[n]``.
         index: int64 ``[B]``, rows.
+        labels: int64 ``[n]``.
         seed: of the experiment, in [0, 2**64).
         epoch: in [0, 2**32).
 

@@ -5,6 +5,7 @@ figure that belongs to nobody (no pyplot, no window, no change of matplotlib's s
 ``plot_pairs(...).savefig("pairs.png")``, ``plot_joint_density(law).figure.savefig("law.png")``.
 """
 
+from .._exports import claim as _claim
 from ._figures import COLORS
 from ._laws import plot_joint_density, plot_log_ratio_densities, plot_log_ratio_histogram
 from ._neighbors import plot_cluster_sizes, plot_neighbors
@@ -19,3 +20,5 @@ __all__ = [
     "plot_neighbors",
     "plot_pairs",
 ]
+
+_claim(__name__, globals())

@@ -4,6 +4,7 @@ Every rule draws a fixed number of uniforms, whatever they turn out to be, and f
 ``make_params``, retries and fallbacks included.
 """
 
+from .._exports import claim as _claim
 from . import _augment, _color, _geometry, _kind, _ours  # noqa: F401 (they register their rules)
 from ._registry import RULES, Rule, register, rule_of
 from ._view import Call, Cut, Drawn, Draws, Each, Known, Rows, Side, View
@@ -26,3 +27,5 @@ __all__ = [
     "register",
     "rule_of",
 ]
+
+_claim(__name__, globals())

@@ -19,6 +19,8 @@ The strategies (`images`, `samples`, `laws`, `joint_policies`) are for hypothesi
 
 from __future__ import annotations
 
+from .._exports import claim as _claim
+
 try:
     import hypothesis  # noqa: F401
 except ModuleNotFoundError as error:  # pragma: no cover
@@ -52,3 +54,5 @@ __all__ = [
     "pair_laws",
     "samples",
 ]
+
+_claim(__name__, globals())

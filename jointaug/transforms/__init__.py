@@ -1,5 +1,6 @@
 """Joint transforms of two views, and the view makers that go with them."""
 
+from .._exports import claim as _claim
 from ._blur import JointBlur
 from ._color import JointColor
 from ._contrastive import ContrastiveCrop, CropBox, crop_box_from_heatmap
@@ -18,3 +19,5 @@ __all__ = [
     "UncroppedView",
     "crop_box_from_heatmap",
 ]
+
+_claim(__name__, globals())

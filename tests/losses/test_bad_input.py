@@ -31,7 +31,7 @@ CASES: list[tuple[str, Callable[[], object], type[Exception], str]] = [
     ("info_nce widths", lambda: L.info_nce(x, narrow, queue), ValueError, r"k must .*q, \(B, D\) = \(8, 4\).*\(8, 3\)"),
     ("info_nce batches", lambda: L.info_nce(x, short, queue), ValueError, r"k must .*\(7, 4\)"),
     ("info_nce queue", lambda: L.info_nce(x, x, queue.T), ValueError, r"queue must .*D = 4, got \(16, 4\)"),
-    ("info_nce queue type", lambda: L.info_nce(x, x, L.Queue(D, K)), TypeError, r"queue must .*got a Queue; .*keys"),
+    ("info_nce queue type", lambda: L.info_nce(x, x, L.Queue(K, D)), TypeError, r"queue must .*got a Queue; .*keys"),
     ("info_nce list", lambda: L.info_nce([1.0], x, queue), TypeError, r"q must be a floating tensor .*got a list"),
     ("nt_xent widths", lambda: L.nt_xent(x, narrow), ValueError, r"z2 must .*\(8, 3\)"),
     ("nt_xent integers", lambda: L.nt_xent(x.long(), x), TypeError, r"z1 must be a floating tensor .*int64"),
@@ -156,11 +156,11 @@ CASES: list[tuple[str, Callable[[], object], type[Exception], str]] = [
     ("center's momentum", lambda: L.Center(3, momentum=1.1), ValueError, r"momentum must .*got 1.1"),
     ("center without width", lambda: L.Center(0), ValueError, r"width must be an integer of at least 1.*got 0"),
     # queue
-    ("batch no divisor", lambda: L.Queue(D, 15)(x), ValueError, r"multiple of the batch.* K = 15 .*batch of 8; drop"),
-    ("batch above K", lambda: L.Queue(D, 4)(x), ValueError, r"multiple of the batch.* K = 4 .*batch of 8"),
-    ("keys' width", lambda: L.Queue(5, K)(x), ValueError, r"k must have the queue's width D = 5, got \(8, 4\); build"),
-    ("queue's size", lambda: L.Queue(D, -1), ValueError, r"size must be an integer of at least 0.*got -1"),
-    ("queue's width", lambda: L.Queue(4.0, K), TypeError, r"width must be an integer.*got 4.0"),
+    ("batch no divisor", lambda: L.Queue(15, D)(x), ValueError, r"multiple of the batch.* K = 15 .*batch of 8; drop"),
+    ("batch above K", lambda: L.Queue(4, D)(x), ValueError, r"multiple of the batch.* K = 4 .*batch of 8"),
+    ("keys' width", lambda: L.Queue(K, 5)(x), ValueError, r"k must have the queue's width D = 5, got \(8, 4\); build"),
+    ("queue's size", lambda: L.Queue(-1, D), ValueError, r"size must be an integer of at least 0.*got -1"),
+    ("queue's width", lambda: L.Queue(K, 4.0), TypeError, r"width must be an integer.*got 4.0"),
 ]
 
 

@@ -34,7 +34,7 @@ def test_nt_xent(tau):
 
 def test_moco_over_three_steps():
     """lightly's bank, started as ours, takes the same keys in the same order."""
-    queue, theirs = L.Queue(D, K), peer.NTXentLoss(0.2, (K, D))
+    queue, theirs = L.Queue(K, D), peer.NTXentLoss(0.2, (K, D))
     theirs.memory_bank.bank = queue.keys.T.clone()
     for step in range(6):
         q, k = (10 * step + x for x in leaves(2, B, D))

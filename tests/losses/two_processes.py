@@ -23,7 +23,7 @@ def steps(rank: int, size: int) -> dict[str, list[Tensor]]:
     share = slice(rank * B // size, (rank + 1) * B // size)
     inputs = [draw(B, N, seed=i)[share] for i in range(4)]
     maps = [draw(B, 2, 2, seed=10 + i)[share] for i in range(2)]
-    queue = L.Queue(D, K, generator=torch.Generator().manual_seed(0)).double()
+    queue = L.Queue(K, D, generator=torch.Generator().manual_seed(0)).double()
     center, statistics = L.Center(D).double(), L.ScoreStatistics(momentum=0.5).double()
     # sub-batches that keep together what a process holds, which is what whitening within processes is
     half = B // 2
@@ -82,7 +82,7 @@ def uneven(rank: int) -> dict[str, str]:
             z = [x.requires_grad_() for x in z]
         maps = [x.detach()[..., None] for x in z[:2]]
         weight = torch.ones(n) if kind != "weight" or rank else -torch.ones(n)
-        queue, center = L.Queue(D, 60).double(), L.Center(D).double()
+        queue, center = L.Queue(60, D).double(), L.Center(D).double()
         calls: dict[str, Callable[[], object]] = {
             "nt_xent": lambda z=z: L.nt_xent(z[0], z[1]),
             "moco_v3": lambda z=z: L.moco_v3(*z),

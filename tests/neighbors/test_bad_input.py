@@ -149,7 +149,7 @@ CASES = {
     "bank: negatives": (lambda: bank().negatives(X[:3], I, 20), ValueError, r"count must be at most"),
     "repair: min_cluster": (lambda: repair_small(X, Y, C, 6), ValueError, r"min_cluster must .* 20 / 4, got 6; take"),
     "repair: metric": (lambda: repair_small(X, Y, C, 2, metric="l1"), ValueError, r"metric must be one of"),
-    "same label: outside": (lambda: same_label_positives(Y, I - 1), IndexError, r"rows of the labels, .* got -1"),
+    "same label: outside": (lambda: same_label_positives(I - 1, Y), IndexError, r"rows of the labels, .* got -1"),
     # data set, mixing, pictures
     "data: iterable": (
         lambda: NeighborDataset(iter([]), id),

@@ -149,7 +149,7 @@ def test_positives_are_others_of_the_cluster():
     pattern, groups = torch.tensor([0] * 6 + [1] * 2 + [2] + [0] * 2), 1200
     labels = (pattern + 3 * torch.arange(groups)[:, None]).flatten()
     drawn = (
-        same_label_positives(labels, torch.arange(11 * groups)).view(groups, 11) - 11 * torch.arange(groups)[:, None]
+        same_label_positives(torch.arange(11 * groups), labels).view(groups, 11) - 11 * torch.arange(groups)[:, None]
     )
     assert drawn[:, 8].eq(8).all()
     assert drawn[:, 6].eq(7).all()
@@ -160,8 +160,8 @@ def test_positives_are_others_of_the_cluster():
         assert counts.sum() == groups
         assert ((counts - groups / 7) ** 2 / (groups / 7)).sum() < chi2.isf(1e-6, 6)
     some = torch.tensor([9, 2, 2, 11 * 70 + 6])
-    whole = same_label_positives(labels, torch.arange(11 * groups), epoch=5)
-    assert torch.equal(same_label_positives(labels, some, epoch=5), whole[some])
+    whole = same_label_positives(torch.arange(11 * groups), labels, epoch=5)
+    assert torch.equal(same_label_positives(some, labels, epoch=5), whole[some])
 
 
 def test_pairs_are_drawn_with_the_bank_as_it_is():

@@ -60,7 +60,7 @@ def test_positives_are_those_of_the_cpu():
     assert torch.equal(cluster_positives(labels.cuda(), seed=2).cpu(), cluster_positives(labels, seed=2))
     assert torch.equal(random_positives(300, device="cuda").cpu(), random_positives(300))
     assert torch.equal(draw_positives(table.cuda(), index.cuda()).cpu(), draw_positives(table, index))
-    assert torch.equal(same_label_positives(labels.cuda(), index.cuda()).cpu(), same_label_positives(labels, index))
+    assert torch.equal(same_label_positives(index.cuda(), labels.cuda()).cpu(), same_label_positives(index, labels))
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

@@ -257,7 +257,7 @@ PAIRS = {  # which must not share a pass over memory
     "mean": (v2.Compose([CROP, v2.Normalize([0.5], [0.2])]), v2.Compose([CROP, v2.Normalize([0.4], [0.2])])),
     "bits": (v2.Compose([CROP, v2.RandomPosterize(1)]), v2.Compose([CROP, v2.RandomPosterize(3)])),
     "step": (v2.Compose([CROP, v2.RandomInvert()]), v2.Compose([CROP, v2.RandomVerticalFlip()])),
-    "dtype": (CROP, v2.Compose([CROP, v2.ToDtype(torch.float64)])),
+    "dtype": (CROP, v2.Compose([CROP, v2.ToDtype(torch.float64, scale=True)])),
     "flip": (CROP, v2.Compose([CROP, v2.RandomHorizontalFlip()])),
 }
 

@@ -222,13 +222,16 @@ class Addresses:
             raise ValueError(
                 f"draw must be an integer or one for each of the {len(index)} images, got {len(draw)}; index it alike"
             )
-        self._key = None
+        self._key: tuple[tuple[Any, Any], tuple[Any, Any]] | None = None
         if native.plain(self.index, self.draw):
             for name, value in (("index", index), ("draw", self.draw)):
                 if isinstance(value, Tensor) and len(value):
                     _coordinate(name, int(value.min()))
                     _coordinate(name, int(value.max()))
-        if not native.hashes(self.index, self.draw):
+        if native.hashes(self.index, self.draw):
+            same = 0 if isinstance(self.draw, Tensor) else self.draw
+            self._words = torch.tensor([self.seed & _MASK, self.seed >> 32, self.epoch, same])
+        else:
             self._key = _image_key(self.seed, self.epoch, self.index, self.draw)
 
     def __len__(self) -> int:
@@ -243,7 +246,15 @@ class Addresses:
         """``n`` float64 tensors ``[B]`` of uniforms in (0, 1): entry ``i`` is that of `Address` at ``index[i]``."""
         if native.hashes(self.index, self.draw):
             return native.uniforms(self.index, self.draw, self.seed, self.epoch, step=step, view=view, n=n)
-        return _row(*(self._key or _image_key(self.seed, self.epoch, self.index, self.draw)), step, view, n)
+        key, salt = self._key or self._traced_key()
+        return _row(key, salt, step, view, n)
+
+    def _traced_key(self) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """The key inside a graph: of coordinates in a tensor, since numbers would be compiled into it."""
+        low, high, epoch, same = self._words.unbind()
+        draw = self.draw if isinstance(self.draw, Tensor) else same
+        a, b, c, d = philox((self.index & _MASK, self.index >> 32, epoch, draw), (low, high))
+        return (a, b), (c, d)
 
 
 def _check_count(name: str, value: Any) -> None:

@@ -9,7 +9,6 @@ this executor, for `jointaug.fuse` and for whoever else walks a pipeline.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from inspect import isclass, ismethod, isroutine, signature
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
@@ -39,8 +38,7 @@ class Placed(Protocol):
 P = TypeVar("P", bound=Placed)
 
 
-@dataclass(frozen=True)
-class Position:
+class Position(NamedTuple):
     """A place in a pipeline, as a number for what is drawn there.
 
     Attributes:
@@ -58,6 +56,10 @@ class Position:
     def view(self, view: int) -> Position:
         """The position of view (or group of views) number ``view``."""
         return Position(self.at_step, view)
+
+
+ROOT: Final = Position()
+"""Where a pipeline begins."""
 
 
 class Part(NamedTuple):

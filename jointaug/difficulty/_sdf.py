@@ -20,7 +20,7 @@ from .._validate import integer
 from ..chance import Address, Addresses
 from ..dataset import Indexed
 from ..fusion import Fused, fuse
-from ..pipeline import Position
+from ..pipeline import ROOT
 from ._estimates import Moments, Target, checked_level
 from ._images import Batches
 from ._pairs import drawn_columns, require_two_views, view_owners
@@ -240,7 +240,7 @@ class _Run:
     def __init__(self, name: str, policy: Any, encoder: Encoder, keep: bool) -> None:
         self.name = name
         self._fused: Fused = fuse(policy)
-        self._owners = view_owners(policy, (0, 1), Position())
+        self._owners = view_owners(policy, (0, 1), ROOT)
         self._encoder = encoder
         self._keep = keep
 

@@ -14,7 +14,7 @@ from torchvision.transforms import InterpolationMode
 
 from .._validate import LIMIT, interpolation_mode
 from ..functional import Step, resized_crop
-from ..pipeline import Position
+from ..pipeline import ROOT, Position
 
 Side: TypeAlias = "int | Tensor"
 """A height or width in pixels: one number for the batch, or int64 ``[B]`` for a list of images of different sizes."""
@@ -277,7 +277,7 @@ class Draws:
     log: list[Drawn]
     known: Mapping[tuple[Any, ...], Known] = field(default_factory=dict)
     """What transforms without a rule were seen to give, by their place."""
-    at: Position = field(default_factory=Position)
+    at: Position = ROOT
 
     def row(self, n: int) -> list[Tensor]:
         """``n`` float64 tensors ``[B]`` of uniforms in (0, 1)."""

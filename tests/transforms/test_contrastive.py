@@ -194,6 +194,44 @@ def test_heat_maps_give_boxes():
     assert constant.tolist() == [0.0, 0.0, 1.0, 1.0]
 
 
+def enlarged(heat, height, width):
+    """Bilinear: the value at the middle of a pixel, between those at the middles of the map's places."""
+
+    def weights(n, size):
+        found = np.zeros((size, n))
+        for i in range(size):
+            at = min(max((i + 0.5) * n / size - 0.5, 0.0), n - 1.0)
+            below = min(int(at), n - 2) if n > 1 else 0
+            found[i, below] += 1 - (at - below)
+            found[i, min(below + 1, n - 1)] += at - below
+        return found
+
+    return weights(heat.shape[0], height) @ heat @ weights(heat.shape[1], width).T
+
+
+@pytest.mark.parametrize("offset", [0.0, -3.0, 100.0])
+@pytest.mark.parametrize("threshold", [0.1, 0.5, 0.8])
+def test_boxes_of_heat_maps_are_those_of_the_slow_loop(threshold, offset):
+    """Scaled to [0, 1], enlarged, then the first and last row and column whose greatest value is above."""
+    rng = np.random.default_rng(0)
+    heat = rng.random((40, 5, 7)) ** 6 * 3 + offset
+    sizes = (40, 63)
+    boxes_ = crop_box_from_heatmap(torch.from_numpy(heat), sizes, threshold)
+    compared = 0
+    for one, box in zip(heat, boxes_, strict=True):
+        full = enlarged((one - one.min()) / (one.max() - one.min()), *sizes)
+        found = []
+        for greatest in (full.max(0), full.max(1)):
+            hot = np.flatnonzero(greatest > threshold)
+            found.append((hot[0] / len(greatest), (hot[-1] + 1) / len(greatest)) if len(hot) else None)
+        if None in found or min(abs(full.max(axis) - threshold).min() for axis in (0, 1)) < 1e-6:
+            continue  # nothing is left above, or rounding says
+        compared += 1
+        (left, right), (top, bottom) = found
+        assert box.tolist() == pytest.approx([left, top, right, bottom], abs=1e-6)
+    assert compared > 20
+
+
 WRONG = [
     (lambda: CropBox([0.5, 0, 0.4, 1]), ValueError, "a CropBox is"),
     (lambda: CropBox([0, 0, 1]), ValueError, "a CropBox is"),

@@ -13,6 +13,7 @@ from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional as F
 
 from jointaug import (
+    ContrastiveCrop,
     JointCrop,
     MultiView,
     PerView,
@@ -281,6 +282,29 @@ def test_positions_are_uniform():
         assert ks(u, "uniform") < ks_bound(len(u))
 
 
+SEPARATE = {  # on a square of which at most half is taken: every aspect ratio fits, no try fails
+    "exact": lambda: JointCrop(32, scale=(0.2, 0.5)),
+    "reference": lambda: JointCrop(32, scale=(0.2, 0.5), geometry="reference"),
+    "suppressed": lambda: JointCrop(32, scale=(0.2, 0.5), alpha=0.6),
+    "contrastive": lambda: ContrastiveCrop(32, scale=(0.2, 0.5)),
+}
+
+
+@pytest.mark.parametrize("name", SEPARATE)
+def test_area_aspect_ratio_and_place_are_independent(name):
+    """Within a view, and of the other view's: all 27 pairs but that of the areas, whose law is joint."""
+    side = 10_000
+    areas, box, _ = draw(SEPARATE[name](), (side, side))
+    quantities = []
+    for k in (0, 1):
+        top, left, height, width = box[k].double().T
+        quantities += [areas[k], (width / height).log(), top / (side - height), left / (side - width)]
+    for i, first in enumerate(quantities):
+        for j in range(i):
+            if (j, i) != (0, 4):
+                assert_independent(first, quantities[j], FAILURE_RATE / 28)
+
+
 @pytest.mark.parametrize("alpha", [0.1, 0.6, 2.0])
 def test_offsets_follow_the_beta_law(alpha):
     _, box, _ = draw(JointCrop(alpha=alpha), (3750, 5000), n=20_000)
@@ -292,18 +316,20 @@ def test_offsets_follow_the_beta_law(alpha):
         assert ks(offsets, stats.beta(alpha, alpha).cdf) < ks_bound(int(wide.sum())) + slack
 
 
+@pytest.mark.filterwarnings("ignore:Anti-alias option is always applied for PIL")
 @pytest.mark.parametrize("kind", IMAGES)
 @pytest.mark.parametrize("mode", [InterpolationMode.BILINEAR, InterpolationMode.BICUBIC, InterpolationMode.NEAREST])
-def test_pixels_are_torchvisions(kind, mode):
+@pytest.mark.parametrize("antialias", [True, False])
+def test_pixels_are_torchvisions(kind, mode, antialias):
     """Within one gray level (1e-5 in float) of v2's own crop of the drawn box."""
     image = IMAGES[kind]()
-    crop = JointCrop((24, 32), interpolation=mode)
+    crop = JointCrop((24, 32), interpolation=mode, antialias=antialias)
     torch.manual_seed(0)
     for _ in range(10):
         params = crop.make_params([image])
         views = crop.transform(image, params)
         for view, box in zip(views, params["box"], strict=True):
-            expected = F.resized_crop(image, *box, size=[24, 32], interpolation=mode, antialias=True)
+            expected = F.resized_crop(image, *box, size=[24, 32], interpolation=mode, antialias=antialias)
             a, b = (F.to_image(x).as_subclass(torch.Tensor).double() for x in (view, expected))
             assert (a - b).abs().max() <= (1e-5 if kind in ("float", "batch") else 1.0)
 
@@ -349,6 +375,11 @@ def test_on_views_each_pair_has_a_draw():
 def test_the_whole_image_is_a_view():
     image = IMAGES["float"]()
     assert torch.equal(UncroppedView(24)(image), F.resize(image, [24, 24], antialias=True))
+    for how in ({"interpolation": "bicubic"}, {"interpolation": "nearest"}, {"antialias": False}):
+        options = {"antialias": True, **how}
+        if "interpolation" in how:
+            options["interpolation"] = InterpolationMode(how["interpolation"])
+        assert torch.equal(UncroppedView((24, 30), **how)(image), F.resize(image, [24, 30], **options))
     crop = v2.RandomResizedCrop(24)
     leoclr = v2.Compose([MultiView(UncroppedView(24), crop, crop), PerView(v2.RandomHorizontalFlip(0.0))])
     assert torch.equal(leoclr(image)[0], UncroppedView(24)(image))

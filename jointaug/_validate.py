@@ -17,8 +17,6 @@ BELOW_1 = math.nextafter(1.0, 0.0)
 
 _PILLOW_CODES: Final = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
 FLOATS: Final = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-LIMIT: Final = 2**31 - 1
-"""Values of one resized image, which torch's kernels count in 32 bits."""
 
 
 def number(
@@ -68,6 +66,12 @@ def integer(name: str, value: Any, *, low: int, rule: str, remedy: str = "") -> 
     if value < low:
         raise ValueError(f"{name} must be {rule}, got {value!r}{_hint(remedy)}")
     return int(value)
+
+
+def resized_size(size: Any, channels: int, height: int, width: int) -> None:
+    """Refuse a ``size`` at which one image has more values than torch's kernels, which resize it, count in 32 bits."""
+    if channels * height * width >= 2**31:
+        raise ValueError(f"size must keep C * height * width below 2**31, got {size!r} and {channels} channels")
 
 
 def interpolation_mode(interpolation: InterpolationMode | str | int) -> InterpolationMode:

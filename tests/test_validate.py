@@ -78,3 +78,9 @@ def test_an_integer_is_one_of_any_kind_and_no_float_or_bool():
             check.integer("n", wrong, low=1, rule="at least 1", remedy="write n=2")
     with pytest.raises(ValueError, match="n must be at least 1, got 0"):
         check.integer("n", 0, low=1, rule="at least 1")
+
+
+def test_a_resized_image_has_fewer_values_than_32_bits_count():
+    check.resized_size((2**15, 2**15 - 1), 2, 2**15, 2**15 - 1)
+    with pytest.raises(ValueError, match=r"size must keep .* below 2\*\*31, got 32768 and 2 channels"):
+        check.resized_size(2**15, 2, 2**15, 2**15)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms import InterpolationMode
 
-from .._validate import LIMIT
+from .._validate import resized_size
 from ._batch import Target, as_boxes, as_images, as_mask, as_size
 from ._program import by_view, run
 from ._resample import Crop
@@ -88,8 +88,7 @@ def checked_crop(
     mode = MODES[interpolation]
     source, lead = as_source(images)
     first = source[0]
-    if first.shape[0] * height * width > LIMIT:
-        raise ValueError(f"size must keep C * height * width below 2**31, got {size!r} and {first.shape[0]} channels")
+    resized_size(size, first.shape[0], height, width)
     if not isinstance(boxes, Tensor):
         boxes = torch.tensor(boxes, device=first.device)
     outer = boxes.shape[:-1] if boxes.ndim == len(lead) + 2 else lead

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms import InterpolationMode
 
-from .._validate import LIMIT, interpolation_mode
+from .._validate import interpolation_mode, resized_size
 from ..functional import Step, resized_crop
 from ..pipeline import ROOT, Position
 
@@ -110,7 +110,7 @@ class View:
         Raises:
             ValueError: for a size that overflows.
         """
-        check_size(self.channels, *size)
+        resized_size(size, self.channels, *size)
         mode, smooth = self._filter(interpolation, antialias)
         instruction = Cut(boxes, size, mode, smooth, self._clips(mode))
         return replace(self, height=size[0], width=size[1], program=(*self.program, instruction))
@@ -149,7 +149,7 @@ class View:
         """
         height, width = (self.height, self.width) if size is None else size
         if isinstance(height, int) and isinstance(width, int):
-            check_size(self.channels, height, width)
+            resized_size((height, width), self.channels, height, width)
         instruction = Call(function, parameters, where, self.dtype)
         return replace(self, height=height, width=width, program=(*self.program, instruction))
 
@@ -200,7 +200,7 @@ class View:
             ValueError: for a size that overflows.
         """
         for size in sizes:
-            check_size(self.channels, *size)
+            resized_size(size, self.channels, *size)
         mode, smooth = self._filter(interpolation, antialias)
         resize = partial(_resized, interpolation=mode, antialias=smooth, clips=self._clips(mode))
         targets = torch.tensor(sizes, device=self.device)
@@ -240,13 +240,6 @@ def _resized(
     boxes = (0, 0, *images.shape[-2:])
     size = tuple(targets[0].tolist())
     return resized_crop(images[0], boxes, size, interpolation=interpolation, antialias=antialias, clip=clips)[None]
-
-
-def check_size(channels: int, height: int, width: int) -> None:
-    if channels * height * width > LIMIT:
-        raise ValueError(
-            f"size must keep C * height * width below 2**31, got {(height, width)} and {channels} channels"
-        )
 
 
 class Rows(Protocol):

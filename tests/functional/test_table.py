@@ -15,7 +15,7 @@ from jointaug.functional import _table
 from jointaug.functional._table import KERNELS
 
 HEADER = next(Path(jointaug.__file__).parent.rglob("csrc/jointaug.h"))
-NO_STEPS = {"Step", "backend", "finish"}  # of what takes images: a chain is no step of one
+NO_STEPS = {"INTERPOLATIONS", "Step", "backend", "finish"}  # a chain is no step of one
 RESIZES = {"crop_and_finish", "resized_crop", "cutmix", "cutmix_boxes"}
 
 

@@ -205,8 +205,12 @@ BAD_HEAT = [
     (lambda: crop_box_from_heatmap(HEAT, (0, 8)), ValueError, "size must be a positive integer"),
     (lambda: crop_box_from_heatmap(HEAT, (8.0, 8)), TypeError, "size must be a positive integer"),
     (lambda: crop_box_from_heatmap(HEAT, (8, 8, 8)), ValueError, "size must be a positive integer"),
-    (lambda: crop_box_from_heatmap(HEAT, 8, -5e-324), ValueError, r"threshold must be in \[0, 1\), got -5e-324"),
-    (lambda: crop_box_from_heatmap(HEAT, 8, math.nan), ValueError, "threshold must be a finite number, got nan; the"),
+    (
+        lambda: crop_box_from_heatmap(HEAT, 8, -5e-324),
+        ValueError,
+        r"threshold must be a number in \[0, 1\), got -5e-324",
+    ),
+    (lambda: crop_box_from_heatmap(HEAT, 8, math.nan), ValueError, r"threshold must be a number in \[0, 1\), got nan"),
 ]
 
 
@@ -288,7 +292,7 @@ def test_cutmix_boxes_at_every_share(lam, height, width, place):
 
 BAD_MIX = [
     ((math.nan, 0, 0, 4, 4), ValueError, r"lam must be a fraction in \[0, 1\], got nan; it is"),
-    ((1.0 + 2.0**-52, 0, 0, 4, 4), ValueError, r"lam must be a fraction in \[0, 1\], got values from 1.0000000"),
+    ((1.0 + 2.0**-52, 0, 0, 4, 4), ValueError, r"lam must be a fraction in \[0, 1\], got 1.0000000"),
     (("a", 0, 0, 4, 4), TypeError, "lam must be a fraction .* got 'a'"),
     ((torch.tensor(True), 0, 0, 4, 4), TypeError, "lam must be .* got a tensor of torch.bool"),
     ((0.5, "1", 0, 4, 4), TypeError, "cx must be an integer pixel.* got '1'"),

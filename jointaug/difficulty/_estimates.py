@@ -13,7 +13,7 @@ import torch
 from scipy.special import betaincinv, stdtrit
 from torch import Tensor
 
-from .._validate import number
+from .._validate import ABOVE_0, BELOW_1, number
 
 Target: TypeAlias = Literal["dataset", "population"]
 
@@ -208,7 +208,4 @@ def checked_level(level: Any) -> float:
         TypeError: for no number.
         ValueError: outside (0, 1).
     """
-    value = number("level", level, rule="a confidence level in (0, 1)", remedy="write 0.95")
-    if not 0.0 < value < 1.0:
-        raise ValueError(f"level must be in (0, 1), got {level!r}; write 0.95 for 95 %")
-    return value
+    return number("level", level, rule="in (0, 1)", low=ABOVE_0, high=BELOW_1, remedy="write 0.95 for 95 %")

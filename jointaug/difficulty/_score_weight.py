@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2.functional import resize
 
-from .._validate import integer, number
+from .._validate import integer, positive
 from ..chance import Addresses
 from ..losses import score_distance
 from ._matching import Network
@@ -73,8 +73,8 @@ class ScoreWeight(PairWeight):
                 raise ValueError(
                     f"sigma must be in [{net.sigmas[-1]:g}, {net.sigmas[0]:g}], the network's noise scales, got {sigma}"
                 )
-        elif sigma is not None and number("sigma", sigma, rule="a positive number") <= 0:
-            raise ValueError(f"sigma must be a positive number, got {sigma!r}; write 0.1, say")
+        elif sigma is not None:
+            positive("sigma", sigma, remedy="write 0.1, say")
         if size is not None:
             size = integer("size", size, low=1, rule="a positive number of pixels")
             if isinstance(net, ScoreNetwork) and size != net.size:

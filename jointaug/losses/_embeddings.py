@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .._directions import cosine, unit
-from .._validate import number
+from .._validate import ABOVE_0, number
 
 __all__ = [
     "check_embeddings",
@@ -93,9 +93,7 @@ def check_negatives(name: str, x: Any, width: int, reference: str) -> None:
 def temperature(name: str, value: Any) -> float:
     """A finite number above 0, of at least 1e-30."""
     rule, remedy = "a finite number above 0", "usual temperatures are 0.04 to 1"
-    result = number(name, value, rule=rule, remedy=remedy)
-    if result <= 0:
-        raise ValueError(f"{name} must be {rule}, got {value!r}; {remedy}")
+    result = number(name, value, rule=rule, low=ABOVE_0, remedy=remedy)
     if result < 1e-30:
         raise ValueError(f"{name} must be at least 1e-30, or no logit fits float32, got {value!r}; {remedy}")
     return result
@@ -108,10 +106,7 @@ def margin(value: Any) -> float:
 
 def fraction(name: str, value: Any, remedy: str) -> float:
     """A number in [0, 1]."""
-    result = number(name, value, rule="a number in [0, 1]", remedy=remedy)
-    if not 0 <= result <= 1:
-        raise ValueError(f"{name} must be a number in [0, 1], got {value!r}; {remedy}")
-    return result
+    return number(name, value, rule="a number in [0, 1]", low=0.0, high=1.0, remedy=remedy)
 
 
 def _tensors(argument: Any) -> list[Tensor]:

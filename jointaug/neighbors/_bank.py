@@ -12,7 +12,7 @@ from torch import distributed as dist
 
 from .._directions import unit
 from .._processes import gather_uneven, together, world
-from .._validate import integer, number
+from .._validate import ABOVE_0, integer, number
 from ._chance import uniforms
 from ._checks import choice, feature_matrix, row_numbers
 from ._kmeans import assign, kmeans, means_by_label
@@ -98,9 +98,8 @@ class MemoryBank(nn.Module):
         clusters = integer("clusters", clusters, low=1, rule="an integer >= 1")
         if clusters > size:
             raise ValueError(f"clusters must be at most the size of the bank, {size}, got {clusters}; ask for fewer")
-        self.omega = number("omega", omega, rule="a number in (0, 1]")
-        if not 0 < self.omega <= 1:
-            raise ValueError(f"omega must be a number in (0, 1], got {omega}; 1 replaces a row by its new feature")
+        remedy = "1 replaces a row by its new feature"
+        self.omega = number("omega", omega, rule="a number in (0, 1]", low=ABOVE_0, high=1.0, remedy=remedy)
         self.interval = integer("interval", interval, low=1, rule="an integer >= 1")
         self.min_cluster = integer("min_cluster", min_cluster, low=0, rule="an integer >= 0")
         if self.min_cluster * clusters > size:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .._validate import integer, number
+from .._validate import ABOVE_0, integer, number
 from ..functional import cutmix, cutmix_boxes
 from ._chance import uniforms
 
@@ -37,11 +37,8 @@ class NeighborCutMix(nn.Module):
 
     def __init__(self, *, alpha: float = 2.0, seed: int = 0) -> None:
         super().__init__()
-        self.alpha = number("alpha", alpha, rule="a finite number > 0")
-        if self.alpha <= 0:
-            raise ValueError(
-                f"alpha must be a finite number > 0, got {alpha}; large values mix by halves, 1 is uniform"
-            )
+        remedy = "large values mix by halves, 1 is uniform"
+        self.alpha = number("alpha", alpha, rule="a finite number > 0", low=ABOVE_0, remedy=remedy)
         self.seed = integer("seed", seed, low=0, rule="an integer in [0, 2**64)")
 
     def extra_repr(self) -> str:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .._directions import unit
-from .._validate import integer, number
+from .._validate import ABOVE_0, integer, number
 from ._chance import order_keys, order_words
 from ._checks import choice, chunk_rows, feature_matrix, row_labels, row_numbers
 from ._pools import MOST_TIES, ROUNDING, Batch, draw_by_numpy
@@ -117,9 +117,8 @@ def negatives_of_unit_rows(
         raise ValueError(f"index must have one entry for each of the {len(q)} queries, got {len(index)}; pass as many")
     count = integer("count", count, low=1, rule="an integer >= 1")
     choice("strategy", strategy, STRATEGIES)
-    pool = number("pool", pool, rule="a fraction in (0, 1]")
-    if not 0 < pool <= 1:
-        raise ValueError(f"pool must be a fraction in (0, 1], got {pool}; divide percentages by 100")
+    remedy = "divide percentages by 100"
+    pool = number("pool", pool, rule="a fraction in (0, 1]", low=ABOVE_0, high=1.0, remedy=remedy)
     q = unit(q)
     if strategy == "semi-easy":
         q = -q  # the farthest rows are the nearest to the opposite point

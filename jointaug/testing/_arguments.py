@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .._validate import number
+from .._validate import ABOVE_0, BELOW_1, number
 
 Numbers: TypeAlias = "Tensor | NDArray[Any] | Sequence[float]"
 Floats: TypeAlias = NDArray[np.float64]
@@ -44,9 +44,5 @@ def column_of(name: str, values: Any) -> NDArray[Any]:
 
 def checked_rate(value: float) -> float:
     """``failure_rate``, if it is in (0, 1)."""
-    rate = number("failure_rate", value, rule="a probability in (0, 1)")
-    if not 0.0 < rate < 1.0:
-        raise ValueError(
-            f"failure_rate must be a probability in (0, 1), got {value!r}; the default is {FAILURE_RATE:g}"
-        )
-    return rate
+    rule, remedy = "a probability in (0, 1)", f"the default is {FAILURE_RATE:g}"
+    return number("failure_rate", value, rule=rule, low=ABOVE_0, high=BELOW_1, remedy=remedy)

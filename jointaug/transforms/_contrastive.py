@@ -153,7 +153,7 @@ def crop_box_from_heatmap(heatmap: Tensor, size: int | Sequence[int], threshold:
     if not bool(heatmap.isfinite().all()):
         bad = int((~heatmap.isfinite()).any((1, 2)).long().argmax())
         raise ValueError(f"heatmap must be finite, got other values in heatmap[{bad}]; look at the network's features")
-    number("threshold", threshold, rule="in [0, 1)", low=0.0, high=BELOW_1, remedy="the paper's is 0.1")
+    number("threshold", threshold, rule="a number in [0, 1)", low=0.0, high=BELOW_1, remedy="the paper's is 0.1")
     sides = two_sides("size", size)
     heat = heatmap if heatmap.dtype == torch.float64 else heatmap.float()
     heat = heat / heat.abs().amax((1, 2), keepdim=True).clamp(min=torch.finfo(heat.dtype).tiny)  # no range overflows

@@ -111,7 +111,7 @@ CASES = {
     "negatives: no count": (lambda: negatives(count=0), ValueError, r"count must be an integer >= 1, got 0"),
     "negatives: strategy": (lambda: negatives(strategy="easy"), ValueError, r"strategy must be one of .* got 'easy'"),
     "negatives: no pool": (lambda: negatives(pool=0.0), ValueError, r"pool must be a fraction in \(0, 1\], got 0.0"),
-    "negatives: percent": (lambda: negatives(pool=10), ValueError, r"pool must .* got 10.0; divide percentages by 100"),
+    "negatives: percent": (lambda: negatives(pool=10), ValueError, r"pool must .* got 10; divide percentages by 100"),
     "negatives: nan pool": (lambda: negatives(pool=float("nan")), ValueError, r"pool must .* got nan"),
     "negatives: index": (
         lambda: negatives(index=I + 18),

@@ -36,9 +36,8 @@ def _arguments(target: Target, sigma: Any, kernel_size: Any = None, max_sigma: f
     column = per_sample("sigma", sigma, target, rule=rule, low=0)
     if max_sigma is not None:
         number("max_sigma", max_sigma, rule="a standard deviation of at least 0 pixels", low=0)
-    return Checked(
-        (column,), {"radii": (-1, -1) if kernel_size is None else _as_radii(kernel_size), "bound": max_sigma}
-    )
+    radii = (-1, -1) if kernel_size is None else _as_radii(kernel_size)
+    return (column,), {"radii": radii, "bound": max_sigma}
 
 
 def _blur(x: Tensor, values: Tensor, grid: Grid, *, radii: tuple[int, int], bound: float | None) -> Tensor:

@@ -37,7 +37,7 @@ def _colors(target: Target, *columns: Tensor | float) -> Checked:
             f"images must have 1 or 3 channels [..., C, H, W], got {target.channels}; "
             "permute images [..., H, W, C], and drop an alpha channel"
         )
-    return Checked(columns)
+    return columns, None
 
 
 def _factor(target: Target, factor: Any) -> Checked:
@@ -62,20 +62,20 @@ def _adjustments(
 
 
 def _threshold(target: Target, threshold: Any) -> Checked:
-    return Checked((per_sample("threshold", threshold, target, rule="a finite number"),))
+    return (per_sample("threshold", threshold, target, rule="a finite number"),), None
 
 
 def _bits(target: Target, bits: Any) -> Checked:
     if isinstance(bits, float) or (isinstance(bits, Tensor) and bits.is_floating_point()):
         raise TypeError(f"bits must be integers in [0, 8], got {bits!r}")
-    return Checked((per_sample("bits", bits, target, rule="integers in [0, 8]", low=0, high=8),))
+    return (per_sample("bits", bits, target, rule="integers in [0, 8]", low=0, high=8),), None
 
 
 def _statistics(target: Target, mean: Any, std: Any) -> Checked:
     means, stds = _by_channel("mean", mean, target.channels), _by_channel("std", std, target.channels)
     if min(stds) <= 0:
         raise ValueError(f"std must be positive in every channel, got {std!r}")
-    return Checked(means + stds)
+    return means + stds, None
 
 
 def _as_order(order: Any, target: Target) -> Tensor:

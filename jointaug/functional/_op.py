@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -31,17 +31,23 @@ class Op:
 
     Attributes:
         kind: which step the native kernels run, by its number in csrc/jointaug.h.
-        form: the step in torch, ``(x [n, C, H, W], values [n, P], grid) -> [n, C, H, W]``, on any n of the images.
+        form: the step in torch, ``(x [n, C, H, W], values [n, P], grid, **options) -> [n, C, H, W]``, on any n of the
+            images.
         columns: parameters, each a number for all images, or a tensor ``[S]`` or (several parameters) ``[S, k]``.
         where: on which images the step acts, ``[S]``; None for all.
-        radii: of the blur's kernel along x and y; -1 where it follows sigma.
+        options: what is the same for all images, as keywords of ``form``.
     """
 
     kind: int
     form: Callable[..., Tensor]
     columns: Sequence[Tensor | float] = ()
     where: Tensor | None = None
-    radii: tuple[int, int] = (-1, -1)
+    options: dict[str, Any] | None = None
+
+    @property
+    def radii(self) -> tuple[int, int]:
+        """Of the blur's kernel along x and y; -1 where it follows sigma, and for other kernels."""
+        return (-1, -1) if self.options is None else self.options.get("radii", (-1, -1))
 
     @property
     def differentiable(self) -> bool:

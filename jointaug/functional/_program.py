@@ -107,7 +107,7 @@ def run_ops(x: Tensor, ops: Sequence[Op], views: int, grid: Grid) -> Tensor:
         columns = [column if column.ndim == 2 else column.unsqueeze(-1) for column in columns]
         values = torch.cat(columns, -1) if columns else x.new_empty(len(x), 0)
         where = None if op.where is None else by_view_first(op.where, views)
-        x = select(x, where, partial(op.form, grid=grid), values)
+        x = select(x, where, partial(op.form, grid=grid, **(op.options or {})), values)
     return x
 
 

@@ -7,8 +7,7 @@ it. Adding one takes this, a case of the switch in csrc, and a test.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from torch import Tensor
 
@@ -19,16 +18,8 @@ from ._program import run
 Function = TypeVar("Function", bound=Callable[..., Tensor])
 
 
-class Checked(NamedTuple):
-    """The parameters of a step, checked.
-
-    Attributes:
-        columns: what may differ between images, as `Op` has it.
-        options: what is the same for all, as keywords of the torch form.
-    """
-
-    columns: Sequence[Tensor | float] = ()
-    options: dict[str, Any] | None = None
+Checked: TypeAlias = "tuple[Sequence[Tensor | float], dict[str, Any] | None]"
+"""Parameters of a step: what may differ between images, as columns of an `Op`, and keywords of the torch form."""
 
 
 class Kernel(NamedTuple):
@@ -48,7 +39,7 @@ class Kernel(NamedTuple):
 
 def nothing(target: Target) -> Checked:  # noqa: ARG001 (every check is given it)
     """The check of a kernel without parameters."""
-    return Checked()
+    return (), None
 
 
 KERNELS: Final[dict[Callable[..., Tensor], Kernel]] = {}
@@ -69,10 +60,8 @@ def checked_op(function: Callable[..., Tensor], target: Target, *parameters: Any
     """A kernel with its parameters, for images as ``target`` says."""
     row = KERNELS[function]
     columns, options = row.check(target, *parameters)
-    mask = as_mask("where", where, target)
-    if options is None:
-        return Op(row.kind, row.form, columns, mask)
-    return Op(row.kind, partial(row.form, **options), columns, mask, options.get("radii", (-1, -1)))
+    mask = None if where is None else as_mask("where", where, target)
+    return Op(row.kind, row.form, columns, mask, options)
 
 
 def on_images(

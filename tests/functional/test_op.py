@@ -34,7 +34,7 @@ def test_a_part_of_a_blur_is_the_blur_of_a_part():
     images = torch.rand(4, 3, 9, 8, generator=torch.Generator().manual_seed(0))
     part = op(sigma).of(slice(1, 3))
     assert part.radii == op(sigma).radii == (2, 2)
-    made = part.form(images[1:3], part.columns[0][:, None], UNIT)
+    made = part.form(images[1:3], part.columns[0][:, None], UNIT, **part.options)
     torch.testing.assert_close(made, gaussian_blur(images, sigma, 5)[1:3], rtol=0, atol=1e-6)
 
 

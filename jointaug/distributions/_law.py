@@ -46,6 +46,8 @@ class Law(Distribution):
     high: Tensor
 
     _event: ClassVar[torch.Size] = torch.Size()
+    # Of our own: a call of torch.compile switches torch's default off for the whole process, and nobody is told.
+    _validate_args: bool = __debug__
     _floats: tuple[float, ...]  # the parameters, if all are Python numbers; else empty
 
     def __init__(self, validate_args: bool | None, **given: float | Tensor) -> None:

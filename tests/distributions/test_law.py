@@ -456,6 +456,13 @@ def test_validation_can_be_switched_off_as_in_torch():
     assert JointPair(0.0, 0.2, 1.0).log_ratio.expand((2,))._validate_args
 
 
+def test_arguments_are_checked_after_torch_compile_too(monkeypatch):
+    """It calls ``Distribution.set_default_validate_args(False)``, which lasts: 5 would then be a share of an area."""
+    monkeypatch.setattr(torch.distributions.Distribution, "_validate_args", False)
+    with pytest.raises(ValueError, match="low"):
+        JointPair(0.0, 5.0, 1.0)
+
+
 def test_a_uniform_of_zero_is_kept_from_the_draws(monkeypatch):
     """torch.rand may give 0, where the quantile of a large beta has no derivative."""
     monkeypatch.setattr(torch, "rand", lambda shape, **kwargs: torch.zeros(shape, **kwargs))

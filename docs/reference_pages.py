@@ -15,7 +15,10 @@ import pictures
 from torchvision.transforms import v2
 
 #: Names that jointaug does not export, of use to authors of their own transforms and containers.
-ALSO = {"jointaug.chance": ["Chance", "Addressable", "named_step", "child_step"]}
+ALSO = {
+    "jointaug.chance": ["Chance", "named_step", "child_step"],
+    "jointaug.pipeline": ["Addressable", "Part", "Position", "parts", "run"],
+}
 
 
 def write(package: ModuleType, folder: Path) -> None:

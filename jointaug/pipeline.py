@@ -159,8 +159,8 @@ def run(transform: Any, inputs: tuple[Any, ...], chance: Chance) -> Any:
 
     From torch's generator, v2's containers run as they are. At an address, our transforms and v2's containers take
     their uniforms from their own positions. Any other callable runs after torch's CPU generator was seeded from its
-    position; it is repeatable if it draws from that generator alone. The caller restores the generator (`views_at`
-    does).
+    position; it is repeatable if it draws from that generator alone. The caller restores the generator
+    (`jointaug.views_at` does).
     """
     kind = container_of(transform)
     if not chance.addressed:

@@ -14,12 +14,14 @@ import ctypes
 import os
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 INTERFACE = 5  # JA_INTERFACE of csrc/jointaug.h
 NAMES = ("portable", "avx2", "avx512")

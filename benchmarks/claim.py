@@ -23,10 +23,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
-
-from papers.intervals import PILOT, Interval, correlation, difference, mean, seeds_needed
-from papers.runs import PRETRAIN, Cell, Outcome, Runs, linked
+from trainer.papers.runs import PRETRAIN, Cell, Outcome, Runs, linked
+from trainer.record.intervals import PILOT, Interval, correlation, difference, mean, seeds_needed
 
 RESULTS = Path(__file__).parent / "results" / "claim"
 RECIPE, CLASSES = "jointcrop-simclr-cifar10", 10

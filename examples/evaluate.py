@@ -34,15 +34,15 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-from evaluation import crops, knn, retrieval, similarity, tsne
-from evaluation.encoder import Encoder, open_encoder
-from evaluation.images import Images, held_out_rows, open_images, rank_in_class
-from evaluation.probe import Batches, accuracy, steps, train
-from evaluation.protocols import PROTOCOLS
-from evaluation.results import Result, read, write
 from torch import Tensor, nn
 from torchvision.transforms import v2
-from training.distributed import device_of
+from trainer.evaluation import crops, knn, retrieval, similarity, tsne
+from trainer.evaluation.encoder import Encoder, open_encoder
+from trainer.evaluation.images import Images, held_out_rows, open_images, rank_in_class
+from trainer.evaluation.probe import Batches, accuracy, steps, train
+from trainer.evaluation.protocols import PROTOCOLS
+from trainer.evaluation.results import Result, read, write
+from trainer.training.distributed import device_of
 
 from jointaug import Addresses
 from jointaug.chance import named_step

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from evaluation.encoder import read_settings, read_state
 from torch import nn
 from torchvision import models
-from training.checkpoint import replace
-from training.loop import BACKBONE
+from trainer.evaluation.encoder import read_settings, read_state
+from trainer.record.files import replace
+from trainer.training.loop import BACKBONE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -29,16 +29,17 @@ from typing import Any
 
 import torch
 import torchvision
-from checkout import commit, installed_version
-from methods import METHODS
-from papers import RECIPES, reported
-from papers.recipe import Recipe
-from processor import processor
-from training.checkpoint import NAME, replace
-from training.data import open_data
-from training.distributed import Processes, processes
-from training.loop import NotFiniteError, Run
-from training.settings import Settings, checked, divided, hints_of, meanings_of, nearest, read, settings_of
+from trainer.inputs.data import open_data
+from trainer.inputs.settings import Settings, checked, divided, hints_of, meanings_of, nearest, read, settings_of
+from trainer.methods import METHODS
+from trainer.papers import RECIPES, reported
+from trainer.papers.recipe import Recipe
+from trainer.record.files import replace
+from trainer.record.machine import processor
+from trainer.record.versions import commit, installed_version
+from trainer.training.checkpoint import NAME
+from trainer.training.distributed import Processes, processes
+from trainer.training.loop import NotFiniteError, Run
 
 INTERRUPTED = 130  # exit code of what Ctrl-C ended, as shells have it
 

@@ -36,18 +36,18 @@ from typing import Any
 import numpy as np
 import torch
 import torchvision
-from checkout import installed_version
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
-from processor import processor
-from rendered import RenderedToys
 from scipy.special import stdtrit
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset, RandomSampler
 from torchvision.transforms import v2
 from tqdm.auto import tqdm
+from trainer.inputs.rendered import RenderedToys
+from trainer.record.machine import processor
+from trainer.record.versions import installed_version
 
 from jointaug import AddressedDataset, JointCrop, MultiView, PerView, UncroppedView
 from jointaug.distributions import IndependentLogRatio, JointLogRatio

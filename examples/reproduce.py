@@ -27,10 +27,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from papers import RECIPES, TABLES, Row, Table
-from papers.intervals import PILOT, Interval, difference, mean
-from papers.runs import PRETRAIN, Cell, Outcome, Runs, last_line, wait
 from pretrain import parsed
+from trainer.papers import RECIPES, TABLES, Row, Table
+from trainer.papers.runs import PRETRAIN, Cell, Outcome, Runs, last_line, wait
+from trainer.record.intervals import PILOT, Interval, difference, mean
 
 EVALUATE = PRETRAIN.with_name("evaluate.py")
 MONITOR = "k-NN top-1 of the test set at the last epoch, %"

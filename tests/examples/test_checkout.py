@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 
-import checkout
 import pytest
+from trainer.record import versions
 
 
 def git(folder, *words):
@@ -19,29 +19,29 @@ def git(folder, *words):
 def test_the_commit_and_whether_something_is_not_committed(tmp_path, monkeypatch):
     git(tmp_path, "init", "--quiet")
     (tmp_path / "script.py").touch()
-    monkeypatch.setattr(checkout, "__file__", str(tmp_path / "script.py"))
-    assert checkout.commit() == "unknown"  # nothing is committed yet
+    monkeypatch.setattr(versions, "__file__", str(tmp_path / "script.py"))
+    assert versions.commit() == "unknown"  # nothing is committed yet
     git(tmp_path, "add", "script.py")
     git(tmp_path, "commit", "--quiet", "--message", "first")
-    assert checkout.commit() == git(tmp_path, "rev-parse", "--short", "HEAD")
+    assert versions.commit() == git(tmp_path, "rev-parse", "--short", "HEAD")
     (tmp_path / "script.py").write_text("changed")
-    assert checkout.commit() == git(tmp_path, "rev-parse", "--short", "HEAD") + "+"
+    assert versions.commit() == git(tmp_path, "rev-parse", "--short", "HEAD") + "+"
 
 
 def test_outside_a_repository_or_without_git_it_is_unknown(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkout, "__file__", str(tmp_path / "script.py"))
+    monkeypatch.setattr(versions, "__file__", str(tmp_path / "script.py"))
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert checkout.commit() == "unknown"
+    assert versions.commit() == "unknown"
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert checkout.commit() == "unknown"
+    assert versions.commit() == "unknown"
 
 
 def test_the_version_is_the_installed_ones(monkeypatch):
-    monkeypatch.setattr(checkout, "version", lambda name: {"jointaug": "1.2.3"}[name])
-    assert checkout.installed_version() == "1.2.3"
+    monkeypatch.setattr(versions, "version", lambda name: {"jointaug": "1.2.3"}[name])
+    assert versions.installed_version() == "1.2.3"
 
     def missing(name):
-        raise checkout.PackageNotFoundError(name)
+        raise versions.PackageNotFoundError(name)
 
-    monkeypatch.setattr(checkout, "version", missing)
-    assert checkout.installed_version() == "from a checkout, not installed"
+    monkeypatch.setattr(versions, "version", missing)
+    assert versions.installed_version() == "from a versions, not installed"

@@ -6,9 +6,9 @@ import numpy as np
 import PIL.Image
 import pytest
 import quickstart
-from evaluation.images import open_images
 from torchvision.transforms.v2 import functional as F
-from training.data import in_memory, open_data
+from trainer.evaluation.images import open_images
+from trainer.inputs.data import in_memory, open_data
 
 from jointaug.difficulty._images import ImageFiles
 

@@ -8,8 +8,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 import rendered
-from rendered import CLASSES, CODE, PARTS, RenderedToys, render
 from torchvision.datasets import ImageFolder
+from trainer.inputs import rendered as drawing
+from trainer.inputs import shapes
+from trainer.inputs.rendered import CLASSES, CODE, PARTS, RenderedToys, render
 
 
 def test_one_part_leaves_three_classes_and_two_parts_leave_one():
@@ -61,15 +63,15 @@ def test_each_part_is_drawn_in_its_box_and_the_box_lies_in_the_picture(monkeypat
     That is half a pixel and a rounding beyond a side, and up to half a pixel over the sine of half the angle at a tip.
     """
     changed: list[np.ndarray] = []
-    lay = rendered._lay
+    lay = shapes.lay
 
-    def watched(canvas, shapes, color, outline=0.0, opacity=1.0):
+    def watched(canvas, drawn, color, outline=0.0, opacity=1.0):
         before = canvas.copy()
-        lay(canvas, shapes, color, outline, opacity)
+        lay(canvas, drawn, color, outline, opacity)
         rows, columns = (np.abs(canvas - before).max(2) > 1e-9).nonzero()
         changed.append(np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]) if len(rows) else rows)
 
-    monkeypatch.setattr(rendered, "_lay", watched)
+    monkeypatch.setattr(drawing, "lay", watched)
     for index in range(90):
         changed.clear()
         picture = render(index)

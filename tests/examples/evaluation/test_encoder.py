@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 import torch
-from evaluation.encoder import load, open_encoder
-from evaluation.images import Images
 from torchvision import models
 from torchvision.transforms import v2
-from training.data import Pixels
+from trainer.evaluation.encoder import load, open_encoder
+from trainer.evaluation.images import Images
+from trainer.inputs.data import Pixels
 
 from jointaug import Addresses
 

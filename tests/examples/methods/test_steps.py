@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from methods import METHODS
-from methods.contrastive_crop import Boxes
-from methods.interclr import BASES
 from torch import nn
 from torch.nn import functional as F
-from training.networks import cosine_to_one
+from trainer.methods import METHODS
+from trainer.methods.contrastive_crop import Boxes
+from trainer.methods.interclr import BASES
+from trainer.networks import cosine_to_one
 
 from jointaug.losses import reduce, whiten
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from papers.intervals import Interval, correlation, difference, mean, seeds_needed
 from scipy import stats
+from trainer.record.intervals import Interval, correlation, difference, mean, seeds_needed
 
 GENERATOR = np.random.default_rng(0)
 A, B = GENERATOR.normal(50, 0.5, 8).tolist(), GENERATOR.normal(51, 1.5, 6).tolist()

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 import reproduce
-from papers import RECIPES
-from papers.intervals import difference, mean
-from papers.runs import Cell, Runs, spelled
+from trainer.papers import RECIPES
+from trainer.papers.runs import Cell, Runs, spelled
+from trainer.record.intervals import difference, mean
 
 HERE = Path(__file__).parent
 STAND_IN = HERE / "stand_in.py"
@@ -185,8 +185,8 @@ def test_several_side_by_side_keep_the_order(tmp_path: Path, data: Path):
 
 
 def test_settings_are_spelled_as_the_command_line_reads_them():
-    from methods import METHODS
-    from training.settings import checked, hints_of, read
+    from trainer.inputs.settings import checked, hints_of, read
+    from trainer.methods import METHODS
 
     hints_by_name = {name: hints_of(kind) for name, kind in METHODS.items()}
     settings = [(recipe, recipe.values) for recipe in RECIPES.values()]

@@ -265,10 +265,10 @@ def markdown(table: Table, rows: Sequence[Measured], options: argparse.Namespace
     for one in rows:
         reported = [told(one.row.reported.get(name)) for name in table.columns]
         level, gap = estimate(one), gap_of(one, rows)
-        found = level.told() if level else f"not run: {one.reason or 'not yet'}"
+        found = level.text() if level else f"not run: {one.reason or 'not yet'}"
         if one.values and one.reason:
             found += f"; stopped: {one.reason}"
-        apart = f"{gap.told('+.2f')} to {one.row.against}" if gap else ""
+        apart = f"{gap.text('+.2f')} to {one.row.against}" if gap else ""
         cells = [one.row.name, *reported, found, apart, str(len(one.values))]
         lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
     return "\n".join(lines) + "\n"

@@ -24,10 +24,19 @@ class Interval:
         """Whether the interval exists and leaves the value out."""
         return value < self.low or value > self.high
 
-    def told(self, spec: str = ".2f") -> str:
+    def text(self, spec: str = ".2f") -> str:
         """``47.53 (46.90 to 48.16)``, or the value alone."""
         ends = "" if math.isnan(self.low) else f" ({self.low:{spec}} to {self.high:{spec}})"
         return f"{self.value:{spec}}{ends}"
+
+    def plus_minus(self, spec: str = ".2f") -> str:
+        """``47.5 ± 0.6``; a sign in ``spec`` is the value's alone."""
+        return f"{self.value:{spec}} ± {(self.high - self.low) / 2:{spec.removeprefix('+')}}"
+
+
+def student(count: int, level: float = 0.95) -> float:
+    """Half the width of Student's interval for a mean of ``count`` values, in their standard deviations."""
+    return float(stdtrit(count - 1, (1 + level) / 2)) / math.sqrt(count)
 
 
 def mean(values: Sequence[float], level: float = 0.95) -> Interval:
@@ -35,7 +44,7 @@ def mean(values: Sequence[float], level: float = 0.95) -> Interval:
     center = statistics.fmean(values)
     if len(values) < 2:
         return Interval(center)
-    half = float(stdtrit(len(values) - 1, (1 + level) / 2)) * statistics.stdev(values) / math.sqrt(len(values))
+    half = student(len(values), level) * statistics.stdev(values)
     return Interval(center, center - half, center + half)
 
 

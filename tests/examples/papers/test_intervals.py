@@ -51,12 +51,12 @@ def test_difference_covers():
 
 def test_too_few_runs_have_no_interval():
     alone = mean([47.5])
-    assert alone.told() == "47.50"
+    assert alone.text() == "47.50"
     assert math.isnan(alone.low)
     assert not alone.excludes(0)
-    assert difference([1.0], [2.0, 3.0]).told("+.1f") == "-1.5"
+    assert difference([1.0], [2.0, 3.0]).text("+.1f") == "-1.5"
     assert difference([1.0, 1.0], [2.0, 2.0]) == Interval(-1.0, -1.0, -1.0)
 
 
 def test_told():
-    assert Interval(1.234, 0.5, 2.0).told("+.1f") == "+1.2 (+0.5 to +2.0)"
+    assert Interval(1.234, 0.5, 2.0).text("+.1f") == "+1.2 (+0.5 to +2.0)"

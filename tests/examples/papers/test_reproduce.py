@@ -63,7 +63,7 @@ def test_a_table_from_end_to_end(tmp_path: Path, data: Path, capsys: pytest.Capt
     assert "**A pilot**: 2 seeds" in page
     assert "Another scale than the paper's" in page
     assert "unpaired" in page
-    assert f"| random original | 69.3 | {level.told()} | {gap.told('+.2f')} to LeOCLR | 2 |" in page
+    assert f"| random original | 69.3 | {level.text()} | {gap.text('+.2f')} to LeOCLR | 2 |" in page
     assert "| attract all | 67.7 | not run: pretrain.py: attract=all does not go on this |  | 0 |" in page
     rows = [line for line in page.split("\n") if line.startswith("|")]
     assert {line.count("|") for line in rows} == {6}  # a table in Markdown has as many cells in every line

@@ -67,7 +67,7 @@ def run_of(device: torch.device, batch: int, steps: int, rounds: int, out: Path)
         checkpoint_every=rounds + 1.0,
     )
     pixels = Pixels(torch.randint(0, 256, (batch * steps, 3, 32, 32), dtype=torch.uint8), None)
-    return Run(settings, OWN, Data(pixels, None), out, here=Processes(device=device))
+    return Run(settings, OWN, Data(pixels, None), out, processes=Processes(device=device))
 
 
 def own_share(run: Run, rounds: int) -> list[float]:

@@ -80,12 +80,12 @@ class Evaluation:
     @cached_property
     def train_features(self) -> Tensor:
         """Of center crops."""
-        return self.encoder.features(self.train, self.encoder.center(), told="training images")
+        return self.encoder.features(self.train, self.encoder.center(), caption="training images")
 
     @cached_property
     def features(self) -> Tensor:
         """Of center crops of the test images."""
-        return self.encoder.features(self.test, self.encoder.center(), told="test images")
+        return self.encoder.features(self.test, self.encoder.center(), caption="test images")
 
     def knn(self) -> Iterator[Result]:
         """Both rules, at every ``k`` asked for."""
@@ -304,7 +304,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         evaluation = opened(options)
         options.out.mkdir(parents=True, exist_ok=True)
         subject = {
-            "encoder": evaluation.encoder.told,
+            "encoder": evaluation.encoder.origin,
             "weights": evaluation.encoder.digest,
             "view": f"{evaluation.encoder.size} pixels",
             "data": f"{options.data}: {len(evaluation.train)} images to train on, {len(evaluation.test)} to test on, "

@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import csv
 import math
-import platform
 import sys
 import time
 from collections.abc import Sequence
@@ -29,7 +28,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import torch
-import torchvision
 from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
@@ -38,7 +36,7 @@ from tqdm.auto import tqdm
 from trainer.inputs.thumbnails import Split, Thumbnails, available_cores, folder_thumbnails, rendered_thumbnails
 from trainer.record.intervals import PILOT, difference, mean
 from trainer.record.machine import processor
-from trainer.record.versions import installed_version
+from trainer.record.versions import versions
 from trainer.training.small import (
     BATCH,
     IMAGES,
@@ -277,14 +275,15 @@ def compare(plan: Plan, images: Split) -> None:
                 run = pretrain(pipeline, images.train, bar, seed=seed, **sizes)
                 runs[name].append(Run(run.loss, knn.accuracy(run.encoder), run.speed))
 
+    known = versions()
     head = (
         f"SimCLR on {train} images of {len(images.classes)} classes, k-NN (k = {knn.k}) on {held_out} held-out "
         f"images: {images.origin}.\n"
         f"{plan.steps} steps of {plan.batch} pairs of {VIEW} x {VIEW} pixels, {plan.seeds} seeds"
         f"{' (a pilot)' if plan.seeds < PILOT else ''}, on {processor()}, {plan.threads} training threads, "
         f"{plan.workers} DataLoader workers.\n"
-        f"Python {platform.python_version()}, torch {torch.__version__}, torchvision {torchvision.__version__}, "
-        f"jointaug {installed_version()}."
+        f"Python {known['python']}, torch {known['torch']}, torchvision {known['torchvision']}, "
+        f"jointaug {known['jointaug']}."
     )
     foot = (
         "Means over seeds with 95 % t intervals, of the difference Welch's; the images are the same for all seeds. "

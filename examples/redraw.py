@@ -85,10 +85,10 @@ def redrawn(run: Path, data: str, address: Mapping[str, Any]) -> tuple[Settings,
     Raises:
         ValueError: for a folder without settings, or rows that are not there.
     """
-    told = read_settings(run)
-    if not told:
+    stored = read_settings(run)
+    if not stored:
         raise ValueError(f"{run} must be the folder of a run, got one without settings.json; name another")
-    settings, own = divided(told)
+    settings, own = divided(stored)
     source = placed(open_data(data, size=settings.size).train, settings, torch.device("cpu"))
     index = torch.tensor(address["index"])
     if not 0 <= int(index.min()) <= int(index.max()) < len(source):

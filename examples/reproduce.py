@@ -161,12 +161,12 @@ def refuse_unknown(rows: Sequence[Measured], options: argparse.Namespace, change
     """
     able = [one for one in rows if not one.reason]
     for one in able:
-        cell, told = cell_of(one.row, options, changed, 0), io.StringIO()
+        cell, complaint = cell_of(one.row, options, changed, 0), io.StringIO()
         try:
-            with contextlib.redirect_stderr(told):
+            with contextlib.redirect_stderr(complaint):
                 parsed([cell.recipe, "--data", options.data, "--out", "-", *cell.words])
         except SystemExit:
-            one.reason = told.getvalue().strip().splitlines()[-1].removeprefix("pretrain.py: error: ")
+            one.reason = complaint.getvalue().strip().splitlines()[-1].removeprefix("pretrain.py: error: ")
     if able and all(one.reason for one in able):
         raise ValueError(able[0].reason)
 
@@ -187,7 +187,7 @@ def measured(
     for seed in range(options.seeds):
         for one in rows:
             if not one.reason:
-                yield one, seed, runs.of(cell_of(one.row, options, changed, seed))
+                yield one, seed, runs.outcome(cell_of(one.row, options, changed, seed))
 
 
 def read(outcome: Outcome, table: Table, options: argparse.Namespace, evaluate: Path) -> tuple[float | None, str]:
@@ -263,7 +263,7 @@ def markdown(table: Table, rows: Sequence[Measured], options: argparse.Namespace
     head = ["row", *(f"reported, {name}" for name in table.columns), "measured", "difference", "seeds"]
     lines += ["", f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
     for one in rows:
-        reported = [told(one.row.reported.get(name)) for name in table.columns]
+        reported = [in_digits(one.row.reported.get(name)) for name in table.columns]
         level, gap = estimate(one), gap_of(one, rows)
         found = level.text() if level else f"not run: {one.reason or 'not yet'}"
         if one.values and one.reason:
@@ -294,7 +294,7 @@ def ends(found: Interval | None) -> list[Any]:
     return ["" if math.isnan(number) else round(number, 4) for number in (found.value, found.low, found.high)]
 
 
-def told(value: float | None) -> str:
+def in_digits(value: float | None) -> str:
     """A reported value with the paper's digits, as near as floats tell them."""
     return "" if value is None else f"{value:g}"
 

@@ -41,7 +41,7 @@ def crop_accuracies(encoder: Encoder, head: nn.Module, test: Images, *, seed: in
         center = name == "center"
         views = encoder.views(*steps)
         found[name] = [
-            accuracy(head(encoder.features(test, views, seed=seed, draw=draw, told=name)), labels)
+            accuracy(head(encoder.features(test, views, seed=seed, draw=draw, caption=name)), labels)
             for draw in range(1 if center else DRAWS)
         ]
     return found

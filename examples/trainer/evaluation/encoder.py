@@ -32,7 +32,7 @@ class Encoder:
 
     Attributes:
         network: ``[B, 3, size, size]`` to ``[B, width]``.
-        told: which architecture, and where its weights are from.
+        origin: which architecture, and where its weights are from.
         size: side of a view, in pixels.
         mean: of the channels, on [0, 1].
         std: of the channels.
@@ -42,7 +42,7 @@ class Encoder:
     """
 
     network: Backbone
-    told: str
+    origin: str
     size: int = 224
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
@@ -85,14 +85,14 @@ class Encoder:
         features = torch.cat([self.network(part).flatten(1) for part in parts])
         if not bool(features.isfinite().all()):
             raise ValueError(
-                f"features must be finite, got nan or infinity from {self.told}; its training has diverged"
+                f"features must be finite, got nan or infinity from {self.origin}; its training has diverged"
             )
         return features
 
-    def features(self, images: Images, views: nn.Module, *, seed: int = 0, draw: int = 0, told: str = "") -> Tensor:
+    def features(self, images: Images, views: nn.Module, *, seed: int = 0, draw: int = 0, caption: str = "") -> Tensor:
         """Features ``[N, width]`` of all images in their order; ``draw`` numbers repeated draws of the same views."""
         found = []
-        with tqdm(total=len(images), desc=told or "features", unit="image", leave=False) as bar:
+        with tqdm(total=len(images), desc=caption or "features", unit="image", leave=False) as bar:
             order = torch.arange(len(images))
             parts = (order[i : i + self.batch] for i in range(0, len(order), self.batch))
             for rows, pixels in images.batches(parts, self.threads):

@@ -63,13 +63,15 @@ def train(
     """
     scale = batch / protocol.rate_batch if protocol.rate_batch else 1.0
     heads = [head(width, classes, protocol, seed).to(device) for _ in protocol.rates]
-    optimizers = [optimizer(protocol, of, scale * rate) for of, rate in zip(heads, protocol.rates, strict=True)]
+    optimizers = [
+        optimizer(protocol, classifier, scale * rate) for classifier, rate in zip(heads, protocol.rates, strict=True)
+    ]
     sums = torch.zeros(len(heads))
     for epoch in (bar := tqdm(range(epochs), desc="linear", unit="epoch", leave=False)):
         factor, count = protocol.rate(epoch, epochs), 0
         sums = torch.zeros(len(heads), dtype=torch.float64, device=device)
         for x, y in batches(epoch):
-            losses = [F.cross_entropy(of(x), y) for of in heads]
+            losses = [F.cross_entropy(classifier(x), y) for classifier in heads]
             for loss, step, rate in zip(losses, optimizers, protocol.rates, strict=True):
                 step.param_groups[0]["lr"] = scale * rate * factor
                 step.zero_grad()
@@ -82,7 +84,7 @@ def train(
             rate = protocol.rates[int(sums.isfinite().int().argmin())]
             raise FloatingPointError(f"the loss at rate {rate:g} is not finite in epoch {epoch}; take a lower --lr")
         bar.set_postfix(loss=f"{sums.min():.3f}")
-    return Probe([of.eval() for of in heads], sums.tolist())
+    return Probe([classifier.eval() for classifier in heads], sums.tolist())
 
 
 def head(width: int, classes: int, protocol: Protocol, seed: int = 0) -> nn.Sequential:
@@ -102,14 +104,18 @@ def head(width: int, classes: int, protocol: Protocol, seed: int = 0) -> nn.Sequ
     return nn.Sequential(*norm, linear)
 
 
-def optimizer(protocol: Protocol, of: nn.Module, rate: float) -> Optimizer:
+def optimizer(protocol: Protocol, classifier: nn.Module, rate: float) -> Optimizer:
     """The protocol's, for one head."""
     if protocol.optimizer == "adam":
-        return Adam(of.parameters(), rate, weight_decay=protocol.decay)
+        return Adam(classifier.parameters(), rate, weight_decay=protocol.decay)
     if protocol.optimizer == "lars":
-        return LARS(of.parameters(), rate, weight_decay=protocol.decay)
+        return LARS(classifier.parameters(), rate, weight_decay=protocol.decay)
     return SGD(
-        of.parameters(), rate, momentum=0.9, nesterov=protocol.optimizer == "nesterov", weight_decay=protocol.decay
+        classifier.parameters(),
+        rate,
+        momentum=0.9,
+        nesterov=protocol.optimizer == "nesterov",
+        weight_decay=protocol.decay,
     )
 
 

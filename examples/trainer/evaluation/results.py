@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torchvision
 
 from ..record.files import replace
 from ..record.machine import processor
-from ..record.versions import commit
+from ..record.versions import commit, versions
 
 
 @dataclass(frozen=True)
@@ -83,9 +82,9 @@ def markdown(subject: dict[str, Any], results: Sequence[Result]) -> str:
 def setting() -> dict[str, str]:
     """Machine, versions, and the commit of this checkout."""
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
-    python = platform.python_version()
+    known = versions()
     return {
         "machine": f"{processor()}, {platform.system()}, {torch.get_num_threads()} threads, {device}",
-        "versions": f"Python {python}, torch {torch.__version__}, torchvision {torchvision.__version__}",
+        "versions": f"Python {known['python']}, torch {known['torch']}, torchvision {known['torchvision']}",
         "commit": commit(),
     }

@@ -25,6 +25,7 @@ from tqdm.auto import tqdm
 
 from jointaug.image_files import SUFFIXES, image_files, is_junk, read_image, to_rgb
 
+from ..record.files import save
 from .rendered import RenderedToys
 
 HELD_OUT = ("test", "val")  # folders beside "train" that the k-NN monitor asks
@@ -106,7 +107,7 @@ class Data:
         return self.train if self.labelled is None else self.labelled
 
     @property
-    def told(self) -> str:
+    def fingerprint(self) -> str:
         """One word that changes with the data set: what a checkpoint holds on to."""
         names = self.train.names if isinstance(self.train, Images) else [str(tuple(self.train.images.shape))]
         return f"{len(self.train)} images ({blake2b(chr(10).join(names).encode(), digest_size=4).hexdigest()})"
@@ -265,11 +266,9 @@ def _rendered(count: int, size: int) -> Data:
         toys = RenderedToys(count + count // 4, size=size)
         images = torch.from_numpy(toys.images).permute(0, 3, 1, 2).contiguous()
         labels = torch.tensor(toys.labels)
-        with suppress(OSError, RuntimeError):  # torch's own; without a cache, they are rendered again the next time
+        with suppress(OSError):  # without a cache, they are rendered again the next time
             cache.mkdir(parents=True, exist_ok=True)
-            unfinished = file.with_suffix(f".{os.getpid()}")
-            torch.save([images, labels], unfinished)
-            unfinished.replace(file)
+            save(file, [images, labels])
     return Data(Pixels(images[:count], labels[:count]), Pixels(images[count:], labels[count:]), RenderedToys.classes)
 
 

@@ -225,10 +225,10 @@ def hints_of(method: type) -> dict[str, Any]:
 
 def meanings_of(method: type) -> dict[str, str]:
     """What every setting of a run with this method is, by name: the comment beside it, or the line of the docstring."""
-    told = dict(re.findall(r"^    (\w+): .*?  # (.+)$", inspect.getsource(Settings), re.MULTILINE))
+    meanings = dict(re.findall(r"^    (\w+): .*?  # (.+)$", inspect.getsource(Settings), re.MULTILINE))
     for name, text in re.findall(r"^    (\w+): (.+(?:\n {6,}.+)*)", inspect.getdoc(method) or "", re.MULTILINE):
-        told.setdefault(name, " ".join(text.split()))
-    return told
+        meanings.setdefault(name, " ".join(text.split()))
+    return meanings
 
 
 def divided(values: Mapping[str, Any]) -> tuple[Settings, dict[str, Any]]:
@@ -270,7 +270,7 @@ def checked(name: str, value: Any, hint: Any) -> Any:
     choices = [choice for member in _members(hint) if get_origin(member) is Literal for choice in get_args(member)]
     if choices:
         raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}{nearest(str(value), choices)}")
-    raise TypeError(f"{name} must be {_told(hint)}, got {value!r}")
+    raise TypeError(f"{name} must be {_in_words(hint)}, got {value!r}")
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
@@ -301,14 +301,14 @@ def _fitted(value: Any, hint: Any) -> tuple[bool, Any]:
     return isinstance(value, hint) and (hint is bool or not isinstance(value, bool)), value
 
 
-def _told(hint: Any) -> str:
+def _in_words(hint: Any) -> str:
     words = {bool: "true or false", int: "a whole number", float: "a number", str: "a word", type(None): "none"}
-    told = []
+    parts = []
     for member in _members(hint):
         if get_origin(member) is tuple:
             members = get_args(member)
             count = "" if members[-1] is ... else f"{len(members)} "
-            told.append(f"{count}numbers with commas between")
+            parts.append(f"{count}numbers with commas between")
         else:
-            told.append(words.get(member, str(member)))
-    return " or ".join(told)
+            parts.append(words.get(member, str(member)))
+    return " or ".join(parts)

@@ -79,14 +79,14 @@ TABLES = (
         columns={"ImageNet": "imagenet"},
         rows=tuple(
             Row(
-                f"{name}, {told}",
+                f"{name}, {label}",
                 {"ImageNet": value},
                 "clim-ablation",
                 {"selector": selector, "mix": mix},
                 against="" if selector == "none" else "MoCo v2, no mixing",
             )
             for name, selector, plain, mixed in TAB_6
-            for told, mix, value in (("no mixing", False, plain), ("CutMix", True, mixed))
+            for label, mix, value in (("no mixing", False, plain), ("CutMix", True, mixed))
             if value is not None
         ),
         note="Without mixing, the weight of the image's own view is not stated; ours gives both views the same.",

@@ -124,13 +124,13 @@ TABLES = (
         columns={"Tiny-ImageNet": "tiny"},
         rows=tuple(
             Row(
-                f"{told}, {policy}",
+                f"{label}, {policy}",
                 {} if value is None else {"Tiny-ImageNet": value},
                 f"jointcrop-{method}",
                 changed,
-                against="" if policy == "baseline" else f"{told}, baseline",
+                against="" if policy == "baseline" else f"{label}, baseline",
             )
-            for told, method, values in TAB_5
+            for label, method, values in TAB_5
             for (policy, changed), value in zip(POLICIES, (*values, None), strict=True)
         ),
         note="Single runs in the paper. The control is ours: the marginals of J-Crop(0), its coupling dropped.",

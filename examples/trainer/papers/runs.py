@@ -70,18 +70,18 @@ class Runs:
     def __init__(self, data: str, out: Path, trainer: Path = PRETRAIN) -> None:
         self.data, self.out, self.trainer = data, out, trainer
         out.mkdir(parents=True, exist_ok=True)
-        held = out / DATA
-        if held.exists() and (other := held.read_text(encoding="utf-8")) != data:
+        known = out / DATA
+        if known.exists() and (other := known.read_text(encoding="utf-8")) != data:
             raise ValueError(
                 f"--out must be a folder of runs on {data!r}, got {out} with runs on {other!r}; name another"
             )
-        held.write_text(data, encoding="utf-8")
+        known.write_text(data, encoding="utf-8")
 
     def done(self, cell: Cell) -> bool:
         """Whether a run is finished."""
         return (self.out / cell.folder / RESULT).exists()
 
-    def of(self, cell: Cell) -> Outcome:
+    def outcome(self, cell: Cell) -> Outcome:
         """The outcome of a run, which is made, or goes on, if it was not finished."""
         folder = self.out / cell.folder
         folder.mkdir(exist_ok=True)
@@ -100,7 +100,7 @@ class Runs:
         """The outcomes in the cells' order, ``processes`` runs side by side."""
         with ThreadPoolExecutor(processes) as pool:
             try:
-                yield from pool.map(self.of, cells)
+                yield from pool.map(self.outcome, cells)
             except BaseException:
                 pool.shutdown(cancel_futures=True)  # waits for the runs that have begun: they write a checkpoint
                 raise
@@ -145,8 +145,8 @@ def wait(command: Sequence[str], output: IO[str], lock: IO[str] | None = None) -
 
     The lock is the command's too: it is held until both this process and the command are gone.
     """
-    held = () if lock is None else (lock.fileno(),)
-    with subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, pass_fds=held) as process:
+    inherited = () if lock is None else (lock.fileno(),)
+    with subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, pass_fds=inherited) as process:
         try:
             return process.wait()
         except KeyboardInterrupt:

@@ -154,10 +154,10 @@ TABLES = (
                 {data: value for data, value in zip(DATA_SETS, values, strict=True) if value is not None},
                 f"scorecl-{method}",
                 changed,
-                against="" if changed else told,
+                against="" if changed else label,
             )
-            for told, method, base, weighted in TAB_2
-            for name, values, changed in ((told, base, {"weight": None}), (f"{told} + ScoreCL", weighted, {}))
+            for label, method, base, weighted in TAB_2
+            for name, values, changed in ((label, base, {"weight": None}), (f"{label} + ScoreCL", weighted, {}))
         ),
         note="W-MSE ran out of memory on ImageNet-100.",
     ),
@@ -170,14 +170,14 @@ TABLES = (
         columns={"CIFAR-100": "cifar100-paper"},
         rows=tuple(
             Row(
-                f"{told}, {weight}",
+                f"{label}, {weight}",
                 {"CIFAR-100": value},
                 f"scorecl-{method}",
                 {"weight": None if weight == "none" else weight},
-                against="" if weight == "none" else f"{told}, none",
+                against="" if weight == "none" else f"{label}, none",
                 missing=LPIPS if weight == "lpips" else "",
             )
-            for told, method, values in TAB_6
+            for label, method, values in TAB_6
             for weight, value in zip(WEIGHTS, values, strict=True)
         ),
         note="SimCLR's random and LPIPS cells are garbled or copied in the text; 60.08 and 60.11 are our reading.",

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
+from typing import Any
+
+import torch
 
 
 def replace(file: Path, content: bytes | memoryview) -> None:
@@ -22,3 +26,14 @@ def replace(file: Path, content: bytes | memoryview) -> None:
     except OSError as error:
         unfinished.unlink(missing_ok=True)
         raise OSError(error.errno, error.strerror, str(file)) from error
+
+
+def save(file: Path, state: Any) -> None:
+    """`torch.save`, in one step.
+
+    Raises:
+        OSError: if it cannot be written; the file is as it was.
+    """
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    replace(file, buffer.getbuffer())

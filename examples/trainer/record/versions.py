@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+import torch
+import torchvision
 
 UNKNOWN = "unknown"
 NOT_INSTALLED = "from a checkout, not installed"
@@ -29,3 +33,13 @@ def installed_version() -> str:
         return version("jointaug")
     except PackageNotFoundError:
         return NOT_INSTALLED
+
+
+def versions() -> dict[str, str]:
+    """Of Python, torch, torchvision and jointaug, by these names."""
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "jointaug": installed_version(),
+    }

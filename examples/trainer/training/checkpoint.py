@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ..record.files import replace
+from ..record import files
 
 NAME = "checkpoint.pt"
 
@@ -25,9 +24,7 @@ def save(folder: Path, state: Mapping[str, Any]) -> None:
     Raises:
         OSError: if it cannot be written (a full disk); the last one is as it was.
     """
-    buffer = io.BytesIO()
-    torch.save(dict(state), buffer)
-    replace(folder / NAME, buffer.getbuffer())
+    files.save(folder / NAME, dict(state))
 
 
 def load(folder: Path, run: Mapping[str, Any], device: torch.device) -> dict[str, Any] | None:
@@ -49,7 +46,7 @@ def load(folder: Path, run: Mapping[str, Any], device: torch.device) -> dict[str
         written = state["run"]
     except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, TypeError) as error:
         raise ValueError(
-            f"{file} is no whole checkpoint of this trainer ({_told(error)}); delete it to start anew, "
+            f"{file} is no whole checkpoint of this trainer ({_first_line(error)}); delete it to start anew, "
             "or choose another --out"
         ) from error
     differences = [
@@ -67,6 +64,6 @@ def load(folder: Path, run: Mapping[str, Any], device: torch.device) -> dict[str
     return state
 
 
-def _told(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     """The first line of an error's message."""
     return f"{type(error).__name__}: {error}".splitlines()[0]

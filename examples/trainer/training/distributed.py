@@ -58,7 +58,7 @@ class Processes:
 
 
 @contextmanager
-def processes(device: str | None = None) -> Iterator[Processes]:
+def joined(device: str | None = None) -> Iterator[Processes]:
     """Join the processes that torchrun started, for as long as the context lasts.
 
     Args:
@@ -104,11 +104,11 @@ _SYNC = "forward_sync_buffers" if "forward_sync_buffers" in _KEYWORDS else "broa
 _NO_BUFFERS: dict[str, Any] = {_SYNC: False}
 
 
-def parallel(method: nn.Module, here: Processes) -> nn.Module:
+def parallel(method: nn.Module, processes: Processes) -> nn.Module:
     """The method with its gradients averaged over the processes; itself for one process.
 
     Queues and banks are the same everywhere because every process fills in the global batch: no buffer is sent around.
     """
-    if here.count == 1:
+    if processes.count == 1:
         return method
     return DistributedDataParallel(method, gradient_as_bucket_view=True, **_NO_BUFFERS)

@@ -94,11 +94,11 @@ class Log:
         if self.out is None:
             return
         self._write()
-        told = {name: value for name, value in asdict(row).items() if value is not None}
+        known = {name: value for name, value in asdict(row).items() if value is not None}
         if self.bar.disable:
-            print("  ".join(f"{name} {value:.4g}" for name, value in told.items()), flush=True)
+            print("  ".join(f"{name} {value:.4g}" for name, value in known.items()), flush=True)
         if self.events is not None:
-            for name, value in told.items():
+            for name, value in known.items():
                 self.events.add_scalar(f"epoch/{name}", value, row.step)
             self.events.flush()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import io
 import json
 import os
 import signal
@@ -30,7 +29,7 @@ from ..inputs.views import pipeline, whole_view
 from ..methods import METHODS, options
 from ..methods.contrastive_crop import Boxes
 from ..networks import Backbone, check_input
-from ..record.files import replace
+from ..record import files
 from . import checkpoint
 from .distributed import Processes
 from .logs import Log, Row
@@ -68,7 +67,7 @@ class Run:
         data: to learn from.
         out: folder of the run; it will hold ``checkpoint.pt``, ``log.csv``, TensorBoard's events and, at the end,
             ``backbone.pt`` and ``curves.png``.
-        here: the processes of the run, and their device.
+        processes: the processes of the run, and their device.
         recipe: its name, which the folder holds on to.
 
     Raises:
@@ -83,13 +82,13 @@ class Run:
         data: Data,
         out: Path,
         *,
-        here: Processes = Processes(),  # noqa: B008 (frozen)
+        processes: Processes = Processes(),  # noqa: B008 (frozen)
         recipe: str = "",
     ) -> None:
         s = settings
         if s.threads is not None:
             torch.set_num_threads(s.threads)
-        self.settings, self.out, self.here = s, out, here
+        self.settings, self.out, self.processes = s, out, processes
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -102,7 +101,7 @@ class Run:
             raise PermissionError(errno.EACCES, "--out must be a folder that may be written; choose another", str(out))
         options.check(s, own)
         images = len(data.train)
-        check_batch(s, images, here.count)
+        check_batch(s, images, processes.count)
         kind = METHODS[s.method]
         torch.manual_seed(s.seed)
         method = kind(lambda: Backbone(s.backbone, s.stem), **keywords_of(kind, s, own, images))
@@ -117,23 +116,23 @@ class Run:
                 f"warmup_steps must be fewer than the run's {self.steps} steps, got {s.warmup_steps}; a short run "
                 "warms up for a tenth of it or not at all (--warmup_steps 0)"
             )
-        self.learner = Learner(method, s, here, self.per_epoch)
+        self.learner = Learner(method, s, processes, self.per_epoch)
         self.method = self.learner.method
         self.boxes = Boxes(images) if s.crop == "contrastive" else None
         self.spread = Spread(self.method.watched)
-        self.step, self.losses = 0, Losses(here)
+        self.step, self.losses = 0, Losses(processes)
         self.began, self.seconds = time.monotonic(), 0.0
-        self.same = _same(s, own, here, data.told, recipe)
-        if (state := checkpoint.load(out, self.same, here.device)) is not None:
+        self.same = _same(s, own, processes, data.fingerprint, recipe)
+        if (state := checkpoint.load(out, self.same, processes.device)) is not None:
             self._load(state)
 
-        self.train = placed(data.train, s, here.device)
-        self.feed = feed(self.train, pipeline(s, self.method.views), s.seed, here.device, workers=s.workers)
-        self.embed = Embedder(s, here)
+        self.train = placed(data.train, s, processes.device)
+        self.feed = feed(self.train, pipeline(s, self.method.views), s.seed, processes.device, workers=s.workers)
+        self.embed = Embedder(s, processes)
         self.monitor: Monitor | None = None
         if s.knn_every and data.test is not None and data.bank.labels is not None and data.test.labels is not None:
-            bank = self.train if data.labelled is None else placed(data.labelled, s, here.device)
-            self.monitor = Monitor(s, self.embed, bank, placed(data.test, s, here.device))
+            bank = self.train if data.labelled is None else placed(data.labelled, s, processes.device)
+            self.monitor = Monitor(s, self.embed, bank, placed(data.test, s, processes.device))
 
     def go(self, minutes: float | None = None) -> Result:
         """Train to the end, or to a signal (Ctrl-C); what is left is done by another `Run` in this folder.
@@ -145,20 +144,18 @@ class Run:
             NotFiniteError: if the loss is nan or infinite.
             OSError: if the folder cannot be written.
         """
-        with interrupts() as interrupted, Log(self.out if self.here.first else None, self.steps, self.step) as log:
+        with interrupts() as interrupted, Log(self.out if self.processes.first else None, self.steps, self.step) as log:
             if self.step == 0:
                 log.add(Row(0, 0, knn=self._ask_monitor(), seconds=self._elapsed()))
             while self.step < self.steps:
                 self.epoch(log, interrupted)
                 late = minutes is not None and self._elapsed() - self.seconds > 60 * minutes
-                if self.step < self.steps and self.here.any(bool(interrupted) or late):
+                if self.step < self.steps and self.processes.any(bool(interrupted) or late):
                     self.save()
                     return Result(False, log.rows)
             log.picture()
-        if self.here.first:
-            weights = io.BytesIO()
-            torch.save(self.method.encoder.state_dict(), weights)
-            replace(self.out / BACKBONE, weights.getbuffer())
+        if self.processes.first:
+            files.save(self.out / BACKBONE, self.method.encoder.state_dict())
         return Result(True, log.rows)
 
     def save(self) -> None:
@@ -167,7 +164,7 @@ class Run:
         Raises:
             OSError: if it cannot be written; the last one is as it was.
         """
-        if not self.here.first:
+        if not self.processes.first:
             return
         state = {
             "run": self.same,
@@ -205,11 +202,11 @@ class Run:
         if within == 0:
             self.method.before_epoch(epoch, partial(self.embed, source=self.train))
             if self.boxes is not None:
-                heat = Embedder(s, self.here, whole_view(s))
+                heat = Embedder(s, self.processes, whole_view(s))
                 self.boxes.before_epoch(epoch, s.epochs, self.method.encoder, partial(heat, source=self.train))
         order = order_of(len(self.train), s, epoch)
         served = self.feed(self._requests(epoch, order[within:]))
-        look = 1 if self.here.device.type == "cpu" else LOOK_EVERY
+        look = 1 if self.processes.device.type == "cpu" else LOOK_EVERY
         every = max(round(s.checkpoint_every * self.per_epoch), 1)
         started, first, rate = time.monotonic(), self.step, 0.0
         self.method.train()
@@ -222,7 +219,7 @@ class Run:
             loss = self._read(order, epoch)
             rate = (self.step - first) * s.batch / (time.monotonic() - started)
             log.progress(self.step, {"loss": loss, "lr": self.learner.lr, "images/s": rate})
-            stop = self.here.any(bool(interrupted))
+            stop = self.processes.any(bool(interrupted))
             if not ends and (due or stop):
                 self.save()
             if stop and not ends:
@@ -237,13 +234,13 @@ class Run:
                 f"{spread:.3g} (1: spread out); is a stop-gradient, a predictor or a negative missing?",
                 stacklevel=2,
             )
-        self.losses = Losses(self.here)
+        self.losses = Losses(self.processes)
         if self.step % every == 0 or self.step == self.steps:
             self.save()
 
     def _requests(self, epoch: int, order: Tensor) -> list[Request]:
         """This process's share of every pass of the steps in ``order``."""
-        passes = [self.here.part(rows) for step in order for rows in step.chunk(self.settings.accumulate)]
+        passes = [self.processes.part(rows) for step in order for rows in step.chunk(self.settings.accumulate)]
         table = self._positives()
         return [self._request(epoch, index, table) for index in passes]
 
@@ -273,7 +270,7 @@ class Run:
                 address = {"seed": self.settings.seed, "epoch": epoch, "index": index}
                 address |= {name: None if rows is None else rows.tolist() for name, rows in more.items()}
                 file = self.out / NOT_FINITE
-                if self.here.first:
+                if self.processes.first:
                     file.write_text(json.dumps({"step": step, "loss": str(value), **address}))
                 raise NotFiniteError(
                     f"the loss is {value} at step {step}; its images are at seed={self.settings.seed}, epoch={epoch}, "
@@ -293,8 +290,8 @@ class Run:
 class Losses:
     """The losses of an epoch; on a device until they are read."""
 
-    def __init__(self, here: Processes) -> None:
-        self.here, self.sum, self.count = here, 0.0, 0
+    def __init__(self, processes: Processes) -> None:
+        self.processes, self.sum, self.count = processes, 0.0, 0
         self._unread: list[Tensor] = []
 
     def add(self, loss: Tensor) -> None:
@@ -303,7 +300,7 @@ class Losses:
 
     def read(self) -> list[float]:
         """The losses of the steps since the last call, each the mean over the processes."""
-        values: list[float] = self.here.mean(torch.stack(self._unread)).tolist()
+        values: list[float] = self.processes.mean(torch.stack(self._unread)).tolist()
         self._unread.clear()
         for value in values:
             self.sum, self.count = self.sum + value, self.count + 1
@@ -359,13 +356,13 @@ def check_batch(s: Settings, images: int, processes: int) -> None:
         )
 
 
-def _same(s: Settings, own: Mapping[str, Any], here: Processes, data: str, recipe: str) -> dict[str, Any]:
+def _same(s: Settings, own: Mapping[str, Any], processes: Processes, data: str, recipe: str) -> dict[str, Any]:
     """What a run is held to when it goes on; numbers and lists, as a checkpoint has them."""
     free = ("checkpoint_every", "knn_every", "knn_k", "knn_tau", "threads")  # change nothing, or are said below
     settings = {name: value for name, value in asdict(s).items() if name not in free}
     settings["workers"] = s.workers > 0  # any number of workers makes the same views
-    machine = {"device": here.device.type, "processes": here.count}
-    if here.device.type == "cpu":
+    machine = {"device": processes.device.type, "processes": processes.count}
+    if processes.device.type == "cpu":
         machine["threads"] = torch.get_num_threads()
     same: dict[str, Any] = json.loads(json.dumps({"recipe": recipe, "data": data, **settings, **own, **machine}))
     return same

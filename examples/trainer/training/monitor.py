@@ -22,30 +22,32 @@ class Embedder:
 
     Args:
         settings: of the run.
-        here: the processes.
+        processes: the processes.
         view: of an image, without chance; by default a test's.
         batch: images at a time.
     """
 
-    def __init__(self, settings: Settings, here: Processes, view: v2.Compose | None = None, batch: int = 512) -> None:
-        self.settings, self.here, self.batch = settings, here, batch
+    def __init__(
+        self, settings: Settings, processes: Processes, view: v2.Compose | None = None, batch: int = 512
+    ) -> None:
+        self.settings, self.processes, self.batch = settings, processes, batch
         self._view = MultiView(plain_view(settings) if view is None else view)
 
     @torch.no_grad()
     def __call__(self, network: nn.Module, source: Source) -> Tensor:
         """Outputs ``[N, D]``, float32, for all images of a source, in its order."""
-        here, s, training = self.here, self.settings, network.training
-        served = feed(source, self._view, s.seed, here.device, workers=s.workers)
-        each = -(-len(source) // here.count)  # as many in every process: the last rows are repeated
-        mine = here.part(torch.arange(each * here.count).clamp(max=len(source) - 1))
-        here.share_buffers(network)
+        processes, s, training = self.processes, self.settings, network.training
+        served = feed(source, self._view, s.seed, processes.device, workers=s.workers)
+        each = -(-len(source) // processes.count)  # as many in every process: the last rows are repeated
+        mine = processes.part(torch.arange(each * processes.count).clamp(max=len(source) - 1))
+        processes.share_buffers(network)
         network.eval()
         outputs = []
         for batch in served([Request(0, index) for index in torch.split(mine, self.batch)]):
-            with torch.autocast(here.device.type, torch.bfloat16, enabled=s.precision == "bfloat16"):
+            with torch.autocast(processes.device.type, torch.bfloat16, enabled=s.precision == "bfloat16"):
                 outputs.append(network(batch.views[0]).float())
         network.train(training)
-        return here.gathered(torch.cat(outputs))[: len(source)]
+        return processes.gathered(torch.cat(outputs))[: len(source)]
 
 
 class Monitor:
@@ -63,7 +65,7 @@ class Monitor:
 
     def __call__(self, encoder: nn.Module) -> float:
         """The accuracy, in [0, 1]."""
-        device = self.embed.here.device
+        device = self.embed.processes.device
         assert self.bank.labels is not None
         assert self.test.labels is not None
         labels, wanted = self.bank.labels.to(device), self.test.labels.to(device)

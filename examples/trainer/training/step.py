@@ -31,7 +31,7 @@ class Learner:
     Args:
         method: the networks, and their loss.
         settings: of the run.
-        here: the processes; with several, gradients are averaged and batch statistics are the global batch's.
+        processes: the processes; with several, gradients are averaged and batch statistics are the global batch's.
         steps_per_epoch: optimizer steps of an epoch.
 
     Attributes:
@@ -39,19 +39,19 @@ class Learner:
         lr: the learning rate of the last step.
     """
 
-    def __init__(self, method: Method, settings: Settings, here: Processes, steps_per_epoch: int) -> None:
-        self.settings, self.here, self.per_epoch = settings, here, steps_per_epoch
+    def __init__(self, method: Method, settings: Settings, processes: Processes, steps_per_epoch: int) -> None:
+        self.settings, self.processes, self.per_epoch = settings, processes, steps_per_epoch
         layout = torch.channels_last if settings.channels_last else torch.contiguous_format
-        self.method: Method = method.to(here.device, memory_format=layout)  # type: ignore[call-overload]
-        if here.count > 1 and here.device.type == "cuda" and method.sync_batch_norm:
+        self.method: Method = method.to(processes.device, memory_format=layout)  # type: ignore[call-overload]
+        if processes.count > 1 and processes.device.type == "cuda" and method.sync_batch_norm:
             self.method = sync_batch_norm(self.method)
         if settings.compile:
             for module in self.method.modules():
                 if isinstance(module, Backbone):
                     module.compile()
         self.optimizer = optimizer_of(settings, self.method, self.method.constant_rate)
-        self.model = parallel(self.method, here)
-        self.weight = weight_of(settings, here.device)
+        self.model = parallel(self.method, processes)
+        self.weight = weight_of(settings, processes.device)
         self.scores = scores_of(self.weight)
         self.lr = 0.0
 
@@ -64,11 +64,11 @@ class Learner:
         """
         s = self.settings
         self._set_rate(step)
-        loss = torch.zeros((), device=self.here.device)
+        loss = torch.zeros((), device=self.processes.device)
         for left in reversed(range(s.accumulate)):
             batch = self._batch(next(served), step)
             # Processes exchange gradients once a step, in the last pass.
-            with self.model.no_sync() if left and self.here.count > 1 else nullcontext():  # type: ignore[operator]
+            with self.model.no_sync() if left and self.processes.count > 1 else nullcontext():  # type: ignore[operator]
                 with self.autocast():
                     parts = self.model(batch)
                 part = reduce(parts, self._difficulty(batch)) / s.accumulate
@@ -85,7 +85,7 @@ class Learner:
 
     def autocast(self) -> torch.autocast:
         """The precision of the run."""
-        return torch.autocast(self.here.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16")
+        return torch.autocast(self.processes.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16")
 
     def state_dict(self) -> dict[str, Any]:
         """Of method and optimizer."""

@@ -54,7 +54,7 @@ def test_every_method_is_here(settings_of):
     assert {key for key, _ in settings_of.values()} == set(METHODS)
     assert list(settings_of) == NAMES
     folder = Path(inspect.getfile(METHODS["moco"])).parent
-    others = {"__init__", "method", "checks", "options", "contrastive_crop"}
+    others = {"__init__", "batch", "method", "checks", "options", "contrastive_crop"}
     assert {path.stem for path in folder.glob("*.py")} - others == set(METHODS)
 
 

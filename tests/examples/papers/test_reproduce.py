@@ -165,17 +165,17 @@ def test_measured_as_the_paper_does(tmp_path: Path, data: Path):
 def test_an_older_recipe_does_not_count(tmp_path: Path, data: Path):
     runs = Runs(str(data), tmp_path / "out", STAND_IN)
     cell = Cell("simclr-rendered", 0, {"epochs": "3", "warmup": "0"})  # as text from the command line
-    outcome = runs.of(cell)
+    outcome = runs.outcome(cell)
     assert outcome.reason == ""
     path = outcome.folder / "result.json"
     result = json.loads(path.read_text())
     own = {**RECIPES["simclr-rendered"].values, "epochs": 3, "warmup": 0.0}  # tuples are lists in the file
     result["settings"] = {name: {"value": value} for name, value in own.items()}
     path.write_text(json.dumps(result))
-    assert runs.of(cell).reason == ""
+    assert runs.outcome(cell).reason == ""
     result["settings"]["lr"] = {"value": 0.5}
     path.write_text(json.dumps(result))
-    assert f"lr 0.5 there, {own['lr']} now" in runs.of(cell).reason
+    assert f"lr 0.5 there, {own['lr']} now" in runs.outcome(cell).reason
 
 
 def test_several_side_by_side_keep_the_order(tmp_path: Path, data: Path):

@@ -52,17 +52,17 @@ from plain import Plain
 from test_distributed import COMMON, RUNS
 from trainer.training import loop
 from torch import nn
-from trainer.training.distributed import processes
+from trainer.training.distributed import joined
 loop.Backbone = Plain
 warnings.simplefilter("error")
 data, out = sys.argv[1:]
-with processes("cpu") as here:
+with joined("cpu") as processes:
     network = nn.BatchNorm1d(2)
-    network.running_mean += here.rank
-    here.share_buffers(network)
+    network.running_mean += processes.rank
+    processes.share_buffers(network)
     assert not network.running_mean.any()
     for name, words in RUNS.items():
-        pretrain.run(*pretrain.parsed([*words, *COMMON, "--data", data, "--out", f"{out}/{name}"]), here)
+        pretrain.run(*pretrain.parsed([*words, *COMMON, "--data", data, "--out", f"{out}/{name}"]), processes)
 """
 
 

@@ -70,7 +70,7 @@ def simclr(x: Tensor, y: Tensor, seed: int, epochs: int = EPOCHS) -> tuple[float
             z1, z2 = g(h1), g(h2)
             loss = reduce(nt_xent(z1, z2, tau=TAU))
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
             rate.step()
     return before, knn(f, x, y)

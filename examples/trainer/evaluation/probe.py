@@ -75,7 +75,7 @@ def train(
             for loss, step, rate in zip(losses, optimizers, protocol.rates, strict=True):
                 step.param_groups[0]["lr"] = scale * rate * factor
                 step.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
                 step.step()
             sums += len(y) * torch.stack(losses).detach()
             count += len(y)
@@ -89,7 +89,7 @@ def train(
 
 def head(width: int, classes: int, protocol: Protocol, seed: int = 0) -> nn.Sequential:
     """Batch normalization, where the protocol has it, and a linear layer; its weights are hashed from the seed."""
-    linear: nn.Linear = nn.utils.skip_init(nn.Linear, width, classes)  # type: ignore[no-untyped-call]
+    linear: nn.Linear = nn.utils.skip_init(nn.Linear, width, classes)
     rows = Addresses(seed, 0, torch.arange(classes)).rows(width + 1, step=named_step("linear head"))
     uniform = torch.stack(rows, 1)  # [classes, width + 1]
     if protocol.std is None:

@@ -21,7 +21,7 @@ def momentum_copy(network: N) -> N:
 @torch.no_grad()
 def follow(momentum: nn.Module, online: nn.Module, m: float) -> None:
     """``momentum <- m * momentum + (1 - m) * online``, parameters only: batch statistics are each network's own."""
-    move = get_ema_multi_avg_fn(m)  # type: ignore[no-untyped-call]
+    move = get_ema_multi_avg_fn(m)
     move(list(momentum.parameters()), list(online.parameters()), None)
 
 

@@ -114,7 +114,7 @@ def pretrain(
         z1, z2 = g(torch.cat([h1, h2])).chunk(2)
         loss = reduce(nt_xent(z1, z2, tau=TEMPERATURE))
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         rate.step()
         losses.append(loss.item())

@@ -72,7 +72,7 @@ class Learner:
                 with self.autocast():
                     parts = self.model(batch)
                 part = reduce(parts, self._difficulty(batch)) / s.accumulate
-                part.backward()  # type: ignore[no-untyped-call]
+                part.backward()
             loss += part.detach()
         self.method.before_update(batch)
         if s.clip is not None:

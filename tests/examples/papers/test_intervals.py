@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 from scipy import stats
-from trainer.record.intervals import Interval, correlation, difference, mean, seeds_needed
+from trainer.record.intervals import Interval, correlation, difference, mean, seeds_needed, student
 
 GENERATOR = np.random.default_rng(0)
 A, B = GENERATOR.normal(50, 0.5, 8).tolist(), GENERATOR.normal(51, 1.5, 6).tolist()
@@ -60,3 +60,11 @@ def test_too_few_runs_have_no_interval():
 
 def test_told():
     assert Interval(1.234, 0.5, 2.0).text("+.1f") == "+1.2 (+0.5 to +2.0)"
+
+
+def test_half_widths_are_students():
+    """``plus_minus`` tells half the interval, and gives the sign to the value alone; `student` is in deviations."""
+    half = stats.t.interval(0.95, len(A) - 1, np.mean(A), stats.sem(A))[1] - np.mean(A)
+    assert mean(A).plus_minus("+.3f") == f"+{np.mean(A):.3f} ± {half:.3f}"
+    assert Interval(-1.5, -2.0, -1.0).plus_minus("+.1f") == "-1.5 ± 0.5"
+    assert math.isclose(student(len(A)) * np.std(A, ddof=1), half)

@@ -44,4 +44,4 @@ def test_the_version_is_the_installed_ones(monkeypatch):
         raise versions.PackageNotFoundError(name)
 
     monkeypatch.setattr(versions, "version", missing)
-    assert versions.installed_version() == "from a versions, not installed"
+    assert versions.installed_version() == "from a checkout, not installed"

@@ -42,8 +42,8 @@ lint: $(DEV) ## formatting and ruff's rules
 
 types: $(DEV) ## mypy, strict
 	.venv/bin/mypy
-	.venv/bin/mypy examples/*.py
-	cd examples && MYPYPATH=.. ../.venv/bin/mypy --config-file ../pyproject.toml -p training -p methods -p evaluation -p papers
+	MYPYPATH=examples .venv/bin/mypy -p trainer
+	MYPYPATH=examples .venv/bin/mypy examples/*.py examples/figures/*.py
 
 docs: $(DEV) ## the documentation, warnings as errors, into docs/_build/html
 	.venv/bin/python -m sphinx -W -n --keep-going -b html docs docs/_build/html
@@ -53,7 +53,7 @@ bench: ## tables of pipelines, kernels and memory, beside the peers, into benchm
 	.venv-peers/bin/python benchmarks/all.py $(ARGS)
 
 clean: ## remove what these commands wrote, except the environments
-	rm -rf demo build dist docs/_build docs/_static/generated docs/reference/generated *.egg-info
+	rm -rf demo build dist docs/_build docs/_static/generated docs/reference/generated *.egg-info examples/*.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find jointaug tests examples benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -64,19 +64,19 @@ define environment
 	Debian and Ubuntu keep that in a package of its own, apt install python3-venv" >&2; exit 1; }
 endef
 
-$(DEMO): pyproject.toml constraints.txt $(NATIVE)
+$(DEMO): pyproject.toml examples/pyproject.toml constraints.txt $(NATIVE)
 	$(call environment,$(PYTHON),.venv)
-	.venv/bin/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[examples]'
+	.venv/bin/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[examples]' -e examples
 	@touch $@
 
 # lightly is an oracle of the losses' tests. Of what it depends on, its losses need only torch and numpy.
-$(DEV): pyproject.toml constraints.txt $(NATIVE)
+$(DEV): pyproject.toml examples/pyproject.toml constraints.txt $(NATIVE)
 	$(call environment,$(PYTHON),.venv)
-	.venv/bin/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	.venv/bin/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]' -e examples
 	.venv/bin/python -m pip install --disable-pip-version-check -c constraints.txt --no-deps lightly
 	@touch $@
 
-$(DEV_LOWEST): pyproject.toml Makefile $(NATIVE)
+$(DEV_LOWEST): pyproject.toml examples/pyproject.toml Makefile $(NATIVE)
 	$(call environment,$(LOWEST_PYTHON),.venv-lowest)
-	.venv-lowest/bin/python -m pip install --disable-pip-version-check $(LOWEST) $(OF_THEIR_TIME) -e '.[dev]'
+	.venv-lowest/bin/python -m pip install --disable-pip-version-check $(LOWEST) $(OF_THEIR_TIME) -e '.[dev]' -e examples
 	@touch $@

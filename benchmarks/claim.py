@@ -23,10 +23,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
-
-from papers.intervals import PILOT, Interval, correlation, difference, mean, seeds_needed
-from papers.runs import PRETRAIN, Cell, Outcome, Runs, linked
+from trainer.papers.runs import PRETRAIN, Cell, Outcome, Runs, linked
+from trainer.record.intervals import PILOT, Interval, correlation, difference, mean, seeds_needed
 
 RESULTS = Path(__file__).parent / "results" / "claim"
 RECIPE, CLASSES = "jointcrop-simclr-cifar10", 10
@@ -145,7 +143,7 @@ def write_pilot(results: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     alone, together = (seeds_needed(deviation, EFFECT, level) for level in (0.95, 1 - 0.05 / tests()))
     (results / "pilot.md").write_text(
         f"# Pilot: {len(rows)} runs of the baseline at the small budget\n\n"
-        f"k-NN {mean(values).told()} %, at initialization {start:.2f} %; deviation over seeds {deviation:.2f} points; "
+        f"k-NN {mean(values).text()} %, at initialization {start:.2f} %; deviation over seeds {deviation:.2f} points; "
         f"{seconds:.0f} seconds a run.\n\n"
         f"For {EFFECT:g} point with 80 % power: {alone} seeds an arm at 95 %, {together} where the primary comparisons "
         "share the 5 %.\n",
@@ -188,7 +186,7 @@ def write(results: Path, plan: Mapping[str, Any], rows: Sequence[Mapping[str, An
         lines += ["| policy | mean, 95 % | deviation |", "| --- | --- | --- |"]
         for policy, accuracies in values.items():
             deviation = f"{statistics.stdev(accuracies):.2f}" if len(seeds) > 1 else ""
-            lines.append(f"| {policy} | {mean(accuracies).told()} | {deviation} |")
+            lines.append(f"| {policy} | {mean(accuracies).text()} | {deviation} |")
         lines += [f"| at initialization | {start:.2f} | |", ""]
         lines += [
             "| difference | kind | 95 % | at the joint level | verdict | correlation of seeds |",
@@ -200,8 +198,8 @@ def write(results: Path, plan: Mapping[str, Any], rows: Sequence[Mapping[str, An
             gap, wide = difference(a, b), difference(a, b, 1 - 0.05 / tests())
             verdict = judged(wide, len(seeds)) if primary else ""
             shared = correlation(a, b) if len(seeds) > 2 else None
-            cells = [f"{first} - {second}", "primary" if primary else "secondary", gap.told("+.2f")]
-            cells += [wide.told("+.2f") if primary else "", verdict, "" if shared is None else shared.told()]
+            cells = [f"{first} - {second}", "primary" if primary else "secondary", gap.text("+.2f")]
+            cells += [wide.text("+.2f") if primary else "", verdict, "" if shared is None else shared.text()]
             lines.append(f"| {' | '.join(cells)} |")
             table.append(
                 [budget, first, second, len(seeds), gap.value, gap.low, gap.high, wide.low, wide.high, verdict]

@@ -15,7 +15,6 @@ sequence of its draws). Variance of plain rows over variance of Sobol rows, the 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,22 +25,30 @@ from interleaved import save
 from scipy.stats import f, qmc
 from torch import Tensor
 from torchvision.transforms import v2
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "examples" / "figures"))
-import jointcrop  # the figures' script: images and encoder
+from trainer.inputs.thumbnails import STORED_SIDE, open_thumbnails, spread
+from trainer.training.small import (
+    IMAGES,
+    SCALE,
+    STEPS,
+    VIEW,
+    embedding,
+    independent_crops,
+    read_encoder,
+    save_encoder,
+    trained_encoder,
+)
 
 from jointaug import JointBlur, JointCrop, fuse
 from jointaug.difficulty import sdf
 from jointaug.distributions import IndependentPair, JointPair
 
-VIEW, SCALE = jointcrop.VIEW, jointcrop.SCALE
 POLICIES = {
     "beta 2": v2.Compose([JointCrop(VIEW, law=JointPair(2.0, *SCALE))]),
     "beta 0": v2.Compose([JointCrop(VIEW, law=JointPair(0.0, *SCALE))]),
     "beta -2": v2.Compose([JointCrop(VIEW, law=JointPair(-2.0, *SCALE))]),
     "beta 0, then blur": v2.Compose([JointCrop(VIEW, law=JointPair(0.0, *SCALE)), JointBlur()]),
     "independent areas": v2.Compose([JointCrop(VIEW, law=IndependentPair(*SCALE))]),
-    "two RandomResizedCrops": v2.Compose([jointcrop.random_crops()]),
+    "two RandomResizedCrops": v2.Compose([independent_crops()]),
 }
 COMPARISONS = (
     ("beta 2", "beta -2"),
@@ -49,6 +56,7 @@ COMPARISONS = (
     ("beta 0", "independent areas"),
     ("beta 0", "two RandomResizedCrops"),
 )
+WORKERS = 2  # of the encoders' pre-training
 RESAMPLES = 2000  # of the images, for intervals
 SOBOL_DIMENSIONS = 16  # the longest pipeline here takes 8 + 4 uniforms
 
@@ -162,8 +170,9 @@ def f_ratio(plain: Any, other: Any) -> dict[str, float]:
 # The whole. -----------------------------------------------------------------------------------------------------------
 def squares(images: Any) -> Tensor:
     """The middle of each image as uint8 ``[N, 3, 96, 96]``."""
-    side = jointcrop.quickstart.STORED_SIDE
-    return torch.stack([v2.functional.center_crop(torch.from_numpy(i).permute(2, 0, 1), [side, side]) for i in images])
+    return torch.stack(
+        [v2.functional.center_crop(torch.from_numpy(i).permute(2, 0, 1), [STORED_SIDE, STORED_SIDE]) for i in images]
+    )
 
 
 def main() -> None:
@@ -171,26 +180,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="a folder of class folders, beside the rendered set")
     parser.add_argument("--work", type=Path, default=Path("figures"), help="where encoders are kept")
-    parser.add_argument("--images", type=int, default=jointcrop.DEMO.images, help="to pre-train on")
+    parser.add_argument("--images", type=int, default=IMAGES, help="to pre-train on")
     parser.add_argument("--measured", type=int, default=300, help="images on which variances are measured")
     parser.add_argument("--draws", type=int, default=4)
-    parser.add_argument("--steps", type=int, default=jointcrop.DEMO.steps, help="of the encoders' pre-training")
+    parser.add_argument("--steps", type=int, default=STEPS, help="of the encoders' pre-training")
     parser.add_argument("--replicates", type=int, default=128, help="scramblings")
     parser.add_argument("--write", action="store_true", help="write results/common_addresses.json")
     arguments = parser.parse_args()
     sets = {"rendered": None} | ({arguments.data.name: arguments.data} if arguments.data else {})
     result: dict[str, Any] = {"images": arguments.measured, "draws": arguments.draws}
     for name, folder in sets.items():
-        images = jointcrop.load(folder, arguments.images)
+        images = open_thumbnails(folder, arguments.images)
         kept = arguments.work / name / "encoder.pt"
         kept.parent.mkdir(parents=True, exist_ok=True)
-        known = ["--out", str(kept.parent), "--steps", str(arguments.steps)]
-        options, _ = jointcrop.options_from([*known, "--encoder", str(kept)] if kept.exists() else known)
-        encoder, told = jointcrop.encoder_for(options, images)
-        encode = jointcrop.embedding(encoder)
-        measured = squares(jointcrop.spread(images.train, arguments.measured).images)
+        if not kept.exists():
+            save_encoder(kept, *trained_encoder(images, arguments.steps, WORKERS))
+        encoder, words = read_encoder(kept)
+        encode = embedding(encoder)
+        measured = squares(spread(images.train, arguments.measured).images)
         result[name] = {
-            "encoder": told.split(", read from")[0],
+            "encoder": words.split(", read from")[0],
             "common_addresses": common_addresses(encode, measured, arguments.draws),
             "sobol_rows": sobol_rows(encode, measured, arguments.replicates),
         }

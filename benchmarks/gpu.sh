@@ -8,7 +8,7 @@ set -uo pipefail
 [[ -z ${OUT:-} ]] || export OUT=$(realpath -m "$OUT")
 cd "$(dirname "$0")/.."
 python3 setup.py -q build_ext --inplace || echo "no native kernels: the CPU side runs on torch"
-export PYTHONPATH=$PWD
+export PYTHONPATH=$PWD:$PWD/examples
 failed=0
 timeout 150 python3 -m pytest -q -p no:cacheprovider -m gpu $(grep -rl "mark\.gpu" tests --include="test_*.py") || failed=1
 cd benchmarks

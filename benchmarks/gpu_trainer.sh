@@ -22,7 +22,7 @@ budget=${4:-${seconds_of[$part]:-0}}
 [[ -z ${OUT:-} ]] || export OUT=$(realpath -m "$OUT")
 cd "$(dirname "$0")/.."
 python3 setup.py -q build_ext --inplace || echo "no native kernels: the CPU side runs on torch"
-export PYTHONPATH=$PWD
+export PYTHONPATH=$PWD:$PWD/examples
 mkdir -p "$out"
 left() { echo $((budget - SECONDS)); }
 
@@ -47,7 +47,7 @@ run() {  # name, seconds, recipe, settings
 
 case $part in
     step)
-        (cd benchmarks && timeout "$(left)" python3 trainer.py --device "${DEVICE:-cuda}" --write) || failed=1
+        (cd benchmarks && timeout "$(left)" python3 training_step.py --device "${DEVICE:-cuda}" --write) || failed=1
         ;;
     long)
         rm -f "$out/simclr-200.had"

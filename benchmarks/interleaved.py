@@ -11,7 +11,6 @@ import json
 import os
 import platform
 import statistics
-import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -19,10 +18,8 @@ from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
-
-from checkout import commit
-from processor import processor
+from trainer.record.machine import processor
+from trainer.record.versions import commit
 
 KEPT = Path(__file__).parent / "results"
 """The results in this checkout."""

@@ -13,8 +13,6 @@ from __future__ import annotations
 import argparse
 import copy
 import math
-import sys
-from pathlib import Path
 
 import torch
 from interleaved import save
@@ -24,10 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models import resnet18
 from torchvision.transforms import v2
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
-
-from training.data import in_memory, open_data
+from trainer.inputs.data import in_memory, open_data
 
 from jointaug import MultiView, fuse
 

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 python3 -m venv .venv-peers
 pip=.venv-peers/bin/pip
 $pip install -q -c constraints.txt torch torchvision setuptools wheel
-$pip install -q -c constraints.txt --no-build-isolation -e .
+$pip install -q -c constraints.txt --no-build-isolation -e '.[examples]' -e examples
 $pip install -q -c constraints.txt kornia albumentations opencv-python-headless faiss-cpu scikit-learn numba
 $pip install -q -c constraints.txt --no-deps torchaug lightning-utilities
 $pip install -q -c constraints.txt lightly

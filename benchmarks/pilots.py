@@ -6,9 +6,10 @@
     python benchmarks/pilots.py rendered --again wmse         # those that begin so, anew: their recipes were mended
 
 One seed each, so nothing here ranks methods. What is asked was written down before the first run: the loss is finite to
-the end; the embeddings' spread at the end is above `training.loop.COLLAPSED`; k-NN accuracy on the test images is above
-that of the initialization. On CIFAR-10 and Imagenette the budgets are short (`PLANS`), and what they force on a recipe
-stands beside it in the table. Recipes of ScoreCL take a score network that is trained here first, also shortly.
+the end; the embeddings' spread at the end is above `trainer.training.loop.COLLAPSED`; k-NN accuracy on the test images
+is above that of the initialization. On CIFAR-10 and Imagenette the budgets are short (`PLANS`), and what they force on
+a recipe stands beside it in the table. Recipes of ScoreCL take a score network that is trained here first, also
+shortly.
 
 Runs are pretrain.py's, one thread each, two side by side; the same command goes on where it was stopped. The tables go
 to results/pilots/ (or, where the environment has OUT, to $OUT/pilots): SCALE.md and SCALE.csv.
@@ -27,15 +28,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
-
 import torch
 from interleaved import RESULTS, machine
-from papers import RECIPES
-from papers.runs import PRETRAIN, Cell, Outcome, Runs, linked, spelled
-from training.data import in_memory, open_data
-from training.logs import rows_of
-from training.loop import COLLAPSED
+from trainer.inputs.data import in_memory, open_data
+from trainer.papers import RECIPES
+from trainer.papers.runs import PRETRAIN, Cell, Outcome, Runs, linked, spelled
+from trainer.training.logs import rows_of
+from trainer.training.loop import COLLAPSED
 
 from jointaug.difficulty import ScoreNetwork, train_score
 

@@ -15,7 +15,6 @@ import io
 import math
 import os
 import re
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -30,6 +29,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 from torch import Tensor
 from torchvision.transforms import v2
+from trainer.inputs.rendered import Picture, render
 
 from jointaug import (
     Address,
@@ -51,9 +51,6 @@ from jointaug.distributions import IndependentPair, JointPair, PairLaw
 from jointaug.plotting import COLORS, plot_log_ratio_densities
 
 DOCS = Path(__file__).resolve().parent
-sys.path.insert(0, str(DOCS.parent / "examples"))
-from rendered import Picture, render  # noqa: E402  # examples/ is no package
-
 FIRST, SECOND, THIRD = COLORS[0], COLORS[1], COLORS[3]
 STYLE: dict[Any, Any] = {
     "font.size": 8.5,

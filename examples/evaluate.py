@@ -34,15 +34,15 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-from evaluation import crops, knn, retrieval, similarity, tsne
-from evaluation.encoder import Encoder, open_encoder
-from evaluation.images import Images, held_out_rows, open_images, rank_in_class
-from evaluation.probe import Batches, accuracy, steps, train
-from evaluation.protocols import PROTOCOLS
-from evaluation.results import Result, read, write
 from torch import Tensor, nn
 from torchvision.transforms import v2
-from training.distributed import device_of
+from trainer.evaluation import crops, knn, retrieval, similarity, tsne
+from trainer.evaluation.encoder import Encoder, open_encoder
+from trainer.evaluation.images import Images, held_out_rows, open_images, rank_in_class
+from trainer.evaluation.probe import Batches, accuracy, steps, train
+from trainer.evaluation.protocols import PROTOCOLS
+from trainer.evaluation.results import Result, read, write
+from trainer.training.distributed import device_of
 
 from jointaug import Addresses
 from jointaug.chance import named_step
@@ -80,12 +80,12 @@ class Evaluation:
     @cached_property
     def train_features(self) -> Tensor:
         """Of center crops."""
-        return self.encoder.features(self.train, self.encoder.center(), told="training images")
+        return self.encoder.features(self.train, self.encoder.center(), caption="training images")
 
     @cached_property
     def features(self) -> Tensor:
         """Of center crops of the test images."""
-        return self.encoder.features(self.test, self.encoder.center(), told="test images")
+        return self.encoder.features(self.test, self.encoder.center(), caption="test images")
 
     def knn(self) -> Iterator[Result]:
         """Both rules, at every ``k`` asked for."""
@@ -304,7 +304,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         evaluation = opened(options)
         options.out.mkdir(parents=True, exist_ok=True)
         subject = {
-            "encoder": evaluation.encoder.told,
+            "encoder": evaluation.encoder.origin,
             "weights": evaluation.encoder.digest,
             "view": f"{evaluation.encoder.size} pixels",
             "data": f"{options.data}: {len(evaluation.train)} images to train on, {len(evaluation.test)} to test on, "

@@ -12,18 +12,16 @@ nn.Identity()``, or ``num_classes=0`` in timm).
 from __future__ import annotations
 
 import argparse
-import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from evaluation.encoder import read_settings, read_state
 from torch import nn
 from torchvision import models
-from training.checkpoint import replace
-from training.loop import BACKBONE
+from trainer.evaluation.encoder import read_settings, read_state
+from trainer.record.files import save
+from trainer.training.loop import BACKBONE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,11 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     try:
-        told = export(options.run, options.file, classifier=not options.no_classifier, small_stem=options.small_stem)
+        summary = export(options.run, options.file, classifier=not options.no_classifier, small_stem=options.small_stem)
     except (ValueError, OSError, ImportError) as error:
         print(f"export.py: {error}", file=sys.stderr)
         return 1
-    print(told)
+    print(summary)
     return 0
 
 
@@ -81,9 +79,7 @@ def export(run: Path, file: Path, *, classifier: bool = True, small_stem: bool =
     state = read_state(run / BACKBONE)
     fresh = _model(name).state_dict()
     added = {key: value for key, value in fresh.items() if key not in state}
-    buffer = io.BytesIO()
-    torch.save({key: state.get(key, fresh[key]) for key in fresh} if classifier else state, buffer)
-    replace(file, buffer.getbuffer())
+    save(file, {key: state.get(key, fresh[key]) for key in fresh} if classifier else state)
     if not classifier:
         return f"{file}: {name} without its classifier ({', '.join(added)})"
     return f"{file}: {name}; its classifier ({', '.join(added)}) is freshly initialized and has to be trained"

@@ -28,17 +28,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torchvision
-from checkout import commit, installed_version
-from methods import METHODS
-from papers import RECIPES, reported
-from papers.recipe import Recipe
-from processor import processor
-from training.checkpoint import NAME, replace
-from training.data import open_data
-from training.distributed import Processes, processes
-from training.loop import NotFiniteError, Run
-from training.settings import Settings, checked, divided, hints_of, meanings_of, nearest, read, settings_of
+from trainer.inputs.data import open_data
+from trainer.inputs.settings import Settings, checked, divided, hints_of, meanings_of, nearest, read, settings_of
+from trainer.methods import METHODS
+from trainer.papers import RECIPES, reported
+from trainer.papers.recipe import Recipe
+from trainer.record.files import replace
+from trainer.record.machine import processor
+from trainer.record.versions import commit, versions
+from trainer.training.checkpoint import NAME
+from trainer.training.distributed import Processes, joined
+from trainer.training.loop import NotFiniteError, Run
 
 INTERRUPTED = 130  # exit code of what Ctrl-C ended, as shells have it
 
@@ -56,8 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     options, settings = parsed(words)
     try:
-        with processes(options.device) as here:
-            return run(options, settings, here)
+        with joined(options.device) as processes:
+            return run(options, settings, processes)
     except KeyboardInterrupt:
         if (options.out / NAME).exists():
             print(f"interrupted. Go on from the last checkpoint with the same command: {again()}", file=sys.stderr)
@@ -111,8 +111,8 @@ def parsed(words: Sequence[str]) -> tuple[argparse.Namespace, dict[str, Setting]
         if not word.startswith("--"):
             parser.error(f"there is one value to a setting, got {word!r} besides; write several as --scale 0.2,1.0")
         name = word.removeprefix("--").partition("=")[0].replace("-", "_")
-        told = word.partition("=")[0]
-        parser.error(f"there is no setting {told!r} in {words[0]}{nearest(name, known)} {words[0]} --help lists all")
+        given = word.partition("=")[0]
+        parser.error(f"there is no setting {given!r} in {words[0]}{nearest(name, known)} {words[0]} --help lists all")
     hints = hints_of(METHODS[known["method"].value])
     for name in known:
         if (text := vars(options).pop(f"setting {name}")) is not None:
@@ -153,29 +153,34 @@ def settings_of_recipe(recipe: Recipe) -> dict[str, Setting]:
     return {**defaults, **given}
 
 
-def run(options: argparse.Namespace, settings: Mapping[str, Setting], here: Processes) -> int:
+def run(options: argparse.Namespace, settings: Mapping[str, Setting], processes: Processes) -> int:
     """Train by parsed options, as one of the processes; the exit code."""
     common, own = divided({name: setting.value for name, setting in settings.items()})
     out: Path = options.out
     training = Run(
-        common, own, open_data(options.data, options.test, size=common.size), out, here=here, recipe=options.recipe
+        common,
+        own,
+        open_data(options.data, options.test, size=common.size),
+        out,
+        processes=processes,
+        recipe=options.recipe,
     )
-    told = {name: asdict(setting) for name, setting in settings.items()}
-    if here.first:
-        replace(out / "settings.json", json.dumps(told, indent=1).encode())
+    stored = {name: asdict(setting) for name, setting in settings.items()}
+    if processes.first:
+        replace(out / "settings.json", json.dumps(stored, indent=1).encode())
     result = training.go(options.minutes)
-    if not here.first:
+    if not processes.first:
         return 0
     if not result.finished:
         print(f"stopped at step {training.step} of {training.steps}; a whole checkpoint is in {out}.")
         print(f"Go on with the same command: {again()}")
         return INTERRUPTED
     last = asdict(result.rows[-1])
-    machine = {"machine": machine_of(here), "commit": commit()}
+    machine = {"machine": machine_of(processes), "commit": commit()}
     replace(
         out / "result.json",
         json.dumps(
-            {"recipe": options.recipe, **last, "reported": reported(options.recipe), **machine, "settings": told},
+            {"recipe": options.recipe, **last, "reported": reported(options.recipe), **machine, "settings": stored},
             indent=1,
         ).encode(),
     )
@@ -192,19 +197,16 @@ def again() -> str:
     return shlex.join([*start, *sys.argv])
 
 
-def machine_of(here: Processes) -> dict[str, Any]:
+def machine_of(processes: Processes) -> dict[str, Any]:
     """What a result was made on."""
-    gpu = torch.cuda.get_device_name(here.device) if here.device.type == "cuda" else None
+    gpu = torch.cuda.get_device_name(processes.device) if processes.device.type == "cuda" else None
     return {
         "system": platform.platform(),
         "processor": processor(),
         "gpu": gpu,
-        "processes": here.count,
+        "processes": processes.count,
         "threads": torch.get_num_threads(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "torchvision": torchvision.__version__,
-        "jointaug": installed_version(),
+        **versions(),
     }
 
 

@@ -16,17 +16,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from evaluation.encoder import read_settings
-from methods import METHODS
 from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional as F
 from torchvision.utils import save_image
-from training.data import Augment, Request, Served, open_data
-from training.loop import NOT_FINITE, held
-from training.networks import Backbone
-from training.settings import Settings, divided, keywords_of
-from training.views import pipeline
+from trainer.evaluation.encoder import read_settings
+from trainer.inputs.data import open_data
+from trainer.inputs.feed import Augment, Request, Served, placed
+from trainer.inputs.settings import Settings, divided, keywords_of
+from trainer.inputs.views import pipeline
+from trainer.methods import METHODS
+from trainer.networks import Backbone
+from trainer.training.loop import NOT_FINITE
 
 SHOWN, LEAST_SIDE = 8, 96  # images in the picture, and pixels of a view there
 
@@ -84,11 +85,11 @@ def redrawn(run: Path, data: str, address: Mapping[str, Any]) -> tuple[Settings,
     Raises:
         ValueError: for a folder without settings, or rows that are not there.
     """
-    told = read_settings(run)
-    if not told:
+    stored = read_settings(run)
+    if not stored:
         raise ValueError(f"{run} must be the folder of a run, got one without settings.json; name another")
-    settings, own = divided(told)
-    source = held(open_data(data, size=settings.size).train, settings, torch.device("cpu"))
+    settings, own = divided(stored)
+    source = placed(open_data(data, size=settings.size).train, settings, torch.device("cpu"))
     index = torch.tensor(address["index"])
     if not 0 <= int(index.min()) <= int(index.max()) < len(source):
         raise ValueError(f"--index must be rows of the {len(source)} images, got {index.tolist()}; count from 0")

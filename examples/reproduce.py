@@ -27,10 +27,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from papers import RECIPES, TABLES, Row, Table
-from papers.intervals import PILOT, Interval, difference, mean
-from papers.runs import PRETRAIN, Cell, Outcome, Runs, last_line, wait
 from pretrain import parsed
+from trainer.papers import RECIPES, TABLES, Row, Table
+from trainer.papers.runs import PRETRAIN, Cell, Outcome, Runs, last_line, wait
+from trainer.record.intervals import PILOT, Interval, difference, mean
 
 EVALUATE = PRETRAIN.with_name("evaluate.py")
 MONITOR = "k-NN top-1 of the test set at the last epoch, %"
@@ -161,12 +161,12 @@ def refuse_unknown(rows: Sequence[Measured], options: argparse.Namespace, change
     """
     able = [one for one in rows if not one.reason]
     for one in able:
-        cell, told = cell_of(one.row, options, changed, 0), io.StringIO()
+        cell, complaint = cell_of(one.row, options, changed, 0), io.StringIO()
         try:
-            with contextlib.redirect_stderr(told):
+            with contextlib.redirect_stderr(complaint):
                 parsed([cell.recipe, "--data", options.data, "--out", "-", *cell.words])
         except SystemExit:
-            one.reason = told.getvalue().strip().splitlines()[-1].removeprefix("pretrain.py: error: ")
+            one.reason = complaint.getvalue().strip().splitlines()[-1].removeprefix("pretrain.py: error: ")
     if able and all(one.reason for one in able):
         raise ValueError(able[0].reason)
 
@@ -187,7 +187,7 @@ def measured(
     for seed in range(options.seeds):
         for one in rows:
             if not one.reason:
-                yield one, seed, runs.of(cell_of(one.row, options, changed, seed))
+                yield one, seed, runs.outcome(cell_of(one.row, options, changed, seed))
 
 
 def read(outcome: Outcome, table: Table, options: argparse.Namespace, evaluate: Path) -> tuple[float | None, str]:
@@ -263,12 +263,12 @@ def markdown(table: Table, rows: Sequence[Measured], options: argparse.Namespace
     head = ["row", *(f"reported, {name}" for name in table.columns), "measured", "difference", "seeds"]
     lines += ["", f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
     for one in rows:
-        reported = [told(one.row.reported.get(name)) for name in table.columns]
+        reported = [in_digits(one.row.reported.get(name)) for name in table.columns]
         level, gap = estimate(one), gap_of(one, rows)
-        found = level.told() if level else f"not run: {one.reason or 'not yet'}"
+        found = level.text() if level else f"not run: {one.reason or 'not yet'}"
         if one.values and one.reason:
             found += f"; stopped: {one.reason}"
-        apart = f"{gap.told('+.2f')} to {one.row.against}" if gap else ""
+        apart = f"{gap.text('+.2f')} to {one.row.against}" if gap else ""
         cells = [one.row.name, *reported, found, apart, str(len(one.values))]
         lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
     return "\n".join(lines) + "\n"
@@ -294,7 +294,7 @@ def ends(found: Interval | None) -> list[Any]:
     return ["" if math.isnan(number) else round(number, 4) for number in (found.value, found.low, found.high)]
 
 
-def told(value: float | None) -> str:
+def in_digits(value: float | None) -> str:
     """A reported value with the paper's digits, as near as floats tell them."""
     return "" if value is None else f"{value:g}"
 

@@ -33,7 +33,7 @@ known = importlib.metadata.Distribution.from_name
 
 
 def from_name(name):
-    if name in ("jointaug", "sybil"):
+    if name in ("jointaug", "jointaug-trainer", "sybil"):
         raise importlib.metadata.PackageNotFoundError(name)
     return known(name)
 
@@ -50,7 +50,7 @@ def bare(tmp_path):
     (tmp_path / "nothing").mkdir()
 
     def run(*words, **more):
-        path = os.pathsep.join(map(str, (tmp_path / "hidden", ROOT, ROOT / "benchmarks")))
+        path = os.pathsep.join(map(str, (tmp_path / "hidden", ROOT, ROOT / "examples", ROOT / "benchmarks")))
         environment = {**os.environ, "PYTHONPATH": path, "PATH": str(tmp_path / "nothing"), **more}
         done = subprocess.run(
             [sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300
@@ -75,7 +75,7 @@ for name, ask in {"sybil": __import__, "jointaug": importlib.metadata.version}.i
 
 
 def test_tests_run(bare):
-    out = bare("-m", "pytest", "-p", "no:cacheprovider", "tests/examples/test_processor.py")
+    out = bare("-m", "pytest", "-p", "no:cacheprovider", "tests/examples/record/test_machine.py")
     assert "3 passed" in out
     assert "sybil is not installed: the examples of README.md, docs/ and docstrings are not run" in out
 
@@ -92,7 +92,7 @@ def test_a_run_of_the_trainer_leaves_its_result(bare, tmp_path):
 
 def test_a_cache_that_cannot_be_written_costs_nothing_but_time(bare, tmp_path):
     (tmp_path / "file").touch()
-    code = "import sys; sys.path.insert(0, 'examples'); from training.data import open_data; "
+    code = "from trainer.inputs.data import open_data; "
     code += "print(len(open_data('rendered:9').train))"
     assert bare("-c", code, XDG_CACHE_HOME=str(tmp_path / "file")).split() == ["9"]
 

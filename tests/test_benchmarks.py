@@ -12,7 +12,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 def run(script, *arguments):
     environment = {name: value for name, value in os.environ.items() if name != "OUT"}
-    environment["PYTHONPATH"] = str(BENCHMARKS.parent)
+    environment["PYTHONPATH"] = os.pathsep.join(map(str, (BENCHMARKS.parent, BENCHMARKS.parent / "examples")))
     command = [sys.executable, BENCHMARKS / script, *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr

@@ -76,17 +76,16 @@ def test_what_is_run_are_recipes_and_settings_that_go_together(script):
     """By the trainer's own parser; as many recipes as the trainer has methods and variants to show."""
     code = """
 import json, sys
-sys.path.insert(0, "examples")
-from methods import options
+from trainer.methods import options
 from pretrain import parsed
-from training.settings import divided
+from trainer.inputs.settings import divided
 for words in json.load(sys.stdin):
     options.check(*divided({name: setting.value for name, setting in parsed(words)[1].items()}))
 print("fine")
 """
     calls = [call[1:] for part in ("long", "methods", "options") for call in script(part)[2]]
     assert len(calls) == 1 + 17 + 3
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "examples")])}
     done = subprocess.run(
         [sys.executable, "-c", code], input=json.dumps(calls), env=environment, cwd=ROOT, capture_output=True, text=True
     )

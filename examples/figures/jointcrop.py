@@ -14,8 +14,8 @@ It writes into figures/ (``--out``) a picture and the numbers drawn in it (CSV) 
 
 SDF is the mean cosine similarity of a pair's embeddings: larger is easier (Zhang et al. 2025,
 https://arxiv.org/abs/2412.16522, eq. 2). Only the crop varies. Intervals (95 %) are about these very images; all
-policies share images and random numbers. The encoder is the demo's (examples/quickstart.py), pre-trained on these
-images with two independent crops; its features, without the projector, are compared. It is kept as ``encoder.pt``
+policies share images and random numbers. The encoder is the demo's (examples/trainer/training/small.py), pre-trained on
+these images with two independent crops; its features, without the projector, are compared. It is kept as ``encoder.pt``
 (``--encoder`` takes it again). The paper used SimSiam on ImageNet; what comes out here need not agree, and is shown as
 it comes.
 """
@@ -24,115 +24,49 @@ from __future__ import annotations
 
 import argparse
 import csv
-import itertools
 import math
-import statistics
 import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from matplotlib.figure import Figure
-from scipy.special import stdtrit
-from torch import Tensor
-from torchvision.transforms import v2
 from tqdm.auto import tqdm
+from trainer.inputs.thumbnails import Split, available_cores, open_thumbnails, spread
+from trainer.record.intervals import Interval, mean
+from trainer.training.small import (
+    IMAGES,
+    SCALE,
+    STEPS,
+    VIEW,
+    embedding,
+    independent_crops,
+    read_encoder,
+    save_encoder,
+    trained_encoder,
+)
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-import quickstart  # the demo, one folder up
-
-from jointaug import JointCrop, MultiView
+from jointaug import JointCrop
 from jointaug.difficulty import Comparison, Estimate, geometry, sdf
 from jointaug.distributions import FixedRatioPair, IndependentLogRatio, IndependentPair, JointLogRatio, JointPair
-from jointaug.image_files import image_files
 from jointaug.plotting import plot_log_ratio_densities
 
-SCALE, VIEW = quickstart.SCALE, quickstart.VIEW
 RATIOS = (1.0, 2.0, 3.0, 4.0, 5.0)
 BETAS = (3.0, 2.0, 1.0, 0.0, -1.0, -2.0, -3.0)
 RANDOM = "two RandomResizedCrops"
 SIZES = 64  # images whose sizes stand for all in figures that need no pixels
 PAIRS, REPEATS = 100_000, 3  # of the paper's Fig. 7
-LEVEL = 0.95
-DEMO = quickstart.plan_from([])[0]  # the settings of its plain command
+WORKERS = max(2, min(available_cores() // 2, 8))  # of the pre-training, as in the demo
 
 Rows = list[list[Any]]
 
 
-# Images and the encoder. ----------------------------------------------------------------------------------------------
-def load(folder: Path | None, count: int) -> quickstart.Images:
-    """The demo's rendered toys, or images below a folder: by class where it has class folders, else as they come."""
-    if folder is None:
-        return quickstart.rendered_images(count, quickstart.available_cores())
-    try:
-        return quickstart.folder_images(folder, count, quickstart.available_cores())
-    except ValueError:
-        if not folder.is_dir():
-            raise
-    folders = sorted({path.parent for path in image_files(folder)})
-    files = list(itertools.chain.from_iterable(quickstart.in_fair_order(path) for path in folders))
-    with ThreadPoolExecutor(quickstart.available_cores()) as pool:
-        found = [image for image in pool.map(quickstart.small_image, files[:count]) if not isinstance(image, str)]
-    if len(found) < 2:
-        raise ValueError(f"--data must hold at least two readable images, got {len(found)} below {str(folder)!r}")
-    told = f"{len(found)} images from {folder} ({len(files[:count]) - len(found)} unreadable files skipped)"
-    return quickstart.Images(quickstart.Labelled(found, [0] * len(found)), quickstart.Labelled([], []), ["all"], told)
-
-
-def spread(images: quickstart.Labelled, count: int) -> quickstart.Labelled:
-    """At most ``count`` of the images, evenly over the set (which may be in the order of its classes)."""
-    chosen = [len(images) * k // min(count, len(images)) for k in range(min(count, len(images)))]
-    return quickstart.Labelled([images.images[i] for i in chosen], [images.labels[i] for i in chosen])
-
-
-class Keeper:
-    """Takes the encoder at the end of a pre-training, and its k-NN accuracy where there are classes to tell apart."""
-
-    def __init__(self, images: quickstart.Images) -> None:
-        self.encoder: torch.nn.Module | None = None
-        self._evaluation = quickstart.Evaluation(images) if len(images.classes) > 1 else None
-
-    def accuracy(self, f: torch.nn.Module) -> float:
-        """Percent of the held-out images."""
-        self.encoder = f
-        return self._evaluation.accuracy(f) if self._evaluation else math.nan
-
-
-def trained_encoder(images: quickstart.Images, steps: int, seed: int = 0) -> tuple[torch.nn.Module, str]:
-    """The demo's encoder, pre-trained as the demo does with two independent crops; and what came of it, in words."""
-    keeper = Keeper(images)
-    torch.manual_seed(seed)
-    before = keeper.accuracy(quickstart.encoder())
-    batch = min(DEMO.batch, len(images.train))
-    plan = replace(DEMO, steps=steps, batch=batch)
-    pipeline = next(iter(quickstart.policies().values()))
-    with tqdm(total=steps, unit="step", desc="pre-training") as bar:
-        run = quickstart.pretrain(pipeline, images, keeper, seed, plan, bar)  # type: ignore[arg-type]
-    assert keeper.encoder is not None
-    told = f"{steps} steps of {batch} pairs with {next(iter(quickstart.policies()))}, training loss {run.loss:.2f}"
-    if not math.isnan(run.accuracy):
-        told += f", k-NN accuracy on held-out images {run.accuracy:.1f} % (before training {before:.1f} %)"
-    return keeper.encoder, told
-
-
-def embedding(encoder: torch.nn.Module) -> Callable[[Tensor], Tensor]:
-    """From uint8 views to features."""
-    encoder.eval()
-    return lambda views: encoder(quickstart.normalized(views))
-
-
 # Policies. ------------------------------------------------------------------------------------------------------------
-def random_crops() -> MultiView:
-    """The baseline, as everybody has it."""
-    return MultiView(*[v2.RandomResizedCrop(VIEW, scale=SCALE)] * 2)
-
-
 def policies(figures: Sequence[str]) -> dict[str, Any]:
     """All policies whose SDF the figures show, by name."""
-    found: dict[str, Any] = {RANDOM: random_crops()}
+    found: dict[str, Any] = {RANDOM: independent_crops()}
     if "2" in figures:
         found |= {f"ratio {r:g}": JointCrop(VIEW, law=FixedRatioPair(r, *SCALE)) for r in RATIOS}
     if "4" in figures or "jointness" in figures:
@@ -179,7 +113,7 @@ def figure3(sizes: Sequence[tuple[int, int]], figure: Figure) -> Rows:
     """Densities of the log area ratio; of random crops also as realised on images of these sizes."""
     ax = figure.subplots()
     plot_log_ratio_densities(BETAS, *SCALE, ax=ax)
-    realised = geometry(random_crops(), sizes, pairs=PAIRS).log_ratio
+    realised = geometry(independent_crops(), sizes, pairs=PAIRS).log_ratio
     end, bars = math.log(SCALE[1] / SCALE[0]), 60
     width = 2 * end / bars
     edges = [-end + k * width for k in range(bars + 1)]
@@ -226,29 +160,31 @@ def figure4(results: Comparison, figure: Figure) -> Rows:
 
 def figure7(sizes: Sequence[tuple[int, int]], figure: Figure) -> Rows:
     """Mean distances against beta, by repeated draws as in the paper."""
-    named = {f"JC({beta:g})": JointCrop(VIEW, law=JointPair(beta, *SCALE)) for beta in BETAS} | {RANDOM: random_crops()}
+    named = {f"JC({beta:g})": JointCrop(VIEW, law=JointPair(beta, *SCALE)) for beta in BETAS} | {
+        RANDOM: independent_crops()
+    }
     measures = ("corner_distance", "center_distance", "iou")
-    half = stdtrit(REPEATS - 1, (1 + LEVEL) / 2) / math.sqrt(REPEATS)
-    table: dict[str, dict[str, tuple[float, float]]] = {}
+    table: dict[str, dict[str, Interval]] = {}
     for name, policy in tqdm(named.items(), desc="drawing boxes", leave=False):
         means: dict[str, list[float]] = {measure: [] for measure in measures}
         for repeat in range(REPEATS):
             drawn = geometry(policy, sizes, pairs=PAIRS, seed=repeat)
             for measure in measures:
                 means[measure].append(float(drawn.column(measure).mean()))
-        table[name] = {m: (statistics.fmean(v), float(half) * statistics.stdev(v)) for m, v in means.items()}
+        table[name] = {measure: mean(values) for measure, values in means.items()}
     rows: Rows = [["pairs", "beta", "measure", "mean", "low", "high"]]
     labels = ("top left corners", "centres")
     ax = figure.subplots()
     for measure, label, color in zip(measures, labels, ("tab:blue", "tab:orange"), strict=False):
-        middle, error = zip(*(table[f"JC({beta:g})"][measure] for beta in BETAS), strict=True)
+        found = [table[f"JC({beta:g})"][measure] for beta in BETAS]
+        middle, error = [one.value for one in found], [one.value - one.low for one in found]
         ax.errorbar(BETAS, middle, yerr=error, marker="o", capsize=3, color=color, label=f"JointCrop(beta), {label}")
-        ax.axhline(table[RANDOM][measure][0], linestyle="--", color=color, label=f"{RANDOM}, {label}")
+        ax.axhline(table[RANDOM][measure].value, linestyle="--", color=color, label=f"{RANDOM}, {label}")
     ax.set(xlabel="beta", ylabel="mean distance of the two crops (image sides)")
     ax.legend(frameon=False)
-    for name, of in table.items():
+    for name, intervals in table.items():
         beta = dict(zip((f"JC({b:g})" for b in BETAS), BETAS, strict=True)).get(name, "")
-        rows += [[name, beta, measure, m, m - e, m + e] for measure, (m, e) in of.items()]
+        rows += [[name, beta, measure, one.value, one.low, one.high] for measure, one in intervals.items()]
     return rows
 
 
@@ -308,12 +244,10 @@ def options_from(arguments: Sequence[str] | None) -> tuple[Options, argparse.Arg
     parser.add_argument("figures", nargs="*", help=f"which, of {', '.join(TITLES)} (none: all)")
     parser.add_argument("--data", type=Path, help="folder of images; without it toys are rendered")
     parser.add_argument("--out", type=Path, default=Path("figures"), help="folder for pictures and numbers")
-    parser.add_argument(
-        "--images", type=int, default=DEMO.images, help="to pre-train on, at most, held-out ones included"
-    )
+    parser.add_argument("--images", type=int, default=IMAGES, help="to pre-train on, at most, held-out ones included")
     parser.add_argument("--measured", type=int, default=900, help="images whose SDF is measured, at most")
     parser.add_argument("--draws", type=int, default=2, help="pairs of each image, for an SDF")
-    parser.add_argument("--steps", type=int, default=DEMO.steps, help="optimiser steps of the encoder's pre-training")
+    parser.add_argument("--steps", type=int, default=STEPS, help="optimiser steps of the encoder's pre-training")
     parser.add_argument("--encoder", type=Path, help="encoder.pt of an earlier run, instead of pre-training")
     found = Options(**vars(parser.parse_args(arguments)))
     unknown = [name for name in found.figures if name not in TITLES]
@@ -327,32 +261,22 @@ def options_from(arguments: Sequence[str] | None) -> tuple[Options, argparse.Arg
     return found, parser
 
 
-def encoder_for(options: Options, images: quickstart.Images) -> tuple[torch.nn.Module, str]:
+def encoder_for(options: Options, images: Split) -> tuple[torch.nn.Module, str]:
     """From a file, or pre-trained and written to one."""
     if options.encoder is not None:
-        read = quickstart.encoder()
-        try:
-            stored = torch.load(options.encoder, weights_only=True)
-            read.load_state_dict(stored["weights"])
-        except Exception as error:  # unpickling raises whatever a wrong file leads it to
-            reason = (str(error) or type(error).__name__).splitlines()[0]
-            raise ValueError(
-                f"--encoder must be a file that this script wrote with the demo's present encoder, got "
-                f"{str(options.encoder)!r} ({reason}); pre-train again without --encoder"
-            ) from error
-        return read, f"{stored['told']}, read from {options.encoder}"
-    encoder, told = trained_encoder(images, options.steps)
-    torch.save({"weights": encoder.state_dict(), "told": told}, options.out / "encoder.pt")
-    return encoder, told
+        return read_encoder(options.encoder)
+    encoder, words = trained_encoder(images, options.steps, WORKERS)
+    save_encoder(options.out / "encoder.pt", encoder, words)
+    return encoder, words
 
 
 def draw(options: Options) -> None:
     """Draw the figures and write them."""
     options.out.mkdir(parents=True, exist_ok=True)
     names = options.figures or list(TITLES)
-    images = load(options.data, options.images)
+    images = open_thumbnails(options.data, options.images)
     sizes = [(image.shape[0], image.shape[1]) for image in spread(images.train, SIZES).images]
-    told = images.told
+    caption = images.origin
     results = Comparison({}, {})
     if set(names) & set(NEEDS_ENCODER):
         encoder, of_encoder = encoder_for(options, images)
@@ -360,7 +284,7 @@ def draw(options: Options) -> None:
         results = sdf(
             embedding(encoder), measured, policies(names), draws=options.draws, keep_pairs=False, progress=True
         )
-        told = f"{len(measured)} images, {options.draws} draws each, of {told}\nEncoder: {of_encoder}"
+        caption = f"{len(measured)} images, {options.draws} draws each, of {caption}\nEncoder: {of_encoder}"
     drawings: dict[str, Callable[[Figure], Rows]] = {
         "2": lambda figure: figure2(results, figure),
         "3": lambda figure: figure3(sizes, figure),
@@ -372,14 +296,14 @@ def draw(options: Options) -> None:
         figure = Figure((8.0, 5.6), layout="constrained")
         rows = drawings[name](figure)
         figure.suptitle(TITLES[name], fontsize="large")
-        figure.supxlabel(told if name in NEEDS_ENCODER else images.told, fontsize=6, color="0.35")
+        figure.supxlabel(caption if name in NEEDS_ENCODER else images.origin, fontsize=6, color="0.35")
         stem = options.out / (f"figure{name}" if name.isdigit() else name)
         figure.savefig(stem.with_suffix(".png"), dpi=130)
         with stem.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows(rows)
         print(f"wrote {stem.with_suffix('.png')} and {stem.with_suffix('.csv')}")
     if results:
-        print(f"\nSDF on {told}\n{results!r}")
+        print(f"\nSDF on {caption}\n{results!r}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -38,20 +38,17 @@ from typing import Any, NamedTuple
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.special import stdtrit
 from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 from tqdm.auto import tqdm
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-import jointcrop  # the other paper's figures, beside this file, which knows where the demo is
-import quickstart
+from trainer.inputs.thumbnails import Split, Thumbnails, open_thumbnails, spread
+from trainer.record.intervals import student
+from trainer.training.small import IMAGES
 
 from jointaug import AddressedDataset
 from jointaug.difficulty import ScoreNetwork, ScoreWeight, train_score
 
-LEVEL = 0.95
 LEVELS = 11  # magnitudes of an operation in Figs. 1 and 3
 COMBINED_LEVELS = 5  # in Fig. 4
 BATCH = 32  # images of a training step
@@ -130,9 +127,7 @@ class Mean(NamedTuple):
     @classmethod
     def over(cls, values: Tensor) -> Mean:
         """Of values ``[..., N]``, N at least 2: Student's interval, for images like these N."""
-        count = values.shape[-1]
-        factor = float(stdtrit(count - 1, (1 + LEVEL) / 2)) / math.sqrt(count)
-        return cls(values.mean(-1), factor * values.std(-1))
+        return cls(values.mean(-1), student(values.shape[-1]) * values.std(-1))
 
     def row(self, *index: int) -> list[float]:
         """Mean and bounds of one entry."""
@@ -159,9 +154,9 @@ def norm(score: Tensor) -> Tensor:
     return score.abs().mean(1)
 
 
-def chunks(images: Tensor, views: int, told: str) -> Iterator[Tensor]:
+def chunks(images: Tensor, views: int, words: str) -> Iterator[Tensor]:
     """Images, so many at a time that ``views`` views of each are about `AT_ONCE`."""
-    with tqdm(total=len(images), unit="image", desc=told, leave=False) as bar:
+    with tqdm(total=len(images), unit="image", desc=words, leave=False) as bar:
         for part in torch.split(images, max(AT_ONCE // views, 1)):
             yield part
             bar.update(len(part))
@@ -360,7 +355,7 @@ def options_from(arguments: Sequence[str] | None) -> tuple[Options, argparse.Arg
     parser.add_argument("--data", type=Path, help="folder of images; without it toys are rendered")
     parser.add_argument("--out", type=Path, default=Path("figures"), help="folder for pictures and numbers")
     parser.add_argument(
-        "--images", type=int, default=3600, help="to train on, at most; a quarter is held out where there are classes"
+        "--images", type=int, default=IMAGES, help="to train on, at most; a quarter is held out where there are classes"
     )
     parser.add_argument("--measured", type=int, default=200, help="images that Figs. 1 and 2 measure, at most")
     parser.add_argument("--compared", type=int, default=48, help="images that Figs. 3 and 4 measure, at most")
@@ -377,7 +372,7 @@ def options_from(arguments: Sequence[str] | None) -> tuple[Options, argparse.Arg
     return found, parser
 
 
-def network_for(options: Options, images: quickstart.Images) -> tuple[ScoreNetwork, str]:
+def network_for(options: Options, images: Split) -> tuple[ScoreNetwork, str]:
     """From a file, or trained and written to one."""
     if options.network is not None:
         net = ScoreNetwork.load(options.network)
@@ -399,17 +394,17 @@ def network_for(options: Options, images: quickstart.Images) -> tuple[ScoreNetwo
     return net, f"{len(losses)} steps of {BATCH} images; loss {last / nothing:.1%} of that of the zero score"
 
 
-def fitted(images: quickstart.Labelled, count: int, side: int) -> Tensor:
+def fitted(images: Thumbnails, count: int, side: int) -> Tensor:
     """At most ``count`` of the images, uint8 ``[N, 3, side, side]``: the shorter side resized, the center kept."""
     fit = v2.Compose([v2.PILToTensor(), v2.Resize(side), v2.CenterCrop(side)])
-    few = jointcrop.spread(images, count)
+    few = spread(images, count)
     return torch.stack([fit(few[k][0]) for k in range(len(few))])
 
 
 def draw(options: Options) -> None:
     """Draw the figures and write them."""
     options.out.mkdir(parents=True, exist_ok=True)
-    images = jointcrop.load(options.data, options.images)
+    images = open_thumbnails(options.data, options.images)
     net, of_network = network_for(options, images)
     source = images.held_out if len(images.held_out) > 1 else images.train
     measured, compared = (fitted(source, count, net.size) for count in (options.measured, options.compared))
@@ -427,7 +422,7 @@ def draw(options: Options) -> None:
         figure.suptitle(TITLES[name], fontsize="large")
         whose = "held-out images" if source is images.held_out else "images, of those trained on,"
         figure.supxlabel(
-            f"{len(chosen)} {whose} of {images.told}, at {net.size} pixels\nScore network: {of_network}",
+            f"{len(chosen)} {whose} of {images.origin}, at {net.size} pixels\nScore network: {of_network}",
             fontsize=6,
             color="0.35",
         )

@@ -17,6 +17,7 @@ from jointaug.distributions import JointLogRatio
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("tqdm")
+from trainer.inputs.thumbnails import open_thumbnails  # needs them
 
 FIGURES = Path(__file__).parents[2] / "examples" / "figures"
 SCRIPT = FIGURES / "jointcrop.py"
@@ -26,13 +27,11 @@ def script(name):
     """A script as a module, while it is needed."""
     spec = importlib.util.spec_from_file_location(f"{name}_figures", FIGURES / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
-    before = list(sys.path)
     sys.modules[spec.name] = module  # dataclasses look their module up
     try:
         spec.loader.exec_module(module)
         yield module
     finally:
-        sys.path[:] = before
         del sys.modules[spec.name]
 
 
@@ -62,15 +61,15 @@ def test_images_below_a_folder_are_read_once_and_junk_is_not(jointcrop, folder):
     (folder / "more" / ".ipynb_checkpoints").mkdir()
     for junk in ("more/._1.png", "more/.ipynb_checkpoints/1.png", "._0.png"):
         (folder / junk).write_text("no image")
-    images = jointcrop.load(folder, 100)
-    assert images.told == f"6 images from {folder} (1 unreadable files skipped)"
+    images = open_thumbnails(folder, 100)
+    assert images.origin == f"6 images from {folder} (1 unreadable files skipped)"
     sizes = sorted(image.shape for image in images.train.images)
     assert sizes == [(96, 100 + 10 * k, 3) for k in range(6)]
 
 
 def test_one_command_draws_all_figures_and_saves_their_numbers(jointcrop, folder, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(jointcrop, "PAIRS", 500)
-    monkeypatch.setattr(jointcrop, "DEMO", jointcrop.replace(jointcrop.DEMO, workers=0))
+    monkeypatch.setattr(jointcrop, "WORKERS", 0)
     out = tmp_path / "out"
     threads = torch.get_num_threads()
     assert jointcrop.main(["--data", str(folder), "--out", str(out), "--steps", "2", "--measured", "5"]) == 0

@@ -1,16 +1,11 @@
-"""The examples are scripts, not a package: put their folder where `import rendered` finds them."""
+"""What tests of the examples share. pytest has the scripts' folder on its path (pyproject.toml), so they go by name."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import torch
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
-sys.path.insert(0, str(EXAMPLES))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The main job: arithmetic of its table, its reading of folders, its pairs, and the whole of it on small inputs."""
+"""The main job: arithmetic of its table, its pairs, and the whole of it on small inputs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -18,37 +17,18 @@ import pytest
 import quickstart
 import torch
 from PIL import Image
-from quickstart import DrawPair, Estimate, Evaluation, Images, Labelled, Plan, Run
+from quickstart import DrawPair, Plan, Run
 from scipy import stats
-from torch import nn
-from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
-from tqdm.auto import tqdm
+from trainer.inputs.thumbnails import Split, rendered_thumbnails
+from trainer.record.intervals import mean
 
-from jointaug import AddressedDataset, JointCrop, MultiView, PerView, UncroppedView
+from jointaug import AddressedDataset, JointCrop
 
 EXAMPLE = Path(quickstart.__file__)
 TINY = ["--images", "72", "--pairs", "50", "--steps", "2", "--batch", "16", "--seeds", "2", "--threads", "1"]
 
 # The table's arithmetic. --------------------------------------------------------------------------------------------
-
-
-def test_an_estimate_is_students_interval():
-    values = [61.3, 58.9, 63.4, 60.0]
-    got = quickstart.estimate(values)
-    low, high = stats.t.interval(0.95, 3, np.mean(values), stats.sem(values))
-    assert (got.mean - got.half, got.mean + got.half) == pytest.approx((low, high), rel=1e-12)
-
-
-def test_a_difference_is_welchs_interval():
-    after, before = [61.3, 58.9, 63.4], [55.2, 55.9, 54.1, 57.3]
-    got = quickstart.difference(after, before)
-    interval = stats.ttest_ind(after, before, equal_var=False).confidence_interval(0.95)
-    assert (got.mean - got.half, got.mean + got.half) == pytest.approx((interval.low, interval.high), rel=1e-12)
-
-
-def test_runs_without_any_spread_differ_by_what_they_differ():
-    assert quickstart.difference([2.0, 2.0], [1.0, 1.0]) == Estimate(1.0, 0.0)
 
 
 def runs(first: list[float], second: list[float]) -> dict[str, list[Run]]:
@@ -116,50 +96,6 @@ def folder(tmp_path: Path) -> Path:
     return root
 
 
-def test_broken_files_are_named_skipped_and_counted(folder, capsys):
-    images = quickstart.folder_images(folder, 1000, 2)
-    out = capsys.readouterr().out
-    assert set(re.findall(r"skipped \S*/(\S+):", out)) == {"cut.jpg", "empty.png", "text.jpeg"}
-    assert "3 unreadable files skipped" in out
-    assert "3 unreadable files skipped" in images.told
-    assert images.classes == ["cats", "dogs"]
-    assert (len(images.train), len(images.held_out)) == (16, 4)
-    assert images.held_out.labels == [0, 0, 1, 1]
-    every = [part.images[i].tobytes() for part in (images.train, images.held_out) for i in range(len(part))]
-    assert len(set(every)) == 20
-
-
-def test_the_limit_takes_equally_many_of_each_class_and_always_the_same(folder):
-    first, again = (quickstart.folder_images(folder, 12, 2) for _ in range(2))
-    assert np.bincount(first.train.labels + first.held_out.labels).tolist() == [6, 6]
-    assert [image.tobytes() for image in first.train.images] == [image.tobytes() for image in again.train.images]
-
-
-def test_a_broken_file_within_the_limit_makes_way_for_another(tmp_path):
-    with ThreadPoolExecutor(2) as pool:
-        for i in range(6):
-            save(tmp_path / f"{i}.png", seed=i)
-        order = quickstart.in_fair_order(tmp_path)
-        order[1].write_bytes(b"")
-        images, bad = quickstart.read_class(tmp_path, 4, pool)
-    assert [path for path, _ in bad] == [order[1]]
-    expected = [np.asarray(Image.open(order[i])) for i in (0, 2, 3, 4)]
-    assert all(np.array_equal(got, want) for got, want in zip(images, expected, strict=True))
-
-
-def test_a_class_with_one_image_is_left_out_by_name(folder, capsys):
-    save(folder / "lonely" / "1.png")
-    assert quickstart.folder_images(folder, 100, 1).classes == ["cats", "dogs"]
-    assert "left out class lonely: 1 readable images" in capsys.readouterr().out
-
-
-def test_images_of_all_sizes_come_out_in_rgb_and_no_larger_than_needed(tmp_path):
-    large = quickstart.small_image(save(tmp_path / "large.jpg", size=(800, 600)))
-    assert large.shape == (96, 128, 3)
-    assert quickstart.small_image(save(tmp_path / "long.png", size=(300, 2))).shape == (2, 300, 3)
-    assert quickstart.small_image(save(tmp_path / "dot.png", size=(1, 1))).shape == (1, 1, 3)
-
-
 def empty(root: Path) -> None:
     root.mkdir()
 
@@ -203,26 +139,12 @@ def test_a_folder_of_another_shape_is_refused_with_a_remedy(tmp_path, make, word
     assert words in error
 
 
-def test_classes_without_readable_images_are_refused(tmp_path):
-    for name in ("cats", "dogs"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "1.png").write_bytes(b"")
-    with pytest.raises(ValueError, match=r"at least two classes with two readable images each, got 0 .*2 unreadable"):
-        quickstart.folder_images(tmp_path, 100, 1)
-
-
-# Pairs, training, evaluation. ---------------------------------------------------------------------------------------
+# Pairs. ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def toys() -> Images:
-    return quickstart.rendered_images(72, 1)
-
-
-def test_the_rendered_set_is_split_class_by_class(toys):
-    assert np.bincount(toys.train.labels).tolist() == [6] * 9
-    assert np.bincount(toys.held_out.labels).tolist() == [2] * 9
-    assert (len(toys.train), len(toys.held_out)) == (54, 18)
+def toys() -> Split:
+    return rendered_thumbnails(72, 1)
 
 
 @pytest.mark.parametrize("name", list(quickstart.drawn_policies()))
@@ -255,80 +177,6 @@ def test_the_two_policies_differ_in_the_first_step_alone():
     assert len(independent.transforms) == len(joint.transforms) == 2
 
 
-def test_the_learning_rate_warms_up_and_falls_to_zero():
-    share = [quickstart.warm_up_then_cosine(step, 100) for step in range(101)]
-    assert share[0] == pytest.approx(1 / quickstart.WARM_UP)
-    assert share[50] == pytest.approx(0.5)
-    assert share[100] == pytest.approx(0.0, abs=1e-12)
-    assert np.argmax(share) == quickstart.WARM_UP - 1
-
-
-def plan(**changes: int) -> Plan:
-    numbers = {"images": 72, "pairs": 1, "steps": 5, "batch": 24, "seeds": 2, "workers": 0, "threads": 1, **changes}
-    return Plan(data=None, out=Path(), **numbers)
-
-
-@pytest.mark.usefixtures("one_thread")
-def test_a_rerun_gives_the_same_encoder_with_any_number_of_workers(toys):
-    pipeline = quickstart.policies()["JointCrop(beta=0)"]
-    evaluation = Evaluation(toys)
-    one, other = (
-        quickstart.pretrain(pipeline, toys, evaluation, 0, plan(workers=workers), tqdm(disable=True))
-        for workers in (0, 2)
-    )
-    assert (one.loss, one.accuracy) == (other.loss, other.accuracy)
-    assert one.speed > 0
-
-
-@pytest.mark.usefixtures("one_thread")
-def test_pre_training_lowers_the_loss(toys):
-    """Both views the whole picture: one batch, again and again. NT-Xent cannot fall below its value for embeddings at
-    the corners of a regular simplex (views of one image alike, all others at cosine -1 / (B - 1))."""
-    whole = v2.Compose([MultiView(UncroppedView(64), UncroppedView(64)), PerView(v2.PILToTensor())])
-    evaluation = Evaluation(toys)
-    first, last = (
-        quickstart.pretrain(whole, toys, evaluation, 0, plan(steps=steps, batch=54), tqdm(disable=True))
-        for steps in (2, 30)
-    )
-    floor = math.log1p(2 * 53 * math.exp((-1 / 53 - 1) / quickstart.TEMPERATURE))
-    assert floor < last.loss
-    assert last.loss - floor < 0.2 * (first.loss - floor)
-
-
-class Flatten(nn.Module):
-    """The image itself as its features."""
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return images.flatten(1)
-
-
-def test_knn_is_the_slow_loop(toys):
-    evaluation = Evaluation(toys)
-    assert evaluation.k == 3  # half of the six images of a class
-    bank, queries = (
-        [np.asarray(part[i][0].resize((64, 64), Image.Resampling.BILINEAR), float).transpose(2, 0, 1).ravel() - 127.5
-         for i in range(len(part))]
-        for part in (toys.train, toys.held_out)
-    )  # fmt: skip
-    right = 0
-    for query, label in zip(queries, toys.held_out.labels, strict=True):
-        cosines = [float(query @ row / np.linalg.norm(query) / np.linalg.norm(row)) for row in bank]
-        votes = np.zeros(9)
-        for nearest in sorted(range(len(bank)), key=cosines.__getitem__)[-3:]:
-            votes[toys.train.labels[nearest]] += math.exp(cosines[nearest] / quickstart.VOTE_TEMPERATURE)
-        right += int(votes.argmax() == label)
-    assert evaluation.accuracy(Flatten()) == pytest.approx(100 * right / 18)
-
-
-def test_knn_knows_what_is_plain_and_not_what_is_hidden():
-    """Two classes of opposite pictures: all right; the same pictures with labels turned about: all wrong."""
-    pictures = [np.full((8, 8, 3), value, np.uint8) for value in (10, 240) * 6]
-    train, held_out = Labelled(pictures[:8], [0, 1] * 4), Labelled(pictures[8:], [0, 1] * 2)
-    assert Evaluation(Images(train, held_out, ["a", "b"], "")).accuracy(Flatten()) == 100
-    turned = Labelled(pictures[8:], [1, 0] * 2)
-    assert Evaluation(Images(train, turned, ["a", "b"], "")).accuracy(Flatten()) == 0
-
-
 # The whole. ---------------------------------------------------------------------------------------------------------
 
 
@@ -352,7 +200,7 @@ def test_the_whole_on_rendered_toys(tmp_path, capsys):
     with (tmp_path / "table.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))
     losses = [float(row["loss"]) for row in single[:2]]
-    assert rows[2][1] == quickstart.estimate(losses).text(3)
+    assert rows[2][1] == mean(losses).plus_minus(".3f")
 
 
 def test_the_whole_as_a_script_on_a_folder_of_odd_images(folder, tmp_path):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import PIL.Image
 import pytest
-import quickstart
-from evaluation.images import open_images
 from torchvision.transforms.v2 import functional as F
-from training.data import in_memory, open_data
+from trainer.evaluation.images import open_images
+from trainer.inputs.data import in_memory, open_data
+from trainer.inputs.thumbnails import folder_thumbnails
 
 from jointaug.difficulty._images import ImageFiles
 
@@ -49,7 +49,7 @@ def evaluated(root):
 
 
 def shown(root):
-    images = quickstart.folder_images(root, 100, 1)
+    images = folder_thumbnails(root, 100, 1)
     return [np.asarray(images.train[0][0]), np.asarray(images.held_out[0][0])]
 
 
@@ -102,10 +102,10 @@ def test_clutter_is_neither_class_nor_image(tmp_path):
     for name in ("0.png", "1.JPEG"):
         (tmp_path / "elsewhere" / "cat" / name).rename(root / "cat" / name)
     (root / "dog").symlink_to(tmp_path / "elsewhere" / "dog")
-    data, images = open_data(str(root)), quickstart.folder_images(root, 100, 1)
+    data, images = open_data(str(root)), folder_thumbnails(root, 100, 1)
     assert (data.classes, data.train.labels.tolist()) == (("cat", "dog"), [0, 0, 1, 1])
     assert (images.classes, len(images.train), len(images.held_out)) == (["cat", "dog"], 2, 2)
-    assert "0 unreadable" in images.told
+    assert "0 unreadable" in images.origin
     assert [len(trained(root)), len(scored(root))] == [4, 4]
     train, test = open_images(str(root), 32)
     assert (list(train.classes), len(train), len(test)) == (["cat", "dog"], 2, 2)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from evaluation.encoder import Encoder
-from evaluation.images import Images
 from torch import nn
-from training.data import Pixels
+from trainer.evaluation.encoder import Encoder
+from trainer.evaluation.images import Images
+from trainer.inputs.data import Pixels
 
 
 class Seen(nn.Module):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from evaluation import crops
 from torch import nn
 from torchvision.transforms import v2
+from trainer.evaluation import crops
 
 
 class Kept(nn.Module):

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 import torch
-from evaluation.encoder import load, open_encoder
-from evaluation.images import Images
 from torchvision import models
 from torchvision.transforms import v2
-from training.data import Pixels
+from trainer.evaluation.encoder import load, open_encoder
+from trainer.evaluation.images import Images
+from trainer.inputs.data import Pixels
 
 from jointaug import Addresses
 
@@ -185,7 +185,7 @@ def test_load_leaves_a_classifier_alone_that_is_not_wanted():
 
 def test_a_name_of_timms_may_have_a_dot_and_its_classifiers_any_name():
     timm = pytest.importorskip("timm")
-    assert open_encoder("timm:resnet10t.c3_in1k", size=32).told == "timm:resnet10t.c3_in1k as initialized (seed 0)"
+    assert open_encoder("timm:resnet10t.c3_in1k", size=32).origin == "timm:resnet10t.c3_in1k as initialized (seed 0)"
     name = "deit_tiny_distilled_patch16_224"
     distilled = timm.create_model(name).state_dict()
     network = timm.create_model(name, num_classes=0)

@@ -10,15 +10,15 @@ import evaluate
 import numpy as np
 import pytest
 import torch
-from evaluation import knn
-from evaluation.encoder import Encoder, open_encoder
-from evaluation.images import held_out_rows, open_images
-from evaluation.probe import Probe
-from evaluation.protocols import PROTOCOLS
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from torch.nn import functional as F
 from torchvision.transforms import v2
+from trainer.evaluation import knn
+from trainer.evaluation.encoder import Encoder, open_encoder
+from trainer.evaluation.images import held_out_rows, open_images
+from trainer.evaluation.probe import Probe
+from trainer.evaluation.protocols import PROTOCOLS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from evaluation.images import held_out_rows, open_images, rank_in_class
 from PIL import Image
+from trainer.evaluation.images import held_out_rows, open_images, rank_in_class
 
 
 def folders(root, **classes):

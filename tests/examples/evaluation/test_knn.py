@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 import torch
-from evaluation import knn
-from evaluation.knn import fair_k, majority, weighted
 from sklearn.neighbors import KNeighborsClassifier
 from torch.nn import functional as F
+from trainer.evaluation import knn
+from trainer.evaluation.knn import fair_k, majority, weighted
 
 
 def blobs(n, classes=5, d=8, spread=1.0, seed=0):

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from evaluation.probe import accuracy, head, optimizer, steps, train
-from evaluation.protocols import PROTOCOLS, Protocol
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import top_k_accuracy_score
 from torch.nn import functional as F
-from training.optimizers import LARS
+from trainer.evaluation.probe import accuracy, head, optimizer, steps, train
+from trainer.evaluation.protocols import PROTOCOLS, Protocol
+from trainer.networks import LARS
 
 
 def gaussians(n, classes=4, d=6, spread=1.0, seed=0):
@@ -36,7 +36,7 @@ def tenths(*milestones):
 
 
 # What SPEC 0.5 says, written down a second time: (rate at batch 64, its factor at epoch / epochs, rule, decay, batch
-# normalization). The loop below knows nothing of `evaluation.protocols`.
+# normalization). The loop below knows nothing of `trainer.evaluation.protocols`.
 SPEC = {
     "moco": (30, tenths(0.6, 0.8), "sgd", 0, False),
     "mocov3": (0.1 * 64 / 256, cosine, "sgd", 0, False),

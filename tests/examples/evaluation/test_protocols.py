@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from evaluation.protocols import PROTOCOLS
+from trainer.evaluation.protocols import PROTOCOLS
 
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "evaluate.md"
 LINES = [line.split(" | ") for line in PAGE.read_text(encoding="utf-8").splitlines() if line.count(" | ") == 5]

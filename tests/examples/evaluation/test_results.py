@@ -6,7 +6,7 @@ import csv
 import json
 
 import torch
-from evaluation.results import Result, write
+from trainer.evaluation.results import Result, write
 
 SUBJECT = {"encoder": "resnet18", "seed": 0}
 

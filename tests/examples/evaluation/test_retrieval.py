@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from evaluation.retrieval import HIT, MISS, Retrieved, picture, retrieve
 from sklearn.metrics.pairwise import cosine_similarity
 from torchvision.transforms.v2 import functional as F
+from trainer.evaluation.retrieval import HIT, MISS, Retrieved, picture, retrieve
 
 
 def test_is_scikit_learns_cosine():

@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 import torch
-from evaluation.similarity import intra_class_similarity
 from torch.nn import functional as F
+from trainer.evaluation.similarity import intra_class_similarity
 
 
 def test_is_the_loop_over_pairs():

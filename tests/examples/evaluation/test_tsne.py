@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from evaluation.tsne import agreement, embed, picture, principal
 from sklearn.decomposition import PCA
+from trainer.evaluation.tsne import agreement, embed, picture, principal
 
 
 def blobs(n, classes=3, spread=0.05):

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 import torch
-from methods import METHODS
-from methods.method import Method
-from rendered import RenderedToys
 from torch import Tensor, nn
 from torchvision.transforms import v2
-from training.batch import Batch
-from training.networks import Backbone
+from trainer.inputs.rendered import RenderedToys
+from trainer.methods import METHODS
+from trainer.methods.batch import Batch
+from trainer.methods.method import Method
+from trainer.networks import Backbone
 
 from jointaug import Addresses, MultiView, PerView, fuse
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from methods import options
 from torch import nn
+from trainer.methods import options
 
 from jointaug.losses import reduce
 

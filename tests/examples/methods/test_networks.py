@@ -9,7 +9,7 @@ import pytest
 import torch
 import torchvision
 from torch import nn
-from training.networks import (
+from trainer.networks import (
     Backbone,
     Encoder,
     SplitBatchNorm,

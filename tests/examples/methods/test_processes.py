@@ -12,8 +12,6 @@ import pytest
 import torch
 from torch import distributed as dist
 
-import jointaug
-
 SCRIPT = Path(__file__).with_name("two_processes.py")
 
 
@@ -22,7 +20,7 @@ def found(tmp_path_factory):
     if not (dist.is_available() and dist.is_gloo_available()):
         pytest.skip("this torch has no gloo")
     folder = tmp_path_factory.mktemp("gloo")
-    environment = {**os.environ, "PYTHONPATH": str(Path(jointaug.__file__).parents[1])}  # it may not be installed
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # neither may be installed
     processes = [
         subprocess.Popen([sys.executable, str(SCRIPT), str(rank), str(folder)], env=environment) for rank in range(2)
     ]

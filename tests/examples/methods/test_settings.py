@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from methods import METHODS, options
 from torch.nn import functional as F
-from training.settings import Settings
+from trainer.inputs.settings import Settings
+from trainer.methods import METHODS, options
 
 PAGE = Path(__file__).parents[3] / "docs/explanation/methods-and-options.md"
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from methods import METHODS
-from methods.contrastive_crop import Boxes
-from methods.interclr import BASES
 from torch import nn
 from torch.nn import functional as F
-from training.networks import cosine_to_one
+from trainer.methods import METHODS
+from trainer.methods.contrastive_crop import Boxes
+from trainer.methods.interclr import BASES
+from trainer.networks import cosine_to_one
 
 from jointaug.losses import reduce, whiten
 
@@ -54,7 +54,7 @@ def test_every_method_is_here(settings_of):
     assert {key for key, _ in settings_of.values()} == set(METHODS)
     assert list(settings_of) == NAMES
     folder = Path(inspect.getfile(METHODS["moco"])).parent
-    others = {"__init__", "method", "checks", "options", "contrastive_crop"}
+    others = {"__init__", "batch", "method", "checks", "options", "contrastive_crop"}
     assert {path.stem for path in folder.glob("*.py")} - others == set(METHODS)
 
 

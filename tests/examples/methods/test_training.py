@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import torch
-from methods import METHODS
-from methods.npid import NPID
 from torch.nn import functional as F
 from torchvision.transforms import v2
+from trainer.methods import METHODS
+from trainer.methods.npid import NPID
 
 from jointaug import ContrastiveCrop, JointBlur, JointColor, JointCrop, MultiResolution, MultiView, UncroppedView
 from jointaug.distributions import JointPair

@@ -9,10 +9,8 @@ from typing import Any
 import torch
 from torch import distributed as dist
 from torch import nn
-
-sys.path.insert(0, str(Path(__file__).parents[3] / "examples"))
-from methods.moco import MoCo
-from training.batch import Batch
+from trainer.methods.batch import Batch
+from trainer.methods.moco import MoCo
 
 from jointaug.losses import reduce
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from papers.intervals import Interval, difference
-from papers.runs import linked
+from trainer.papers.runs import linked
+from trainer.record.intervals import Interval, difference
 
 ROOT = Path(__file__).parents[3]
 STAND_IN = Path(__file__).parent / "stand_in.py"

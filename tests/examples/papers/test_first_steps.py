@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 import torch
-from papers import RECIPES, TABLES
 from torch import Tensor, nn
-from training import loop
-from training.data import Data, Pixels
-from training.loop import Run
-from training.settings import divided
+from trainer.inputs.data import Data, Pixels
+from trainer.inputs.settings import divided
+from trainer.papers import RECIPES, TABLES
+from trainer.training import loop
+from trainer.training.loop import Run
 
 from jointaug.difficulty import ScoreNetwork, train_score
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import reproduce
-from papers import RECIPES, TABLES
+from trainer.papers import RECIPES, TABLES
 
 ROOT = Path(__file__).parents[3]
 PAGES = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "papers").glob("*.md")}

@@ -10,9 +10,9 @@ from types import ModuleType
 
 import pretrain
 import pytest
-from papers import RECIPES
-from papers.scales import SCALES
-from training.settings import divided
+from trainer.inputs.settings import divided
+from trainer.papers import RECIPES
+from trainer.papers.scales import SCALES
 
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 STAND_IN = Path(__file__).parent / "stand_in.py"

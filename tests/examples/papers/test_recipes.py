@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 import pytest
-from methods import METHODS
-from papers import PAPERS, RECIPES, TABLES, reported
-from papers.recipe import SOURCES, Recipe, by_name, ours, paper
-from papers.scales import SCALES
 from torch import nn
-from training.settings import checked, divided, hints_of, keywords_of
+from trainer.inputs.settings import checked, divided, hints_of, keywords_of
+from trainer.methods import METHODS
+from trainer.papers import PAPERS, RECIPES, TABLES, reported
+from trainer.papers.recipe import SOURCES, Recipe, by_name, ours, paper
+from trainer.papers.scales import SCALES
 
 #: Baselines as their papers and codes have them: batch, epochs, peak rate at that batch, weight decay, temperature.
 BASELINES = {

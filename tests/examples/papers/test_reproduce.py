@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 import reproduce
-from papers import RECIPES
-from papers.intervals import difference, mean
-from papers.runs import Cell, Runs, spelled
+from trainer.papers import RECIPES
+from trainer.papers.runs import Cell, Runs, spelled
+from trainer.record.intervals import difference, mean
 
 HERE = Path(__file__).parent
 STAND_IN = HERE / "stand_in.py"
@@ -63,7 +63,7 @@ def test_a_table_from_end_to_end(tmp_path: Path, data: Path, capsys: pytest.Capt
     assert "**A pilot**: 2 seeds" in page
     assert "Another scale than the paper's" in page
     assert "unpaired" in page
-    assert f"| random original | 69.3 | {level.told()} | {gap.told('+.2f')} to LeOCLR | 2 |" in page
+    assert f"| random original | 69.3 | {level.text()} | {gap.text('+.2f')} to LeOCLR | 2 |" in page
     assert "| attract all | 67.7 | not run: pretrain.py: attract=all does not go on this |  | 0 |" in page
     rows = [line for line in page.split("\n") if line.startswith("|")]
     assert {line.count("|") for line in rows} == {6}  # a table in Markdown has as many cells in every line
@@ -165,17 +165,17 @@ def test_measured_as_the_paper_does(tmp_path: Path, data: Path):
 def test_an_older_recipe_does_not_count(tmp_path: Path, data: Path):
     runs = Runs(str(data), tmp_path / "out", STAND_IN)
     cell = Cell("simclr-rendered", 0, {"epochs": "3", "warmup": "0"})  # as text from the command line
-    outcome = runs.of(cell)
+    outcome = runs.outcome(cell)
     assert outcome.reason == ""
     path = outcome.folder / "result.json"
     result = json.loads(path.read_text())
     own = {**RECIPES["simclr-rendered"].values, "epochs": 3, "warmup": 0.0}  # tuples are lists in the file
     result["settings"] = {name: {"value": value} for name, value in own.items()}
     path.write_text(json.dumps(result))
-    assert runs.of(cell).reason == ""
+    assert runs.outcome(cell).reason == ""
     result["settings"]["lr"] = {"value": 0.5}
     path.write_text(json.dumps(result))
-    assert f"lr 0.5 there, {own['lr']} now" in runs.of(cell).reason
+    assert f"lr 0.5 there, {own['lr']} now" in runs.outcome(cell).reason
 
 
 def test_several_side_by_side_keep_the_order(tmp_path: Path, data: Path):
@@ -185,8 +185,8 @@ def test_several_side_by_side_keep_the_order(tmp_path: Path, data: Path):
 
 
 def test_settings_are_spelled_as_the_command_line_reads_them():
-    from methods import METHODS
-    from training.settings import checked, hints_of, read
+    from trainer.inputs.settings import checked, hints_of, read
+    from trainer.methods import METHODS
 
     hints_by_name = {name: hints_of(kind) for name, kind in METHODS.items()}
     settings = [(recipe, recipe.values) for recipe in RECIPES.values()]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from rendered import RenderedToys, write_folders
-from training import loop
+from rendered import write_folders
+from trainer.inputs.rendered import RenderedToys
+from trainer.training import loop
 
 from .plain import Plain
 

@@ -6,7 +6,7 @@ import resource
 
 import pytest
 import torch
-from training import checkpoint
+from trainer.training import checkpoint
 
 CPU = torch.device("cpu")
 RUN = {"recipe": "a", "lr": 0.1, "threads": 1}

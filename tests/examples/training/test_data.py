@@ -7,16 +7,17 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from evaluation.images import open_images
 from PIL import Image
 from pretrain import main
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
-from training.data import Augment, Images, Pixels, Request, feed, in_memory, open_data
-from training.logs import rows_of
-from training.order import order_of
-from training.settings import Settings
-from training.views import pipeline
+from trainer.evaluation.images import open_images
+from trainer.inputs.data import Images, Pixels, in_memory, open_data
+from trainer.inputs.feed import Augment, Request, feed
+from trainer.inputs.order import order_of
+from trainer.inputs.settings import Settings
+from trainer.inputs.views import pipeline
+from trainer.training.logs import rows_of
 
 from jointaug import Addresses
 from jointaug.testing import assert_independent
@@ -49,7 +50,7 @@ def test_a_flat_folder_has_no_labels(toys, tmp_path):
 def test_rendered_pictures_are_kept(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     first = open_data("rendered:18", size=32)
-    monkeypatch.setattr("rendered._render_all", None)  # not rendered again
+    monkeypatch.setattr("trainer.inputs.rendered._render_all", None)  # not rendered again
     second = open_data("rendered:18", size=32)
     assert (len(first.train), len(first.test)) == (18, 4)
     assert torch.equal(first.train.images, second.train.images)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,11 +10,11 @@ from pathlib import Path
 import pretrain
 import pytest
 import torch
-from training import loop
-from training.distributed import Processes
-from training.logs import rows_of
+from trainer.training import loop
+from trainer.training.distributed import Processes
+from trainer.training.logs import rows_of
 
-EXAMPLES, HERE = Path(pretrain.__file__).parent, Path(__file__).parent
+HERE = Path(__file__).parent
 BANK = ["--clusters", "3", "--min_cluster", "2", "--K", "16"]
 RUNS = {
     "simclr": ["simclr-rendered", "--dim", "16", "--warmup", "0", "--head_bn", "false", "--accumulate", "2"],
@@ -46,23 +47,22 @@ COMMON = [
 
 TORCHRUN = """
 import sys, warnings
-sys.path[:0] = [{examples!r}, {here!r}]
 import pretrain
 from plain import Plain
 from test_distributed import COMMON, RUNS
-from training import loop
+from trainer.training import loop
 from torch import nn
-from training.distributed import processes
+from trainer.training.distributed import joined
 loop.Backbone = Plain
 warnings.simplefilter("error")
 data, out = sys.argv[1:]
-with processes("cpu") as here:
+with joined("cpu") as processes:
     network = nn.BatchNorm1d(2)
-    network.running_mean += here.rank
-    here.share_buffers(network)
+    network.running_mean += processes.rank
+    processes.share_buffers(network)
     assert not network.running_mean.any()
     for name, words in RUNS.items():
-        pretrain.run(*pretrain.parsed([*words, *COMMON, "--data", data, "--out", f"{{out}}/{{name}}"]), here)
+        pretrain.run(*pretrain.parsed([*words, *COMMON, "--data", data, "--out", f"{out}/{name}"]), processes)
 """
 
 
@@ -71,9 +71,10 @@ def two(toys, tmp_path_factory) -> Path:
     """Folders of the runs of two processes, as torchrun starts them."""
     out = tmp_path_factory.mktemp("two")
     script = out / "script.py"
-    script.write_text(TORCHRUN.format(examples=str(EXAMPLES), here=str(HERE)))
+    script.write_text(TORCHRUN)
     start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run([*start, str(script), str(toys), str(out)], capture_output=True, text=True)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])}
+    done = subprocess.run([*start, str(script), str(toys), str(out)], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return out
 

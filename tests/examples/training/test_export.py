@@ -9,8 +9,8 @@ import pytest
 import torch
 import torchvision
 from torch import nn
-from training.loop import BACKBONE
-from training.networks import Backbone
+from trainer.networks import Backbone
+from trainer.training.loop import BACKBONE
 
 
 def run_of(folder, name: str = "resnet18", stem: str = "imagenet") -> Backbone:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from pretrain import main
-from training.logs import rows_of
+from trainer.training.logs import rows_of
 
 #: Of the recipe's ten epochs, with one look at the end: three minutes of one core.
 SHORT = ["--epochs", "8", "--knn_every", "8", "--threads", "1"]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from PIL import Image
-from training.logs import Log, Row, rows_of
+from trainer.training.logs import Log, Row, rows_of
 
 ROWS = [Row(0, 0, knn=0.25), Row(1, 3, 2.5, 0.1, 100.0, 0.7, 0.5, 1.25), Row(2, 6, 1.5, 0.0, 100.0, 0.7, None, 2.5)]
 

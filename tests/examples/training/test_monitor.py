@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
-from training import monitor
-from training.data import Pixels
-from training.distributed import Processes
-from training.monitor import Embedder, Monitor, Spread
-from training.settings import Settings
+from trainer.inputs.data import Pixels
+from trainer.inputs.settings import Settings
+from trainer.training import monitor
+from trainer.training.distributed import Processes
+from trainer.training.monitor import Embedder, Monitor, Spread
 
 
 def test_the_spread_is_that_of_the_mean_cosine():

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 from torch.optim import SGD, Adam, AdamW
-from training.optimizers import LARS, optimizer_of
-from training.settings import Settings
+from trainer.inputs.settings import Settings
+from trainer.networks import LARS
+from trainer.training.optimizers import optimizer_of
 
 
 def trained(optimizer_of_parameters, steps: int = 4) -> list[torch.Tensor]:

@@ -14,11 +14,11 @@ import redraw
 import torch
 import torchvision
 from PIL import Image
-from training import loop
-from training.batch import Batch
-from training.data import Augment, Request, Served
-from training.logs import rows_of
-from training.step import Learner
+from trainer.inputs.feed import Augment, Request, Served
+from trainer.methods.batch import Batch
+from trainer.training import loop
+from trainer.training.logs import rows_of
+from trainer.training.step import Learner
 
 from jointaug.losses import LossParts
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -12,17 +13,16 @@ from typing import Any
 import pretrain
 import pytest
 import torch
-from training.logs import Row, rows_of
-from training.step import Learner
+from trainer.training.logs import Row, rows_of
+from trainer.training.step import Learner
 
 from .conftest import SMALL
 
 # What a killed run does: kill -9, as a step begins, or when half of a checkpoint is on the disk.
 KILLED = """
 import os, signal, sys
-sys.path.insert(0, {examples!r})
 import pretrain
-from training import checkpoint, step
+from trainer.training import checkpoint, step
 
 def dies(*arguments, **keywords):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -57,8 +57,11 @@ pretrain.main(words)
 
 def killed(moment: str, when: int, words: list[str], tmp_path: Path) -> None:
     script = tmp_path / "killed.py"
-    script.write_text(KILLED.format(examples=str(Path(pretrain.__file__).parent)))
-    done = subprocess.run([sys.executable, str(script), moment, str(when), *words], capture_output=True, text=True)
+    script.write_text(KILLED)
+    done = subprocess.run(
+        [sys.executable, str(script), moment, str(when), *words],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, capture_output=True, text=True,
+    )  # fmt: skip
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 

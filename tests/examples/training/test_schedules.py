@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch.optim import SGD
 from torch.optim.lr_scheduler import CosineAnnealingLR, MultiStepLR
-from training.optimizers import peak_rate
-from training.schedules import share
-from training.settings import Settings
+from trainer.inputs.settings import Settings
+from trainer.training.optimizers import peak_rate
+from trainer.training.schedules import share
 
 STEPS = 7  # of an epoch
 

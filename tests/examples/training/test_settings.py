@@ -7,8 +7,8 @@ from dataclasses import fields
 from typing import get_type_hints
 
 import pytest
-from methods import METHODS
-from training.settings import Settings, keywords_of, meanings_of, read, settings_of
+from trainer.inputs.settings import Settings, keywords_of, meanings_of, read, settings_of
+from trainer.methods import METHODS
 
 HINTS = get_type_hints(Settings)
 

@@ -6,14 +6,14 @@ import shutil
 
 import pytest
 import torch
-from methods.method import Method
 from torch import Tensor, nn
-from training.data import Served
-from training.difficulty import scores_of, weight_of
-from training.distributed import Processes
-from training.networks import Backbone
-from training.settings import Settings
-from training.step import Learner
+from trainer.inputs.feed import Served
+from trainer.inputs.settings import Settings
+from trainer.methods.method import Method
+from trainer.networks import Backbone
+from trainer.training.difficulty import scores_of, weight_of
+from trainer.training.distributed import Processes
+from trainer.training.step import Learner
 
 from jointaug import Addresses
 from jointaug.difficulty import ScoreNetwork, ScoreWeight, train_score

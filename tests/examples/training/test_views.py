@@ -7,9 +7,10 @@ import torch
 from PIL import ImageOps
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
-from training.data import Augment, Pixels, Request
-from training.settings import Settings
-from training.views import BoxCrop, pipeline, plain_view, whole_view
+from trainer.inputs.data import Pixels
+from trainer.inputs.feed import Augment, Request
+from trainer.inputs.settings import Settings
+from trainer.inputs.views import BoxCrop, pipeline, plain_view, whole_view
 
 from jointaug import (
     Addresses,

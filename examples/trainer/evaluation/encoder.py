@@ -1,0 +1,236 @@
+"""A frozen encoder, from a run or a state dict, or as its architecture is initialized; and its features."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchvision.transforms import v2
+from tqdm.auto import tqdm
+
+from jointaug import Addresses, fuse
+
+from ..inputs.settings import Settings
+from ..inputs.views import plain_view
+from ..networks import Backbone, check_input
+from .images import Images
+
+WRAPPERS = ("state_dict", "model")  # keys under which trainers put a state dict
+#: How torchvision and timm call what a backbone is without.
+CLASSIFIERS = ("fc", "classifier", "head", "heads", "head_dist", "aux_head", "last_linear")
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A network that is not trained, in eval mode, and how it wants its images.
+
+    Attributes:
+        network: ``[B, 3, size, size]`` to ``[B, width]``.
+        origin: which architecture, and where its weights are from.
+        size: side of a view, in pixels.
+        mean: of the channels, on [0, 1].
+        std: of the channels.
+        device: where it computes, as torch names it.
+        batch: images that pass through it at a time.
+        threads: that decode images.
+    """
+
+    network: Backbone
+    origin: str
+    size: int = 224
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    device: str = "cpu"
+    batch: int = 256
+    threads: int = 2
+
+    def __post_init__(self) -> None:
+        self.network.eval().requires_grad_(False).to(self.device)
+
+    @property
+    def digest(self) -> str:
+        """Of the weights: tells one encoder from another."""
+        weights = blake2b(digest_size=8)
+        for value in self.network.state_dict().values():
+            weights.update(value.cpu().contiguous().numpy().tobytes())
+        return weights.hexdigest()
+
+    def views(self, *steps: Callable[..., Any]) -> nn.Module:
+        """The steps and the encoder's normalization, fused: a batch of uint8 in, float32 out."""
+        last = [v2.ToDtype(torch.float32, scale=True), v2.Normalize(list(self.mean), list(self.std))]
+        return fuse(v2.Compose([*steps, *last]))
+
+    def center(self) -> nn.Module:
+        """The view of a test, as the trainer's monitor has it."""
+        return fuse(plain_view(replace(Settings(), size=self.size, mean=self.mean, std=self.std)))
+
+    @torch.no_grad()
+    def embed(self, pixels: list[Tensor], views: nn.Module, addresses: Addresses) -> Tensor:
+        """Features ``[B, width]`` of uint8 images of any sizes, as ``views`` shows them at these addresses.
+
+        Raises:
+            ValueError: for features that are not finite.
+        """
+        batch: Any = pixels
+        if len({image.shape for image in pixels}) == 1:
+            batch, addresses = torch.stack(pixels).to(self.device), addresses.to(self.device)
+        seen: Tensor = views(batch, addresses=addresses).to(self.device)
+        parts = (seen[i : i + self.batch] for i in range(0, len(seen), self.batch))
+        features = torch.cat([self.network(part).flatten(1) for part in parts])
+        if not bool(features.isfinite().all()):
+            raise ValueError(
+                f"features must be finite, got nan or infinity from {self.origin}; its training has diverged"
+            )
+        return features
+
+    def features(self, images: Images, views: nn.Module, *, seed: int = 0, draw: int = 0, caption: str = "") -> Tensor:
+        """Features ``[N, width]`` of all images in their order; ``draw`` numbers repeated draws of the same views."""
+        found = []
+        with tqdm(total=len(images), desc=caption or "features", unit="image", leave=False) as bar:
+            order = torch.arange(len(images))
+            parts = (order[i : i + self.batch] for i in range(0, len(order), self.batch))
+            for rows, pixels in images.batches(parts, self.threads):
+                found.append(self.embed(pixels, views, Addresses(seed, 0, rows, draw)))
+                bar.update(len(rows))
+        return torch.cat(found)
+
+
+def open_encoder(
+    what: str, *, backbone: str | None = None, stem: str | None = None, prefix: str | None = None, seed: int = 0,
+    **how: Any,
+) -> Encoder:  # fmt: skip
+    """The encoder that a user means.
+
+    Args:
+        what: a run's folder (``settings.json`` and ``backbone.pt``); a file with a state dict; or an architecture of
+            torchvision (``resnet18``) or timm (``timm:NAME``), which is then as initialized.
+        backbone: the architecture, where a state dict has no ``settings.json`` beside it.
+        stem: ``"imagenet"``, or ``"small"``: 3x3, stride 1, no pooling.
+        prefix: of the backbone's keys in the state dict; by default the one that fits.
+        seed: of an initialization.
+        how: `Encoder`'s other attributes, that go before the run's own.
+
+    Raises:
+        ValueError: with the remedy, for a name that does not exist, a file that is cut short, weights of another
+            architecture, or an image size that it does not take.
+    """
+    path = Path(what)
+    if path.is_dir():
+        path = path / "backbone.pt"
+    elif what.startswith("timm:") or (not path.exists() and not path.suffix and path.parent == Path()):
+        if prefix is not None:
+            raise ValueError(
+                f"--prefix is of a state dict's keys, got {prefix!r} for {what} as initialized; leave it out"
+            )
+        try:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed)
+                network = Backbone(what, stem or "imagenet")
+        except ValueError as error:
+            raise ValueError(f"there is no run and no file {what!r}, and no such network: {error}") from None
+        check_input(network, how.get("size", Encoder.size))
+        return Encoder(network, f"{what} as initialized (seed {seed})", **how)
+    state, run = read_state(path), read_settings(path.parent)
+    backbone, stem = backbone or run.get("backbone"), stem or run.get("stem", "imagenet")
+    if backbone is None:
+        raise ValueError(f"{path} has no settings.json beside it that names its architecture; say --backbone resnet50")
+    network = Backbone(backbone, stem)
+    load(network, state, prefix, f"{backbone} (stem {stem})")
+    of_run = {key: run[key] for key in ("size", "mean", "std") if key in run}
+    check_input(network, (of_run | how).get("size", Encoder.size))
+    return Encoder(network, f"{backbone}, weights from {path}", **(of_run | how))
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """What a run's ``settings.json`` says, each setting as it stands or with its source; empty without that file.
+
+    Raises:
+        ValueError: for a file that is cut short.
+    """
+    file = folder / "settings.json"
+    if not file.is_file():
+        return {}
+    try:
+        settings = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(
+            f"{file} must be whole JSON, and is not ({error}); pretrain.py writes it, call it again"
+        ) from None
+    if not isinstance(settings, dict):
+        raise ValueError(
+            f"{file} must hold settings by name, got {type(settings).__name__}; pretrain.py writes it anew"
+        )
+    return {key: value["value"] if isinstance(value, dict) else value for key, value in settings.items()}
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """The state dict in a file, taken out of what a trainer wraps it in.
+
+    Raises:
+        ValueError: if the file is not there, is cut short, holds pickled objects, or holds no state dict.
+    """
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}; a run writes backbone.pt at its end")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a broken file leads the reader to whatever
+        first = str(error).splitlines()[0]
+        raise ValueError(
+            f"{path} cannot be read as a state dict ({type(error).__name__}: {first}): it is cut short, or holds more "
+            "than tensors; write it again with torch.save(model.state_dict(), path)"
+        ) from None
+    for key in WRAPPERS:
+        if isinstance(state, dict) and isinstance(state.get(key), dict):
+            state = state[key]
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        got = f"a dict of {', '.join(map(repr, list(state)[:5]))}" if isinstance(state, dict) else type(state).__name__
+        raise ValueError(f"{path} must hold a state dict, name to tensor, got {got}; save model.state_dict()")
+    return state
+
+
+def load(network: nn.Module, state: dict[str, Tensor], prefix: str | None, name: str) -> None:
+    """Put a state dict into a network without a classifier; all but a classifier must fit exactly.
+
+    Args:
+        network: without its classifier.
+        state: of that network, perhaps under a prefix (``module.encoder_q.``) among others.
+        prefix: to take; None for the one under which all that is wanted is found.
+        name: for the error.
+
+    Raises:
+        ValueError: if keys are missing or too many, shapes differ, or several prefixes fit.
+    """
+    wanted = {key: value for key, value in network.state_dict().items() if not key.endswith("num_batches_tracked")}
+    if prefix is None:
+        anchor = next(iter(wanted))
+        starts = sorted({key.removesuffix(anchor) for key in state if key.endswith(anchor)})
+        fit = [start for start in starts if all(start + key in state for key in wanted)]
+        if len(fit) > 1:
+            raise ValueError(f"the state dict holds {name} under {', '.join(map(repr, fit))}; choose one with --prefix")
+        prefix = fit[0] if fit else ""
+    own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+    own = {key: value for key, value in own.items() if key in wanted or key.split(".")[0] not in CLASSIFIERS}
+    missing = [key for key in wanted if key not in own]
+    spare = [key for key in own if key not in network.state_dict()]
+    unlike = [
+        f"{key} is {tuple(own[key].shape)}, not {tuple(value.shape)}"
+        for key, value in wanted.items()
+        if key in own and own[key].shape != value.shape
+    ]
+    if missing or spare or unlike:
+        faults = [
+            f"{len(keys)} {what} ({', '.join(keys[:3])}{', ...' * (len(keys) > 3)})"
+            for keys, what in ((missing, "missing"), (spare, "too many"), (unlike, "of another shape"))
+            if keys
+        ]
+        raise ValueError(
+            f"the weights are not those of {name}: {'; '.join(faults)}; name their architecture with --backbone, "
+            "--stem and, where the keys have one, --prefix"
+        )
+    network.load_state_dict(own, strict=False)  # strict but for num_batches_tracked, which old files lack

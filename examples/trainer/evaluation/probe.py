@@ -1,0 +1,138 @@
+"""A linear layer trained on a frozen encoder."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import SGD, Adam, Optimizer
+from tqdm.auto import tqdm
+
+from jointaug import Addresses
+from jointaug.chance import named_step
+
+from ..networks import LARS
+from .protocols import Protocol
+
+Batches = Callable[[int], Iterator[tuple[Tensor, Tensor]]]
+"""``batches(epoch)``: features ``[B, d]`` and labels ``[B]`` of all training images, in that epoch's order."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One trained head for each learning rate.
+
+    Attributes:
+        heads: in the order of the rates; ``[B, d]`` to logits ``[B, classes]``, in eval mode.
+        losses: of each head, the mean over the last epoch.
+    """
+
+    heads: list[nn.Module]
+    losses: list[float]
+
+
+def train(
+    batches: Batches,
+    width: int,
+    classes: int,
+    protocol: Protocol,
+    *,
+    epochs: int,
+    batch: int,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+) -> Probe:
+    """Train a head at each of the protocol's rates, all on the same batches.
+
+    Args:
+        batches: of an epoch.
+        width: of the features.
+        classes: how many.
+        protocol: what `PROTOCOLS` says.
+        epochs: to train; the schedule stretches with them.
+        batch: images of a step, with which rates scale where the protocol says so.
+        seed: of the heads' weights.
+        device: of the features.
+
+    Raises:
+        FloatingPointError: if a loss is not finite; it names epoch and rate.
+    """
+    scale = batch / protocol.rate_batch if protocol.rate_batch else 1.0
+    heads = [head(width, classes, protocol, seed).to(device) for _ in protocol.rates]
+    optimizers = [
+        optimizer(protocol, classifier, scale * rate) for classifier, rate in zip(heads, protocol.rates, strict=True)
+    ]
+    sums = torch.zeros(len(heads))
+    for epoch in (bar := tqdm(range(epochs), desc="linear", unit="epoch", leave=False)):
+        factor, count = protocol.rate(epoch, epochs), 0
+        sums = torch.zeros(len(heads), dtype=torch.float64, device=device)
+        for x, y in batches(epoch):
+            losses = [F.cross_entropy(classifier(x), y) for classifier in heads]
+            for loss, step, rate in zip(losses, optimizers, protocol.rates, strict=True):
+                step.param_groups[0]["lr"] = scale * rate * factor
+                step.zero_grad()
+                loss.backward()
+                step.step()
+            sums += len(y) * torch.stack(losses).detach()
+            count += len(y)
+        sums /= count
+        if not bool(sums.isfinite().all()):
+            rate = protocol.rates[int(sums.isfinite().int().argmin())]
+            raise FloatingPointError(f"the loss at rate {rate:g} is not finite in epoch {epoch}; take a lower --lr")
+        bar.set_postfix(loss=f"{sums.min():.3f}")
+    return Probe([classifier.eval() for classifier in heads], sums.tolist())
+
+
+def head(width: int, classes: int, protocol: Protocol, seed: int = 0) -> nn.Sequential:
+    """Batch normalization, where the protocol has it, and a linear layer; its weights are hashed from the seed."""
+    linear: nn.Linear = nn.utils.skip_init(nn.Linear, width, classes)
+    rows = Addresses(seed, 0, torch.arange(classes)).rows(width + 1, step=named_step("linear head"))
+    uniform = torch.stack(rows, 1)  # [classes, width + 1]
+    if protocol.std is None:
+        start = (2 * uniform - 1) / math.sqrt(width)
+    else:
+        start = protocol.std * torch.special.ndtri(uniform)
+        start[:, width] = 0.0
+    with torch.no_grad():
+        linear.weight.copy_(start[:, :width])
+        linear.bias.copy_(start[:, width])
+    norm = [nn.BatchNorm1d(width, affine=False)] if protocol.whiten else []
+    return nn.Sequential(*norm, linear)
+
+
+def optimizer(protocol: Protocol, classifier: nn.Module, rate: float) -> Optimizer:
+    """The protocol's, for one head."""
+    if protocol.optimizer == "adam":
+        return Adam(classifier.parameters(), rate, weight_decay=protocol.decay)
+    if protocol.optimizer == "lars":
+        return LARS(classifier.parameters(), rate, weight_decay=protocol.decay)
+    return SGD(
+        classifier.parameters(),
+        rate,
+        momentum=0.9,
+        nesterov=protocol.optimizer == "nesterov",
+        weight_decay=protocol.decay,
+    )
+
+
+def steps(images: int, batch: int, seed: int, epoch: int) -> list[Tensor]:
+    """The rows of each step of an epoch, in the order of the uniforms of the images' addresses.
+
+    A last batch of one image joins the batch before it: one image has no batch statistics.
+    """
+    (uniform,) = Addresses(seed, epoch, torch.arange(images)).rows(1, step=named_step("linear order"))
+    order = uniform.argsort()
+    parts = [order[i : i + batch] for i in range(0, images, batch)]
+    if len(parts) > 1 and len(parts[-1]) == 1:
+        parts[-2:] = [torch.cat(parts[-2:])]
+    return parts
+
+
+def accuracy(logits: Tensor, labels: Tensor, top: int = 1) -> float:
+    """Percent of rows whose label is among the ``top`` greatest logits; equal logits count for the smaller label."""
+    ranks = logits.argsort(dim=1, descending=True, stable=True)[:, :top]
+    return 100 * (ranks == labels[:, None]).any(1).double().mean().item()

@@ -1,0 +1,1 @@
+"""What a step gets: settings, images, the order of an epoch, views."""

@@ -1,0 +1,176 @@
+"""How a step gets its views of a source: on the device that holds the pixels, or in DataLoader workers.
+
+Both augment by `fuse` at the images' addresses, so both give the same views.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import v2
+
+from jointaug import Addresses, fuse
+from jointaug.chance import named_step
+from jointaug.fusion import leaves
+
+from .data import Images, Pixels, Source, in_memory
+from .settings import Settings
+from .views import BoxCrop
+
+PARTNER = named_step("views of a positive") & 0xFFFFFFFF  # the draw at which `jointaug.neighbors` serves them
+
+
+@dataclass(frozen=True)
+class Request:
+    """The images of one pass."""
+
+    epoch: int
+    index: Tensor
+    """Their rows, int64 ``[B]``."""
+
+    partners: Tensor | None = None
+    """The rows of their positives, where a method asks for views of them."""
+
+    boxes: Tensor | None = None
+    """``[B, 4]``, where their crops are put (`trainer.inputs.views.BoxCrop`)."""
+
+    def to(self, device: torch.device) -> Request:
+        """The same, on a device."""
+        partners, boxes = (None if x is None else x.to(device) for x in (self.partners, self.boxes))
+        return Request(self.epoch, self.index.to(device), partners, boxes)
+
+
+@dataclass(frozen=True)
+class Served:
+    """The views of a request, on the device."""
+
+    index: Tensor
+    views: list[Tensor]
+    partners: list[Tensor]
+
+    def to(self, device: torch.device) -> Served:
+        """The same, on a device; pinned memory is copied while both work on."""
+        moved = [[view.to(device, non_blocking=True) for view in views] for views in (self.views, self.partners)]
+        return Served(self.index.to(device, non_blocking=True), *moved)
+
+    def pin_memory(self) -> Served:
+        """In memory that a GPU copies from while it works."""
+        pinned = [[view.pin_memory() for view in views] for views in (self.views, self.partners)]
+        return Served(self.index.pin_memory(), *pinned)
+
+
+class Feed(Protocol):
+    """Makes the views of requests, in their order."""
+
+    def __call__(self, requests: Sequence[Request]) -> Iterator[Served]:
+        """The views of each request."""
+
+
+class Augment(Dataset[Served]):
+    """Requests to views, by `fuse`, at the images' addresses."""
+
+    def __init__(self, source: Source, pipeline: Callable[..., Any], seed: int) -> None:
+        self.source, self.fused, self.seed = source, fuse(pipeline), seed
+        self.crops = [step for step in leaves(pipeline) if isinstance(step, BoxCrop)]
+
+    def __getitem__(self, request: Request) -> Served:
+        for crop in self.crops:
+            crop.boxes = request.boxes
+        views = self.fused(self._images(request.index), addresses=Addresses(self.seed, request.epoch, request.index))
+        if request.partners is None:
+            return Served(request.index, views, [])
+        beside = Addresses(self.seed, request.epoch, request.index, PARTNER)
+        return Served(request.index, views, self.fused(self._images(request.partners), addresses=beside))
+
+    def _images(self, index: Tensor) -> Tensor | list[Tensor]:
+        if isinstance(self.source, Pixels):
+            return self.source.images[index]
+        images = [self.source[i] for i in index.tolist()]
+        return torch.stack(images) if len({image.shape for image in images}) == 1 else images
+
+
+class DeviceFeed:
+    """Views of images in the device's memory, made there."""
+
+    def __init__(self, pixels: Pixels, pipeline: Callable[..., Any], seed: int, device: torch.device) -> None:
+        self.augment = Augment(pixels.to(device), pipeline, seed)
+        self.device = device
+
+    def __call__(self, requests: Sequence[Request]) -> Iterator[Served]:
+        """The views of each request."""
+        for request in requests:
+            yield self.augment[request.to(self.device)]
+
+
+class LoaderFeed:
+    """Views of images that DataLoader workers decode and augment; the workers live on from epoch to epoch."""
+
+    def __init__(
+        self, source: Source, pipeline: Callable[..., Any], seed: int, device: torch.device, workers: int
+    ) -> None:
+        self.device, self._requests = device, _Requests()
+        self.loader: DataLoader[Served] = DataLoader(
+            Augment(source, pipeline, seed),
+            batch_size=None,  # a request is a batch
+            sampler=self._requests,
+            num_workers=workers,
+            persistent_workers=True,
+            pin_memory=device.type == "cuda",
+            worker_init_fn=_leave_signals_to_the_parent,
+            generator=torch.Generator(),  # of its own: torch's global one stays as it is
+        )
+
+    def __call__(self, requests: Sequence[Request]) -> Iterator[Served]:
+        """The views of each request."""
+        self._requests.now = requests
+        try:
+            for served in self.loader:
+                yield served.to(self.device)
+        except ValueError as error:  # a worker's: its traceback, and the message in the last line
+            raise ValueError(str(error).strip().splitlines()[-1].removeprefix("ValueError: ")) from error
+
+
+class _Requests:
+    """A sampler of whatever is asked for next."""
+
+    now: Sequence[Request] = ()
+
+    def __iter__(self) -> Iterator[Request]:
+        return iter(self.now)
+
+    def __len__(self) -> int:
+        return len(self.now)
+
+
+def feed(source: Source, pipeline: Callable[..., Any], seed: int, device: torch.device, *, workers: int) -> Feed:
+    """Views of a source: with workers from their DataLoader, without from the device's memory.
+
+    Raises:
+        TypeError: for images that are not in memory and no workers.
+    """
+    if workers:
+        return LoaderFeed(source, pipeline, seed, device, workers)
+    if isinstance(source, Images):
+        raise TypeError("workers must be at least 1 for images that are not in memory; call in_memory(source) first")
+    return DeviceFeed(source, pipeline, seed, device)
+
+
+def _leave_signals_to_the_parent(_: int) -> None:
+    """Ctrl-C reaches every process of a terminal; only the first shall answer."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def placed(source: Source, settings: Settings, device: torch.device) -> Source:
+    """A source as a run takes it: in the device's memory, shrunk before if it says so, or for workers to decode."""
+    s = settings
+    if s.workers:
+        return source
+    if s.stored is not None and isinstance(source, Images):
+        source = source.prepared(v2.Compose([v2.Resize(s.stored), v2.CenterCrop(s.stored)]))
+    return in_memory(source).to(device)

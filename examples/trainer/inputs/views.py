@@ -1,0 +1,194 @@
+"""The views of a recipe, made of jointaug's transforms and v2's; `fuse` runs them in both data paths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchvision.transforms import v2
+
+from jointaug import (
+    ContrastiveCrop,
+    JointBlur,
+    JointColor,
+    JointCrop,
+    MultiResolution,
+    MultiView,
+    PerView,
+    Shared,
+    UncroppedView,
+)
+from jointaug.distributions import IndependentPair, JointPair
+from jointaug.rules import register
+
+from .settings import Settings
+
+Transform = Any  # of jointaug or of torchvision, which has no types
+SMALL_IMAGES = 64  # pixels
+SOLARIZED = 128  # gray levels from which on they are inverted: images are uint8 up to `_to_network`
+CENTER_SUPPRESSED = 0.6  # alpha of a crop's place, where none is given: ContrastiveCrop's, on ImageNet
+
+
+class BoxCrop(ContrastiveCrop):
+    """`ContrastiveCrop` for a batch whose images have ``boxes`` ``[B, 4]``, set before the batch is augmented."""
+
+    boxes: Tensor | None = None
+
+    def query(self, flat_inputs: list[Any]) -> tuple[Any, ...]:
+        """Height and width, then the batch's boxes, if there are any yet."""
+        size = super().query(flat_inputs)
+        return size if self.boxes is None else (*size, *self.boxes.double().unbind(1))
+
+
+@register(BoxCrop)
+def _box_crop(transform: BoxCrop, view: Any, params: dict[str, Any]) -> Any:
+    return view.cut(params["box"], transform.size, transform.interpolation, transform.antialias)
+
+
+def pipeline(settings: Settings, views: int = 2) -> v2.Compose:
+    """What makes an image into views, float32 and normalized.
+
+    Args:
+        settings: of the run.
+        views: how many the method takes, an original among them, and local crops not.
+
+    Raises:
+        ValueError: for operations on a view that is not there.
+    """
+    s = settings
+    outside = [place for place in s.randaugment_views if not 0 <= place < views + s.locals]
+    if s.randaugment is not None and outside:
+        raise ValueError(
+            f"randaugment_views must be places of the {views + s.locals} views, from 0, got {outside[0]}; choose others"
+        )
+    if s.sizes:
+        return _resolutions(s, views)
+    crops = views - int(s.original)
+    if s.joint_choice:
+        couple = [v2.RandomChoice([v2.Compose([_crop_pair(s)]), v2.Compose([_plain_pair(s), _joint_blur(s)])])]
+    elif s.color_first:
+        chain = [_color(s, k) for k in range(crops)]
+        couple = [MultiView(*[v2.Compose([*steps, _random_crop(s, s.size, s.scale)]) for steps in chain])]
+    else:
+        couple = [_view_maker(s, crops)]
+    if s.joint_color:
+        couple.append(JointColor(*s.jitter, p=s.jitter_p))
+    if s.joint_blur:
+        couple.append(_joint_blur(s))
+    return v2.Compose([*couple, PerView(*_same_once([_rest(s, k) for k in range(views + s.locals)]))])
+
+
+def centered(size: int) -> v2.Compose:
+    """The middle of an image, without chance: of small images all, of others 7/8 of the shorter side (224 of 256)."""
+    resize = size if size <= SMALL_IMAGES else round(size * 256 / 224)
+    return v2.Compose([v2.Resize(resize), v2.CenterCrop(size)])
+
+
+def whole_view(settings: Settings) -> v2.Compose:
+    """The view of a heat map: the whole image, resized, its aspect ratio not kept, so that places are shares of it."""
+    return v2.Compose([v2.Resize([settings.size, settings.size]), *_to_network(settings)])
+
+
+def plain_view(settings: Settings) -> v2.Compose:
+    """The view of a test: the middle of an image, normalized."""
+    return v2.Compose([centered(settings.size), *_to_network(settings)])
+
+
+def _resolutions(s: Settings, views: int) -> v2.Compose:
+    """Every view at several resolutions: one crop, and one draw of flip and color (CLIM).
+
+    With one box for all views, only the crop is: flip and color are drawn for each resolution then.
+    """
+    if s.share_box:
+        crop = MultiResolution(s.sizes * views, s.scale, **_filter(s))
+        return v2.Compose([crop, PerView(*[_rest(s, k) for k in range(views) for _ in s.sizes])])
+    return v2.Compose(
+        [
+            MultiView(
+                *[
+                    v2.Compose([MultiResolution(s.sizes, s.scale, **_filter(s)), Shared(_rest(s, k))])
+                    for k in range(views)
+                ]
+            )
+        ]
+    )
+
+
+def _view_maker(s: Settings, crops: int) -> Transform:
+    branches: list[Transform] = [UncroppedView(s.size, **_filter(s))] if s.original else []
+    branches += [_crop_pair(s)] if s.crop != "independent" else [_random_crop(s, s.size, s.scale)] * crops
+    if s.locals and s.crop == "joint":
+        branches += [JointCrop(s.local_size, s.local_scale, **_filter(s), beta=s.beta)] * (s.locals // 2)
+    else:
+        branches += [_random_crop(s, s.local_size, s.local_scale)] * s.locals
+    return branches[0] if len(branches) == 1 and s.crop != "independent" else MultiView(*branches)
+
+
+def _filter(s: Settings) -> dict[str, Any]:
+    """How every view is resampled."""
+    return {"interpolation": v2.InterpolationMode(s.interpolation)}
+
+
+def _random_crop(s: Settings, size: int, scale: tuple[float, float]) -> Transform:
+    return v2.RandomResizedCrop(size, scale, **_filter(s))
+
+
+def _plain_pair(s: Settings) -> MultiView:
+    return MultiView(*[_random_crop(s, s.size, s.scale)] * 2)
+
+
+def _crop_pair(s: Settings) -> JointCrop:
+    """Two crops whose areas or places have a law of their own."""
+    how = _filter(s)
+    if s.crop == "contrastive":
+        return BoxCrop(s.size, s.scale, **how, alpha=CENTER_SUPPRESSED if s.alpha is None else s.alpha)
+    if s.crop == "center_suppressed":
+        alpha = CENTER_SUPPRESSED if s.alpha is None else s.alpha
+        return JointCrop(s.size, **how, law=IndependentPair(*s.scale), alpha=alpha)
+    if s.crop == "decoupled":
+        return JointCrop(s.size, **how, law=JointPair(s.beta, *s.scale).decoupled(), alpha=s.alpha)
+    if s.crop == "reference":
+        return JointCrop(s.size, s.scale, **how, geometry="reference")
+    return JointCrop(s.size, s.scale, **how, beta=s.beta, alpha=s.alpha)
+
+
+def _joint_blur(s: Settings) -> JointBlur:
+    return JointBlur(sigma=s.blur, p=s.blur_p)
+
+
+def _rest(s: Settings, place: int) -> v2.Compose:
+    steps: list[Transform] = [v2.RandomHorizontalFlip(s.flip)] if s.flip else []
+    steps += [] if s.color_first else _color(s, place)
+    if not (s.joint_blur or s.joint_choice) and (p := _of_view(s.blur_p, place)):
+        kernel = max(round(s.size / 10) // 2 * 2 + 1, 3)  # the odd number near a tenth of the side: 23 at 224
+        steps.append(v2.RandomApply([v2.GaussianBlur(kernel, s.blur)], p))
+    if p := _of_view(s.solarize, place):
+        steps.append(v2.RandomSolarize(SOLARIZED, p))
+    return v2.Compose([*steps, *_to_network(s)])
+
+
+def _color(s: Settings, place: int) -> list[Transform]:
+    if s.randaugment is not None and place in s.randaugment_views:
+        return [v2.RandAugment(*s.randaugment)]
+    steps: list[Transform] = []
+    if not s.joint_color and any(s.jitter) and (p := _of_view(s.jitter_p, place)):
+        steps.append(v2.RandomApply([v2.ColorJitter(*s.jitter)], p))
+    if p := _of_view(s.gray, place):
+        steps.append(v2.RandomGrayscale(p))
+    return steps
+
+
+def _to_network(s: Settings) -> list[Transform]:
+    return [v2.ToDtype(torch.float32, scale=True), v2.Normalize(list(s.mean), list(s.std))]
+
+
+def _of_view(value: float | tuple[float, ...], place: int) -> float:
+    """One value for all views, or each view's own; the last one for those beyond."""
+    return value[min(place, len(value) - 1)] if isinstance(value, tuple) else value
+
+
+def _same_once(steps: Sequence[v2.Compose]) -> Sequence[v2.Compose]:
+    """One transform where all views have the same."""
+    return steps[:1] if len({repr(step) for step in steps}) == 1 else steps

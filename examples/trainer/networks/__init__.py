@@ -1,0 +1,23 @@
+"""What methods are made of: backbones by name, heads, momentum copies, batch normalization in parts; and LARS."""
+
+from .backbone import Backbone, check_input
+from .batch_norm import SplitBatchNorm, encode_shuffled, split_batch_norm, sync_batch_norm
+from .heads import Encoder, mlp, require_widths
+from .lars import LARS
+from .momentum import cosine_to_one, follow, momentum_copy
+
+__all__ = [
+    "LARS",
+    "Backbone",
+    "Encoder",
+    "SplitBatchNorm",
+    "check_input",
+    "cosine_to_one",
+    "encode_shuffled",
+    "follow",
+    "mlp",
+    "momentum_copy",
+    "require_widths",
+    "split_batch_norm",
+    "sync_batch_norm",
+]

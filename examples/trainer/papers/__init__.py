@@ -1,0 +1,31 @@
+"""Recipes and reported numbers as data, a file a paper."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import byol, clim, dino, interclr, jointcrop, leoclr, moco, mocov3, npid, scorecl, simclr, simsiam, vicreg, wmse
+from .recipe import Marked, Recipe, Row, Table, by_name, code, ours, paper
+
+PAPERS = (simclr, moco, mocov3, byol, simsiam, dino, vicreg, wmse, npid, leoclr, interclr, clim, scorecl, jointcrop)
+
+RECIPES: dict[str, Recipe] = by_name(recipe for module in PAPERS for recipe in module.RECIPES)
+TABLES: dict[tuple[str, str], Table] = {
+    (table.paper, table.number): table
+    for module in (leoclr, interclr, clim, scorecl, jointcrop)
+    for table in module.TABLES
+}
+
+
+def reported(recipe: str) -> list[dict[str, Any]]:
+    """What papers report for a recipe as it stands: paper, table, row, column and value, to be kept with a result."""
+    return [
+        {"paper": table.paper, "table": table.number, "row": row.name, "column": column, "value": row.reported[column]}
+        for table in TABLES.values()
+        for row in table.rows
+        for column, scale in table.columns.items()
+        if column in row.reported and not row.changed and f"{row.recipe}-{scale}" == recipe
+    ]
+
+
+__all__ = ["RECIPES", "TABLES", "Marked", "Recipe", "Row", "Table", "code", "ours", "paper", "reported"]

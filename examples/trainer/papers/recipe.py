@@ -1,0 +1,128 @@
+"""A recipe: a run's settings, each with its source. A table: what a paper reports, and which runs answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+SOURCES = ("paper", "code", "ours")
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A value, where it is from, and what it took the place of."""
+
+    value: Any
+    source: str
+    """``"paper"`` states it, the cited ``"code"`` (or the cited method's own paper) has it, or it is ``"ours"``."""
+
+    note: str = ""
+    """Why, where the value alone does not say it."""
+
+    instead: Marked | None = None
+    """What the recipe has that this one was derived from."""
+
+
+def paper(value: Any, note: str = "") -> Marked:
+    """A value that the recipe's paper states."""
+    return Marked(value, "paper", note)
+
+
+def code(value: Any, note: str = "") -> Marked:
+    """A value of the cited method's own paper or released code, where the recipe's paper says "follow"."""
+    return Marked(value, "code", note)
+
+
+def ours(value: Any, note: str = "") -> Marked:
+    """A value that we chose: nothing states one, or the run is smaller than the paper's."""
+    return Marked(value, "ours", note)
+
+
+#: The channels of ImageNet, by which its images are normalized.
+IMAGENET_CHANNELS = {"mean": code((0.485, 0.456, 0.406)), "std": code((0.229, 0.224, 0.225))}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The settings of a run, by the names of `trainer.inputs.settings.Settings` and of the method's keywords."""
+
+    name: str
+    settings: Mapping[str, Marked]
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The settings without their marks."""
+        return {name: marked.value for name, marked in self.settings.items()}
+
+    def but(self, name: str, *changes: Mapping[str, Marked], **changed: Marked) -> Recipe:
+        """A recipe of another name in which these settings are others; each keeps what it replaces as `Marked.instead`.
+
+        Later changes win; what they replace is always this recipe's.
+        """
+        latest = {key: marked for change in (*changes, changed) for key, marked in change.items()}
+        derived = {key: replace(marked, instead=self.settings.get(key)) for key, marked in latest.items()}
+        return Recipe(name, {**self.settings, **derived})
+
+    def without(self, *names: str) -> Recipe:
+        """The same recipe, these settings left to their defaults."""
+        return Recipe(self.name, {key: marked for key, marked in self.settings.items() if key not in names})
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a paper's table: what it reports, and the run that answers it here."""
+
+    name: str
+    reported: Mapping[str, float] = field(default_factory=dict)
+    """By the table's columns, in the paper's unit (percent)."""
+
+    recipe: str = ""
+    """Of the run, without the scale: ``"leoclr"`` runs as ``leoclr-cifar10``. Empty: this line is not run here."""
+
+    changed: Mapping[str, Any] = field(default_factory=dict)
+    """Settings in which the run differs from the recipe."""
+
+    against: str = ""
+    """The row from which the difference is told."""
+
+    missing: str = ""
+    """Why it is not run here."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table (or figure) of a paper, as runs of ours.
+
+    The paper's own scale and the scaled-down ones are suffixes of recipes' names alike: ``imagenet``, ``cifar10``.
+    """
+
+    paper: str
+    number: str
+    title: str
+    metric: str
+    """What the paper measures."""
+
+    protocol: tuple[str, str]
+    """The protocol of evaluate.py that measures it, and the result's name there; empty where there is none."""
+
+    columns: Mapping[str, str]
+    """The reported columns; for each the scale at which the paper ran it."""
+
+    rows: tuple[Row, ...]
+    note: str = ""
+    """What a reader must know to hold our figures beside the paper's."""
+
+
+def by_name(recipes: Iterable[Recipe]) -> dict[str, Recipe]:
+    """The recipes by their names.
+
+    Raises:
+        ValueError: for a name that comes twice.
+    """
+    found: dict[str, Recipe] = {}
+    for recipe in recipes:
+        if recipe.name in found:
+            raise ValueError(f"recipe names must differ, got {recipe.name!r} twice; name one of them otherwise")
+        found[recipe.name] = recipe
+    return found

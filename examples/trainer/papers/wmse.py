@@ -1,0 +1,89 @@
+"""W-MSE (Ermolov et al. 2021, https://arxiv.org/abs/2007.06346)."""
+
+from __future__ import annotations
+
+from .recipe import IMAGENET_CHANNELS, Recipe, code, ours, paper
+from .scales import family
+
+CIFAR10_PAPER = Recipe(
+    "wmse-cifar10-paper",
+    {
+        "method": paper("wmse"),
+        "backbone": paper("resnet18"),
+        "stem": paper("small"),
+        "dim": paper(64),
+        "hidden": paper(1024),
+        "w_size": paper(128),
+        "w_iter": paper(1, "4 on STL-10 and Tiny-ImageNet"),
+        "epochs": paper(1000),
+        "batch": paper(512),
+        "optimizer": paper("adam"),
+        "lr": paper(3e-3),
+        "lr_batch": paper(None),
+        "weight_decay": paper(1e-6),
+        "decay_all": code(True),
+        "schedule": paper("step"),
+        "schedule_by": code("epoch"),
+        "milestones": paper((-50.0, -25.0)),
+        "gamma": paper(0.2),
+        "warmup_steps": paper(500),
+        "size": paper(32),
+        "scale": paper((0.2, 1.0)),
+        "interpolation": code("bicubic"),
+        "color_first": code(True),
+        "flip": paper(0.5),
+        "jitter": paper((0.4, 0.4, 0.4, 0.1)),
+        "jitter_p": paper(0.8),
+        "gray": paper(0.1),
+        "blur_p": paper(0.0),
+        "solarize": paper(0.0),
+        "mean": code((0.4914, 0.4822, 0.4465)),
+        "std": code((0.2023, 0.1994, 0.2010)),
+    },
+)
+IMAGENET100 = CIFAR10_PAPER.but(
+    "wmse-imagenet100",
+    IMAGENET_CHANNELS,
+    stem=paper("imagenet"),
+    dim=paper(128),
+    w_size=paper(256),
+    epochs=paper(240),
+    lr=paper(2e-3),
+    size=paper(224),
+    scale=paper((0.08, 1.0)),
+    jitter=paper((0.8, 0.8, 0.8, 0.2)),
+    gray=paper(0.2),
+)
+NO_WARMUP_EPOCHS = {"warmup": ours(0.0)}
+OWN = ("optimizer", "lr_batch", "weight_decay", "schedule")
+RENDERED = {
+    **{name: IMAGENET100.settings[name] for name in OWN},
+    "lr": ours(1e-3),
+    "dim": ours(16),
+    "w_size": ours(32, "twice the dimension"),
+    "eps": ours(1e-3, "without it a covariance comes out singular, also of 64 images and at half the rate"),
+    "batch": ours(64, "two parts that are whitened"),
+    "epochs": ours(20),
+    "warmup_steps": ours(20),
+    "milestones": ours((-5.0, -2.0)),
+    "warmup": ours(0.0),
+}
+RECIPES = (
+    CIFAR10_PAPER,
+    *family(
+        "wmse",
+        IMAGENET100,
+        all_scales={},
+        cifar10={
+            **NO_WARMUP_EPOCHS,
+            "lr": CIFAR10_PAPER.settings["lr"],
+            "dim": ours(64),
+            "w_size": ours(128),
+            "scale": paper((0.2, 1.0)),
+            "jitter": paper((0.4, 0.4, 0.4, 0.1)),
+            "gray": paper(0.1),
+        },
+        imagenette={"dim": ours(64), "w_size": ours(128)},
+        rendered=RENDERED,
+    ),
+)

@@ -1,0 +1,1 @@
+"""What a result is kept with: whole files, the machine, the versions, the intervals of what was measured."""

@@ -1,0 +1,1 @@
+"""The machinery that all methods share: processes, optimizers, schedules, steps, checkpoints, logs, the loop."""

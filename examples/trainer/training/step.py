@@ -1,0 +1,129 @@
+"""One optimizer step: forward, backward, clipping, the rate of the step, the method's own hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+
+from jointaug import Addresses
+from jointaug.losses import reduce
+
+from ..inputs.feed import Served
+from ..inputs.settings import Settings
+from ..methods.batch import Batch
+from ..methods.method import Method
+from ..networks import Backbone, sync_batch_norm
+from .difficulty import scores_of, weight_of
+from .distributed import Processes, parallel
+from .optimizers import optimizer_of, peak_rate
+from .schedules import share
+
+
+class Learner:
+    """A method on its device, and the optimizer that trains it.
+
+    Args:
+        method: the networks, and their loss.
+        settings: of the run.
+        processes: the processes; with several, gradients are averaged and batch statistics are the global batch's.
+        steps_per_epoch: optimizer steps of an epoch.
+
+    Attributes:
+        method: as it was given, moved.
+        lr: the learning rate of the last step.
+    """
+
+    def __init__(self, method: Method, settings: Settings, processes: Processes, steps_per_epoch: int) -> None:
+        self.settings, self.processes, self.per_epoch = settings, processes, steps_per_epoch
+        layout = torch.channels_last if settings.channels_last else torch.contiguous_format
+        self.method: Method = method.to(processes.device, memory_format=layout)  # type: ignore[call-overload]
+        if processes.count > 1 and processes.device.type == "cuda" and method.sync_batch_norm:
+            self.method = sync_batch_norm(self.method)
+        if settings.compile:
+            for module in self.method.modules():
+                if isinstance(module, Backbone):
+                    module.compile()
+        self.optimizer = optimizer_of(settings, self.method, self.method.constant_rate)
+        self.model = parallel(self.method, processes)
+        self.weight = weight_of(settings, processes.device)
+        self.scores = scores_of(self.weight)
+        self.lr = 0.0
+
+    def step(self, served: Iterator[Served], step: int) -> Tensor:
+        """Train on the next passes' views; the loss of this process's images, without gradient.
+
+        Args:
+            served: views, as many passes as a step has.
+            step: steps done so far.
+        """
+        s = self.settings
+        self._set_rate(step)
+        loss = torch.zeros((), device=self.processes.device)
+        for left in reversed(range(s.accumulate)):
+            batch = self._batch(next(served), step)
+            # Processes exchange gradients once a step, in the last pass.
+            with self.model.no_sync() if left and self.processes.count > 1 else nullcontext():  # type: ignore[operator]
+                with self.autocast():
+                    parts = self.model(batch)
+                part = reduce(parts, self._difficulty(batch)) / s.accumulate
+                part.backward()
+            loss += part.detach()
+        self.method.before_update(batch)
+        if s.clip is not None:
+            for parameter in self.method.parameters():
+                clip_grad_norm_(parameter, s.clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.method.after_update(batch)
+        return loss
+
+    def autocast(self) -> torch.autocast:
+        """The precision of the run."""
+        return torch.autocast(self.processes.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Of method and optimizer."""
+        return {"method": self.method.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state_dict`."""
+        self.method.load_state_dict(state["method"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+    def _set_rate(self, step: int) -> None:
+        peak = peak_rate(self.settings)
+        self.lr = peak * share(self.settings, step, self.per_epoch)
+        for group in self.optimizer.param_groups:
+            group["lr"] = peak if group["constant"] else self.lr
+
+    def _difficulty(self, batch: Batch) -> Tensor | None:
+        """The weight of each image, where one pair of its views says it."""
+        pair = self.method.pair
+        if batch.weigh is None or pair is None:
+            return None
+        return batch.weigh(batch.views[pair[0]], batch.views[pair[1]])
+
+    def _batch(self, served: Served, step: int) -> Batch:
+        s = self.settings
+        layout = torch.channels_last if s.channels_last else torch.contiguous_format
+        views, partners = (
+            [view.contiguous(memory_format=layout) for view in views] for views in (served.views, served.partners)
+        )
+        addresses = Addresses(s.seed, step // self.per_epoch, served.index)
+        return Batch(
+            views=views,
+            index=served.index,
+            seed=s.seed,
+            epoch=step // self.per_epoch,
+            step=step,
+            steps=s.epochs * self.per_epoch,
+            partners=partners,
+            weigh=None if self.weight is None else partial(self.weight, addresses=addresses),
+            scores=self.scores,
+        )

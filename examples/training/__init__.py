@@ -1,1 +1,0 @@
-"""The machinery that all methods share: settings, views, data, networks, optimizers, checkpoints, the loop."""

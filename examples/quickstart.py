@@ -6,7 +6,7 @@
 It writes into demo/ (``--out``):
 
 * ``pairs.png``: source images with both crop boxes drawn on them, beside the two views;
-* ``log_area_ratio.png``: the log ratio of the two crops' areas, as realised, over the law's density;
+* ``log_area_ratio.png``: the log ratio of the two crops' areas, as realized, over the law's density;
 * ``table.md`` and ``table.csv``: training loss, k-NN accuracy on held-out images and views per second; ``runs.csv``
   has the single runs.
 
@@ -137,12 +137,12 @@ def chosen_images(images: Thumbnails, count: int) -> list[int]:
 
 
 def picture_of_ratios(pairs: dict[str, dict[str, Tensor]], path: Path) -> None:
-    """Histograms of the realised log area ratio over the density of the law that was asked for."""
+    """Histograms of the realized log area ratio over the density of the law that was asked for."""
     figure = Figure(figsize=(13, 9), layout="constrained")
     laws = {name: law for name, (_, law) in drawn_policies().items()}
     for ax, (name, drawn) in zip(figure.subplots(2, 2, sharey=True).flat, pairs.items(), strict=True):
         ratios = log_area_ratio(drawn["boxes"])
-        plot_log_ratio_histogram(ratios, laws[name], bins=40, label="realised", ax=ax)
+        plot_log_ratio_histogram(ratios, laws[name], bins=40, label="realized", ax=ax)
         beyond = (ratios.abs() > math.log(2)).double().mean()
         ax.set_title(f"{name}: {beyond:.1%} of pairs beyond 2 : 1 (law: {laws[name].tail(2.0):.1%})", fontweight="bold")
     figure.savefig(path, dpi=80)

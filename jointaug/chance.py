@@ -164,9 +164,7 @@ class Address:
     def row(self, n: int) -> list[float]:
         """``n`` uniforms in (0, 1) at this address and position: always the same."""
         if native.library is not None:
-            return native.uniforms_of_one(
-                self.index, self.draw, self.seed, self.epoch, step=self._step, view=self._view, n=n
-            )
+            return native.row(self.index, self.draw, self.seed, self.epoch, step=self._step, view=self._view, n=n)
         return _row(*_key_of_one(self.seed, self.epoch, self.index, self.draw), self._step, self._view, n)
 
     def step(self, child: int) -> Address:
@@ -245,7 +243,7 @@ class Addresses:
     def rows(self, n: int, *, step: int = 0, view: int = 0) -> list[Tensor]:
         """``n`` float64 tensors ``[B]`` of uniforms in (0, 1): entry ``i`` is that of `Address` at ``index[i]``."""
         if native.hashes(self.index, self.draw):
-            return native.uniforms(self.index, self.draw, self.seed, self.epoch, step=step, view=view, n=n)
+            return native.rows(self.index, self.draw, self.seed, self.epoch, step=step, view=view, n=n)
         key, salt = self._key or self._traced_key()
         return _row(key, salt, step, view, n)
 

@@ -7,7 +7,7 @@
 It writes into figures/ (``--out``) a picture and the numbers drawn in it (CSV) for each of
 
 * ``figure2``: SDF of pairs with a fixed area ratio from 1 to 5, and of two random crops;
-* ``figure3``: density of the log area ratio under JC(beta), and of two random crops, as drawn and as realised;
+* ``figure3``: density of the log area ratio under JC(beta), and of two random crops, as drawn and as realized;
 * ``figure4``: SDF against beta;
 * ``figure7``: distance of the two crops against beta;
 * ``jointness``: SDF of JC(beta) beside its decoupled law, which has the same areas without the coupling.
@@ -110,16 +110,16 @@ def figure2(results: Comparison, figure: Figure) -> Rows:
 
 
 def figure3(sizes: Sequence[tuple[int, int]], figure: Figure) -> Rows:
-    """Densities of the log area ratio; of random crops also as realised on images of these sizes."""
+    """Densities of the log area ratio; of random crops also as realized on images of these sizes."""
     ax = figure.subplots()
     plot_log_ratio_densities(BETAS, *SCALE, ax=ax)
-    realised = geometry(independent_crops(), sizes, pairs=PAIRS).log_ratio
+    realized = geometry(independent_crops(), sizes, pairs=PAIRS).log_ratio
     end, bars = math.log(SCALE[1] / SCALE[0]), 60
     width = 2 * end / bars
     edges = [-end + k * width for k in range(bars + 1)]
-    shares = torch.histogram(realised, torch.tensor(edges, dtype=torch.float64)).hist / len(realised)
-    density, error = shares / width, (shares * (1 - shares) / len(realised)).sqrt() / width
-    label = f"{RANDOM}, realised, n = {len(realised):,}, with 95 % band"
+    shares = torch.histogram(realized, torch.tensor(edges, dtype=torch.float64)).hist / len(realized)
+    density, error = shares / width, (shares * (1 - shares) / len(realized)).sqrt() / width
+    label = f"{RANDOM}, realized, n = {len(realized):,}, with 95 % band"
     ax.stairs(density.tolist(), edges, color="tab:green", label=label)
     low, high = density - 1.96 * error, density + 1.96 * error
     ax.stairs(high.tolist(), edges, baseline=low.tolist(), fill=True, color="tab:green", alpha=0.3)
@@ -131,7 +131,7 @@ def figure3(sizes: Sequence[tuple[int, int]], figure: Figure) -> Rows:
         rows += [[name, x, d, d, d] for x, d in zip(grid.tolist(), law.log_prob(grid).exp().tolist(), strict=True)]
     middles = [x + width / 2 for x in edges[:-1]]
     columns = zip(middles, density.tolist(), low.tolist(), high.tolist(), strict=True)
-    return rows + [[f"{RANDOM}, realised", *row] for row in columns]
+    return rows + [[f"{RANDOM}, realized", *row] for row in columns]
 
 
 def horizontal(ax: Any, estimate: Estimate, label: str, color: str) -> None:
@@ -173,7 +173,7 @@ def figure7(sizes: Sequence[tuple[int, int]], figure: Figure) -> Rows:
                 means[measure].append(float(drawn.column(measure).mean()))
         table[name] = {measure: mean(values) for measure, values in means.items()}
     rows: Rows = [["pairs", "beta", "measure", "mean", "low", "high"]]
-    labels = ("top left corners", "centres")
+    labels = ("top left corners", "centers")
     ax = figure.subplots()
     for measure, label, color in zip(measures, labels, ("tab:blue", "tab:orange"), strict=False):
         found = [table[f"JC({beta:g})"][measure] for beta in BETAS]

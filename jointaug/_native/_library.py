@@ -79,30 +79,30 @@ def plain(*values: Tensor | float) -> bool:
 
 
 def hashes(index: Tensor, draw: Tensor | int) -> bool:
-    """Whether `uniforms` can take these."""
+    """Whether `rows` can take these."""
     return library is not None and plain(index, draw)
 
 
-def uniforms(index: Tensor, draw: Tensor | int, seed: int, epoch: int, *, step: int, view: int, n: int) -> list[Tensor]:
+def rows(index: Tensor, draw: Tensor | int, seed: int, epoch: int, *, step: int, view: int, n: int) -> list[Tensor]:
     """``n`` float64 tensors ``[B]`` in (0, 1) for ``index`` ``[B]``, as `jointaug.Addresses` says."""
     assert library is not None
     kept: list[Tensor] = []
     draws, same = (draw, 0) if isinstance(draw, Tensor) else (None, draw)
-    rows = torch.empty((n, len(index)), dtype=torch.float64)
+    filled = torch.empty((n, len(index)), dtype=torch.float64)
     library.ja_uniforms(
         *(address(index, kept), address(draws, kept), len(index)),
-        *(seed, epoch, same, step, view, n, rows.data_ptr()),
+        *(seed, epoch, same, step, view, n, filled.data_ptr()),
     )
-    return list(rows.unbind())
+    return list(filled.unbind())
 
 
-def uniforms_of_one(index: int, draw: int, seed: int, epoch: int, *, step: int, view: int, n: int) -> list[float]:
-    """``n`` floats in (0, 1): `uniforms` of one image, several times faster than through tensors."""
+def row(index: int, draw: int, seed: int, epoch: int, *, step: int, view: int, n: int) -> list[float]:
+    """``n`` floats in (0, 1): `rows` of one image, several times faster than through tensors."""
     assert library is not None
-    row = (ctypes.c_double * n)()
+    filled = (ctypes.c_double * n)()
     where = ctypes.byref(ctypes.c_int64(index))
-    library.ja_uniforms(where, None, 1, seed, epoch, draw, step, view, n, row)
-    return row[:]
+    library.ja_uniforms(where, None, 1, seed, epoch, draw, step, view, n, filled)
+    return filled[:]
 
 
 def keep_above(

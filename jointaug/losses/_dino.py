@@ -28,7 +28,7 @@ def dino(
 
     Cross-entropy between :math:`\mathrm{softmax}((t - c) / \tau_t)` of a teacher's global crop and
     :math:`\mathrm{softmax}(s / \tau_s)` of another crop of the student, averaged over all such pairs. It is lightly's
-    ``DINOLoss``, value and gradient, with the centre outside.
+    ``DINOLoss``, value and gradient, with the center outside.
 
     Args:
         student: outputs ``[B, O]`` of all crops; the first ``len(teacher)`` are the teacher's crops in the same order,
@@ -81,16 +81,16 @@ def dino(
 
 
 class Center(SizedState):
-    """DINO's centre: an exponential mean of the teacher's outputs, ``[O]`` (https://arxiv.org/abs/2104.14294, eq. 4).
+    """DINO's center: an exponential mean of the teacher's outputs, ``[O]`` (https://arxiv.org/abs/2104.14294, eq. 4).
 
-    Called with the teacher's outputs it returns the centre *as it was before* and then moves, as in the paper's
+    Called with the teacher's outputs it returns the center *as it was before* and then moves, as in the paper's
     Algorithm 1; in ``eval()`` it only returns. The batch's mean is over crops, images and processes::
 
         loss = reduce(dino(student, teacher, center(teacher)))
 
     Args:
         width: O, the number of outputs; the paper has 65,536.
-        momentum: the share of the old centre, in [0, 1].
+        momentum: the share of the old center, in [0, 1].
 
     Raises:
         ValueError: if an argument breaks its rule, or outputs are of another width.
@@ -101,13 +101,13 @@ class Center(SizedState):
 
     def __init__(self, width: int, *, momentum: float = 0.9) -> None:
         super().__init__()
-        self.momentum = fraction("momentum", momentum, "it is the share of the old centre, the authors use 0.9")
+        self.momentum = fraction("momentum", momentum, "it is the share of the old center, the authors use 0.9")
         width = integer("width", width, low=1, rule="an integer of at least 1", remedy="it is the number of outputs")
         self.register_buffer("center", torch.zeros(width))
 
     @torch.no_grad()
     def forward(self, teacher: Sequence[Tensor] | Tensor) -> Tensor:
-        """A copy of the centre before these outputs ``[B, O]`` of the teacher's crops; in training it then moves."""
+        """A copy of the center before these outputs ``[B, O]`` of the teacher's crops; in training it then moves."""
         before = self.center.clone()
         if self.training:
             crops = [teacher] if isinstance(teacher, Tensor) else list(teacher)

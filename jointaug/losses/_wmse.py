@@ -80,7 +80,7 @@ def wmse(
 
 @full_precision
 def whiten(h: Tensor, *, eps: float = 0.0) -> Tensor:
-    """Centre ``h`` and multiply it by the inverse Cholesky factor of its covariance, which becomes the identity.
+    """Center ``h`` and multiply it by the inverse Cholesky factor of its covariance, which becomes the identity.
 
     The covariance is divided by ``n - 1``. A lower triangular map with a positive diagonal, or a shift, of ``h``
     changes nothing, and no scale costs digits: a covariance that

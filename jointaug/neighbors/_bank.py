@@ -13,7 +13,7 @@ from torch import distributed as dist
 from .._directions import unit
 from .._processes import gather_uneven, together, world
 from .._validate import ABOVE_0, integer, number
-from ._chance import uniforms
+from ._chance import row_of
 from ._checks import choice, feature_matrix, row_numbers
 from ._kmeans import assign, kmeans, means_by_label
 from ._negatives import negatives_of_unit_rows
@@ -114,7 +114,7 @@ class MemoryBank(nn.Module):
         start = torch.empty(size, width)
         for first in range(0, size, _ROWS):
             rows = torch.arange(first, min(first + _ROWS, size))
-            start[rows] = torch.special.ndtri(torch.stack(uniforms("bank start", width, rows, seed=seed), 1)).float()
+            start[rows] = torch.special.ndtri(torch.stack(row_of("bank start", width, rows, seed=seed), 1)).float()
         self.register_buffer("features", unit(start))
         self.register_buffer("labels", torch.zeros(size, dtype=torch.int64))
         self.register_buffer("centers", torch.zeros(clusters, width))

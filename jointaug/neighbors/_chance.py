@@ -19,14 +19,14 @@ def named_draw(name: str) -> int:
     return named_step(name) & _MASK
 
 
-def uniforms(name: str, n: int, index: Tensor, *, seed: int, epoch: int = 0) -> list[Tensor]:
+def row_of(name: str, n: int, index: Tensor, *, seed: int, epoch: int = 0) -> list[Tensor]:
     """``n`` float64 vectors of uniforms in (0, 1), one entry for each ``index``, for the purpose ``name``."""
     return Addresses(seed, epoch, index, named_draw(name)).rows(n)
 
 
 def order_words(name: str, index: Tensor, *, seed: int, epoch: int = 0) -> Tensor:
     """Two 32-bit words ``[B, 2]`` (int64) that fix a random order of all rows for each ``index``: see `order_keys`."""
-    return torch.stack([(u * 2.0**32).long() for u in uniforms(name, 2, index, seed=seed, epoch=epoch)], 1)
+    return torch.stack([(u * 2.0**32).long() for u in row_of(name, 2, index, seed=seed, epoch=epoch)], 1)
 
 
 def order_keys(words: Tensor, rows: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from .._directions import power_of_two, scale_of, unit
 from .._validate import integer
-from ._chance import subset, uniforms
+from ._chance import row_of, subset
 from ._checks import choice, chunk_rows, feature_matrix, row_labels
 from ._select import best
 
@@ -331,7 +331,7 @@ def _plus_plus(x: Tensor, m: int, seed: int, epoch: int) -> Tensor:
     if size < len(x):
         x = x[subset("k-means++ sample", len(x), size, seed=seed, epoch=epoch, device=x.device)]
     numbers = torch.arange(m, device=x.device)
-    (u,) = uniforms("k-means++", 1, numbers, seed=seed, epoch=epoch)
+    (u,) = row_of("k-means++", 1, numbers, seed=seed, epoch=epoch)
     squares = (x * x).sum(1)
     most = 2 * _NEAR * squares.amax()
     nearest = torch.full_like(squares, torch.inf)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from .._validate import ABOVE_0, integer, number
 from ..functional import cutmix, cutmix_boxes
-from ._chance import uniforms
+from ._chance import row_of
 
 
 class NeighborCutMix(nn.Module):
@@ -73,6 +73,6 @@ class NeighborCutMix(nn.Module):
         """Boxes int64 ``[B, 4]`` (top, left, height, width) and kept fractions ``[B]`` of a batch's pairs."""
         from scipy.special import betaincinv
 
-        u, x, y = uniforms("cutmix", 3, index, seed=self.seed, epoch=epoch)
+        u, x, y = row_of("cutmix", 3, index, seed=self.seed, epoch=epoch)
         lam = torch.from_numpy(betaincinv(self.alpha, self.alpha, u.cpu().numpy())).to(u.device)
         return cutmix_boxes(lam, (x * width).long(), (y * height).long(), height, width)

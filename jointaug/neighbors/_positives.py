@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .._validate import integer
-from ._chance import order_keys, order_words, uniforms
+from ._chance import order_keys, order_words, row_of
 from ._checks import feature_matrix, row_labels, row_numbers
 from ._knn import knn
 
@@ -157,7 +157,7 @@ def cluster_positives(labels: Tensor, *, count: int = 10, seed: int = 0, epoch: 
     others = sizes[y] - 1
     rank = torch.empty_like(rows)
     rank[by_label] = rows - starts[y[by_label]]  # of each row within its cluster
-    draws = uniforms("cluster positives", count, rows, seed=seed, epoch=epoch)
+    draws = row_of("cluster positives", count, rows, seed=seed, epoch=epoch)
     places: list[Tensor] = []
     taken = rank.new_empty(n, 0)
     for t, u in enumerate(draws):
@@ -220,7 +220,7 @@ def draw_positives(table: Tensor, index: Tensor, *, seed: int = 0, epoch: int = 
     """
     table = positives_table(table)
     index = row_numbers("index", index, len(table), device=table.device, what="table")
-    (u,) = uniforms(DRAW, 1, index, seed=seed, epoch=epoch)
+    (u,) = row_of(DRAW, 1, index, seed=seed, epoch=epoch)
     line = table[index]
     sizes = (line >= 0).sum(1)
     column = (u * sizes.clamp(min=1)).long()
@@ -246,7 +246,7 @@ def same_label_positives(index: Tensor, labels: Tensor, *, seed: int = 0, epoch:
     """
     y = row_labels("labels", labels)
     index = row_numbers("index", index, len(y), device=y.device, what="labels")
-    (u,) = uniforms("same label", 1, index, seed=seed, epoch=epoch)
+    (u,) = row_of("same label", 1, index, seed=seed, epoch=epoch)
     mine = y[index]
     wanted = torch.zeros(int(y.max()) + 1, dtype=torch.bool, device=y.device)
     wanted[mine] = True

@@ -77,7 +77,7 @@ static int acts(const ja_step *step) {
         case JA_HUE:
             return ja_parameter(step, 0) != 0.0f;
         case JA_BLUR:
-            return ja_parameter(step, 0) > 0.155f; /* below it the neighbours' weights are under 2**-30, and dropped */
+            return ja_parameter(step, 0) > 0.155f; /* below it the neighbors' weights are under 2**-30, and dropped */
     }
     return 1;
 }

@@ -25,14 +25,14 @@ NAMES = ["center", "RandomResizedCrop(0.2, 1)", "RandomResizedCrop(0.08, 1)", "R
 
 
 def test_center_is_resize_256_and_center_crop_224(seeing, noise):
-    """In proportion: 9 and 8. torchvision on float images is the oracle, to a level of uint8; bicubic leaves [0, 1]."""
+    """In proportion: 9 and 8. torchvision on bytes, whose bicubic filter clips, is the oracle, to a chain's 1.25 levels."""
     head = Kept()
     found = crops.crop_accuracies(seeing, head, noise)
     assert list(found) == NAMES
     assert found["center"] == [pytest.approx(100 / 3)]
-    resized = v2.Resize(9, v2.InterpolationMode.BICUBIC)(noise.source.images / 255).clamp(0, 1)
+    resized = v2.Resize(9, v2.InterpolationMode.BICUBIC)(noise.source.images) / 255
     theirs = v2.Compose([v2.CenterCrop(8), v2.Normalize(seeing.mean, seeing.std)])(resized)
-    torch.testing.assert_close(head.given[0], theirs.flatten(1), rtol=0, atol=1 / 255 / min(seeing.std))
+    torch.testing.assert_close(head.given[0], theirs.flatten(1), rtol=0, atol=1.25 / 255 / min(seeing.std))
 
 
 def test_each_random_crop_is_drawn_three_times_by_address(seeing, noise):

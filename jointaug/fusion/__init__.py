@@ -2,7 +2,7 @@
 
 from .._exports import claim as _claim
 from ..pipeline import leaves
-from ._module import Fused, fuse
+from ._fuse import Fused, fuse
 from ._plan import Plan
 
 __all__ = ["Fused", "Plan", "fuse", "leaves"]

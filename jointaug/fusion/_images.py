@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 import PIL.Image
 import torch
 from torch import Tensor
@@ -51,6 +52,7 @@ def sources_of(batch: Any) -> tuple[list[Source], bool]:
         return [_batch(batch, "batch")], False
     if not isinstance(batch, (list, tuple)):
         hint = "; write [image] for one image" if isinstance(batch, PIL.Image.Image) else ""
+        hint = "; write torch.from_numpy(batch)" if isinstance(batch, np.ndarray) else hint
         raise TypeError(
             "batch must be a tensor [B, C, H, W], a list of images, or a list of batches of views, got "
             f"{type(batch).__name__}{hint}"
@@ -114,7 +116,11 @@ def _batch(batch: Tensor, name: str) -> Source:
     if isinstance(batch, tv_tensors.TVTensor) and not isinstance(batch, (tv_tensors.Image, tv_tensors.Video)):
         raise TypeError(f"{name} must be images, got a {type(batch).__name__}; give the images alone")
     if batch.ndim != 4:
-        hint = "write images[None] for one image" if batch.ndim == 3 else "stack images to [B, C, H, W]"
+        hint = (
+            "write images[None] for one image (a data set takes the pipeline itself)"
+            if batch.ndim == 3
+            else "stack images to [B, C, H, W]"
+        )
         raise ValueError(f"{name} must have shape [B, C, H, W], got {tuple(batch.shape)}; {hint}")
     if 0 in batch.shape:
         raise ValueError(f"{name} must hold images with pixels, got shape {tuple(batch.shape)}; drop empty batches")

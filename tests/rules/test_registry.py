@@ -4,7 +4,7 @@ import pytest
 import torch
 from torchvision.transforms import InterpolationMode, v2
 
-from jointaug import ContrastiveCrop, JointCrop
+from jointaug import ContrastiveCrop, JointCrop, fuse
 from jointaug.rules import RULES, register, rule_of
 
 
@@ -48,3 +48,19 @@ def test_register_teaches_a_type_and_gives_the_rule_back():
 def test_what_is_no_type_is_refused(wrong):
     with pytest.raises(TypeError, match=r"register takes types of transforms, got .*; write @register\(MyTransform\)"):
         register(wrong)
+
+
+@pytest.mark.parametrize("result", [None, torch.zeros(1)])
+def test_a_rule_that_returns_no_view_is_named(result):
+    """A forgotten ``return`` is the usual slip."""
+    register(Own)(lambda transform, view, draws: result)
+    try:
+        with pytest.raises(TypeError, match=r"the rule of Own\(p=0.5\) must return a view, got .*; end it with return"):
+            fuse(Own())(torch.zeros(2, 3, 8, 8))
+    finally:
+        RULES.pop(Own)
+
+
+def test_a_warning_says_how_a_transform_with_a_rule_is_set_up():
+    with pytest.warns(UserWarning, match=r"no rule for Resize\(size=\[8\], interpolation=InterpolationMode.LANCZOS"):
+        fuse(v2.Resize(8, InterpolationMode.LANCZOS))

@@ -13,7 +13,7 @@ from torchvision.transforms import v2
 
 from ..chance import Addresses
 from ..pipeline import Part, container_of, leaves, parts, views_made
-from ..rules import Drawn, Draws, Each, Known, Rows, View, by_image, image_by_image, rule_of
+from ..rules import RULES, Drawn, Draws, Each, Known, Rows, View, by_image, image_by_image, rule_of
 from ..transforms import JointTransform
 from ..views import MultiView, PerView, Shared
 from ._execute import Images, Surprise, execute
@@ -33,7 +33,7 @@ class Fused(nn.Module):
         self.pipeline = pipeline
         self._known: dict[Any, Known] = {}
         views_made(pipeline, None)
-        slow = sorted({type(t).__name__ for t in leaves(pipeline) if rule_of(t) is None})
+        slow = sorted({_named(t) for t in leaves(pipeline) if rule_of(t) is None})
         if slow:
             warnings.warn(
                 f"fuse has no rule for {', '.join(slow)} and runs it image by image; write one with "
@@ -204,7 +204,22 @@ def _walk(transform: Any, state: _State, draws: Draws) -> _State:
         return _order(transform, state, draws)
     _one_sample(transform, state)
     rule = rule_of(transform) or image_by_image
-    return _State([rule(transform, state.views[0], draws)], made=False)
+    return _State([_planned(rule(transform, state.views[0], draws), transform)], made=False)
+
+
+def _planned(view: Any, transform: Any) -> View:
+    """What a rule returned, if it is a view."""
+    if not isinstance(view, View):
+        raise TypeError(
+            f"the rule of {transform!r} must return a view, got {view!r}; end it with return view.step(...), "
+            "view.cut(...) or view.call(...)"
+        )
+    return view
+
+
+def _named(transform: Any) -> str:
+    """A transform without a rule, for messages; one whose type has a rule is told as it is set up."""
+    return repr(transform) if type(transform) in RULES else type(transform).__name__
 
 
 def _chain(transform: Any, state: _State, draws: Draws) -> _State:
@@ -244,7 +259,7 @@ def _joint(transform: JointTransform, state: _State, draws: Draws) -> _State:
             if rule is None:
                 outputs.append(by_image(transform, view, own, draws.view(group * n + k)))
             else:
-                outputs.append(rule(transform, view, own))
+                outputs.append(_planned(rule(transform, view, own), transform))
     return _State(outputs, made=True)
 
 

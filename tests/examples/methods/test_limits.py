@@ -119,5 +119,5 @@ def test_leoclr_is_symmetric_in_its_crops(build, make_batch):
 def test_an_empty_queue_gives_no_loss(build, make_batch):
     """SPEC 1.6: a softmax over one."""
     method = build("moco", K=16)
-    method.queue = type(method.queue)(8, 0)
+    method.queue = type(method.queue)(0, 8)
     assert not method(make_batch()).per_sample.any()

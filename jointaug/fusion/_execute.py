@@ -16,11 +16,14 @@ Images: TypeAlias = "Tensor | list[Tensor]"
 
 
 class _Segment(NamedTuple):
-    """At most one cut, steps, and at most one call: one pass, then a function, or a transform image by image."""
+    """At most one cut, steps, and at most one call: one pass, then a function, or a transform image by image.
+
+    Attributes:
+        flip: which images are mirrored, ``[B]``; flips commute with every other step, so they go with the cut.
+    """
 
     cut: Cut | None
     flip: Tensor | None
-    """Which images are mirrored, ``[B]``; flips commute with every other step, so they go with the cut."""
     steps: tuple[Step, ...]
     call: Call | Each | None
     dtype: torch.dtype

@@ -40,17 +40,19 @@ class Plan:
 
     What comes after a transform without a rule is planned as if that kept size, dtype and channels; where it did not,
     the first ``transform`` completes the plan, from the same uniforms (see `View.each`).
+
+    Attributes:
+        made: whether the pipeline gives views (a list of batches) or one batch.
+        sources: shapes and dtypes of the inputs it was made for.
+        drawn: what each transform drew, in the pipeline's order.
+        rows: where the uniforms came from, and come from again if more has to be planned (see `View.each`).
     """
 
     views: list[View]
     made: bool
-    """Whether the pipeline gives views (a list of batches) or one batch."""
     sources: tuple[Any, ...]
-    """Shapes and dtypes of the inputs it was made for."""
     drawn: list[Drawn] = field(repr=False)
-    """What each transform drew, in the pipeline's order."""
     rows: Rows = field(repr=False)
-    """Where the uniforms came from, and come from again if more has to be planned (see `View.each`)."""
 
 
 def masked(before: View, after: View, where: Tensor) -> View:

@@ -22,34 +22,43 @@ Side: TypeAlias = "int | Tensor"
 
 @dataclass(frozen=True)
 class Cut:
-    """Cut a box out of each image and resize it."""
+    """Cut a box out of each image and resize it.
+
+    Attributes:
+        boxes: int64 ``[B, 4]``: top, left, height, width in pixels.
+        clips: whether a bicubic filter's overshoot is cut off, as v2 does it in uint8 and not in float.
+    """
 
     boxes: Tensor
-    """int64 ``[B, 4]``: top, left, height, width in pixels."""
     size: tuple[int, int]
     interpolation: InterpolationMode
     antialias: bool
     clips: bool
-    """Whether a bicubic filter's overshoot is cut off, as v2 does it in uint8 and not in float."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """Any function of a batch ``[B, C, H, W]`` and of values for each image, where ``where`` holds."""
+    """Any function of a batch ``[B, C, H, W]`` and of values for each image, where ``where`` holds.
+
+    Attributes:
+        parameters: tensors ``[B, ...]``, of which each image of a list gets its own row; anything else goes to all.
+        dtype: what the function gets: the images' logical dtype at this place in the pipeline.
+    """
 
     function: Callable[..., Tensor]
     parameters: tuple[Any, ...]
-    """Tensors ``[B, ...]``, of which each image of a list gets its own row; anything else goes to all."""
     where: Tensor | None
     dtype: torch.dtype
-    """What the function gets: the images' logical dtype at this place in the pipeline."""
 
 
 class Known(NamedTuple):
-    """What a transform without a rule was seen to give; None: what it got."""
+    """What a transform without a rule was seen to give; None: what it got.
+
+    Attributes:
+        size: height and width in pixels: of every image, or one pair for each image of the batch.
+    """
 
     size: tuple[int, int] | tuple[tuple[int, int], ...] | None
-    """Height and width in pixels: of every image, or one pair for each image of the batch."""
     channels: int
     dtype: torch.dtype
     kind: type | None
@@ -62,16 +71,19 @@ class Known(NamedTuple):
 
 @dataclass(frozen=True)
 class Each:
-    """A transform without a rule, on each image where ``where`` holds, as the kind of image that v2 would see here."""
+    """A transform without a rule, on each image where ``where`` holds, as the kind of image that v2 would see here.
+
+    Attributes:
+        function: the image at that index of the batch, transformed.
+        place: where in the pipeline it stands, and on what: a key to what is known of its results.
+    """
 
     transform: Any
     function: Callable[[Any, int], Any]
-    """The image at that index of the batch, transformed."""
     where: Tensor | None
     dtype: torch.dtype
     kind: type | None
     place: tuple[Any, ...]
-    """Where in the pipeline it stands, and on what: a key to what is known of its results."""
     expected: Known
 
 
@@ -80,20 +92,23 @@ Instruction: TypeAlias = "Cut | Step | Call | Each"
 
 @dataclass(frozen=True)
 class View:
-    """One view of every image of a batch, before it exists."""
+    """One view of every image of a batch, before it exists.
+
+    Attributes:
+        source: which of the inputs it is made from.
+        count: how many images the batch holds.
+        kind: what an image is to v2 at this place: a plain tensor, a ``tv_tensors.Image``, a ``PIL.Image.Image``; None
+            if that differs by image.
+    """
 
     source: int
-    """Which of the inputs it is made from."""
     height: Side
     width: Side
     channels: int
     dtype: torch.dtype
     device: torch.device
     count: int
-    """How many images the batch holds."""
     kind: type | None = Tensor
-    """What an image is to v2 at this place: a plain tensor, a ``tv_tensors.Image``, a ``PIL.Image.Image``; None if that
-    differs by image."""
     program: tuple[Instruction, ...] = ()
 
     def cut(
@@ -251,25 +266,31 @@ class Rows(Protocol):
 
 @dataclass(frozen=True)
 class Drawn:
-    """What one transform drew for the batch."""
+    """What one transform drew for the batch.
+
+    Attributes:
+        step: the number of its position in the pipeline (`jointaug.chance.child_step`).
+        view: which view, or group of coupled views.
+        params: as its ``params_from_uniform`` or its rule gives them: tensors ``[B]``.
+    """
 
     transform: Any
     step: int
-    """The number of its position in the pipeline (`jointaug.chance.child_step`)."""
     view: int
-    """Which view, or group of coupled views."""
     params: dict[str, Any]
-    """As its ``params_from_uniform`` or its rule gives them: tensors ``[B]``."""
 
 
 @dataclass(frozen=True)
 class Draws:
-    """Chance for a batch at a position in the pipeline: `jointaug.chance.Address` for many images at once."""
+    """Chance for a batch at a position in the pipeline: `jointaug.chance.Address` for many images at once.
+
+    Attributes:
+        known: what transforms without a rule were seen to give, by their place.
+    """
 
     source: Rows
     log: list[Drawn]
     known: Mapping[tuple[Any, ...], Known] = field(default_factory=dict)
-    """What transforms without a rule were seen to give, by their place."""
     at: Position = ROOT
 
     def row(self, n: int) -> list[Tensor]:

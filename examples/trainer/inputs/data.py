@@ -91,15 +91,18 @@ Source = Images | Pixels
 
 @dataclass(frozen=True)
 class Data:
-    """What a run learns from, what is asked of it, and the names of the classes."""
+    """What a run learns from, what is asked of it, and the names of the classes.
+
+    Attributes:
+        test: labelled images that are held out; None: no monitor.
+        labelled: images whose classes are known, for neighbors and probes, where these are not the training images.
+    """
 
     train: Source
     test: Source | None
-    """Labelled images that are held out; None: no monitor."""
 
     classes: tuple[str, ...] = ()
     labelled: Source | None = None
-    """Images whose classes are known, for neighbors and probes, where these are not the training images."""
 
     @property
     def bank(self) -> Source:

@@ -28,17 +28,20 @@ PARTNER = named_step("views of a positive") & 0xFFFFFFFF  # the draw at which `j
 
 @dataclass(frozen=True)
 class Request:
-    """The images of one pass."""
+    """The images of one pass.
+
+    Attributes:
+        index: their rows, int64 ``[B]``.
+        partners: the rows of their positives, where a method asks for views of them.
+        boxes: ``[B, 4]``, where their crops are put (`trainer.inputs.views.BoxCrop`).
+    """
 
     epoch: int
     index: Tensor
-    """Their rows, int64 ``[B]``."""
 
     partners: Tensor | None = None
-    """The rows of their positives, where a method asks for views of them."""
 
     boxes: Tensor | None = None
-    """``[B, 4]``, where their crops are put (`trainer.inputs.views.BoxCrop`)."""
 
     def to(self, device: torch.device) -> Request:
         """The same, on a device."""

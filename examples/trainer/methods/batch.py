@@ -16,30 +16,32 @@ class Batch:
 
     All chance of a method comes from `addresses` (a hash of seed, epoch and image), never from a stream: what it draws
     does not depend on batch size, processes or a resume.
+
+    Attributes:
+        views: each ``[B, 3, h, w]``, float32, normalized, on the device.
+        index: int64 ``[B]``, on the device: the images' rows in the data set.
+        step: optimizer steps done so far in the run.
+        steps: optimizer steps of the whole run.
+        partners: the views of each image's positive, where the method asked for positives (CLIM).
+        weigh: ``weigh(v1, v2) -> [B]``, the weight of pairs of views, for a method that weights its pairs itself.
+        scores: ``scores(v) -> [B, 3, h, w]`` of a score network, for SimCLR with the weights inside (ScoreCL, eq. 6).
     """
 
     views: list[Tensor]
-    """Each ``[B, 3, h, w]``, float32, normalized, on the device."""
 
     index: Tensor
-    """int64 ``[B]``, on the device: the images' rows in the data set."""
 
     seed: int
     epoch: int
     step: int
-    """Optimizer steps done so far in the run."""
 
     steps: int
-    """Optimizer steps of the whole run."""
 
     partners: list[Tensor] = field(default_factory=list)
-    """The views of each image's positive, where the method asked for positives (CLIM)."""
 
     weigh: Callable[[Tensor, Tensor], Tensor] | None = None
-    """``weigh(v1, v2) -> [B]``, the weight of pairs of views, for a method that weights its pairs itself."""
 
     scores: Callable[[Tensor], Tensor] | None = None
-    """``scores(v) -> [B, 3, h, w]`` of a score network, for SimCLR with the weights inside (ScoreCL, eq. 6)."""
 
     @property
     def progress(self) -> float:

@@ -22,16 +22,19 @@ MakeBackbone = Callable[[], Backbone]
 
 
 class Step(NamedTuple):
-    """A batch's loss and embeddings, for a method that builds on another (InterCLR)."""
+    """A batch's loss and embeddings, for a method that builds on another (InterCLR).
+
+    Attributes:
+        parts: the method's own loss.
+        v: embeddings ``[B, D]`` with gradient: what can be held against other images.
+        memory: ``[B, D]``, what a memory bank keeps of each image.
+    """
 
     parts: LossParts
-    """The method's own loss."""
 
     v: list[Tensor]
-    """Embeddings ``[B, D]`` with gradient: what can be held against other images."""
 
     memory: Tensor
-    """``[B, D]``, what a memory bank keeps of each image."""
 
 
 def mean_of(terms: list[LossParts]) -> LossParts:
@@ -52,22 +55,25 @@ class Method(nn.Module):
 
     `forward` is the body of the paper's loop: a batch in, the loss in two parts out. The trainer reduces (and weights)
     it, and does the rest of a step: backward, clipping, optimizer, schedule.
+
+    Attributes:
+        views: how many views of an image `forward` takes.
+        pair: the views whose difficulty weights an image's loss; None where one pair cannot say it.
+        constant_rate: names of submodules whose learning rate stays at its peak (SimSiam's predictor).
+        partners: whether `forward` also takes the views of each image's positive (`Batch.partners`).
+        sync_batch_norm: whether batch statistics are the global batch's; False where they must differ (MoCo's shuffled
+            ones).
     """
 
     views: int = 2
-    """How many views of an image `forward` takes."""
 
     pair: tuple[int, int] | None = (0, 1)
-    """The views whose difficulty weights an image's loss; None where one pair cannot say it."""
 
     constant_rate: ClassVar[tuple[str, ...]] = ()
-    """Names of submodules whose learning rate stays at its peak (SimSiam's predictor)."""
 
     partners: ClassVar[bool] = False
-    """Whether `forward` also takes the views of each image's positive (`Batch.partners`)."""
 
     sync_batch_norm: bool = True
-    """Whether batch statistics are the global batch's; False where they must differ (MoCo's shuffled ones)."""
 
     @property
     def encoder(self) -> Backbone:

@@ -11,17 +11,21 @@ SOURCES = ("paper", "code", "ours")
 
 @dataclass(frozen=True)
 class Marked:
-    """A value, where it is from, and what it took the place of."""
+    """A value, where it is from, and what it took the place of.
+
+    Attributes:
+        source: ``"paper"`` states it, the cited ``"code"`` (or the cited method's own paper) has it, or it is
+            ``"ours"``.
+        note: why, where the value alone does not say it.
+        instead: what the recipe has that this one was derived from.
+    """
 
     value: Any
     source: str
-    """``"paper"`` states it, the cited ``"code"`` (or the cited method's own paper) has it, or it is ``"ours"``."""
 
     note: str = ""
-    """Why, where the value alone does not say it."""
 
     instead: Marked | None = None
-    """What the recipe has that this one was derived from."""
 
 
 def paper(value: Any, note: str = "") -> Marked:
@@ -71,23 +75,27 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a paper's table: what it reports, and the run that answers it here."""
+    """One line of a paper's table: what it reports, and the run that answers it here.
+
+    Attributes:
+        reported: by the table's columns, in the paper's unit (percent).
+        recipe: of the run, without the scale: ``"leoclr"`` runs as ``leoclr-cifar10``. Empty: this line is not run
+            here.
+        changed: settings in which the run differs from the recipe.
+        against: the row from which the difference is told.
+        missing: why it is not run here.
+    """
 
     name: str
     reported: Mapping[str, float] = field(default_factory=dict)
-    """By the table's columns, in the paper's unit (percent)."""
 
     recipe: str = ""
-    """Of the run, without the scale: ``"leoclr"`` runs as ``leoclr-cifar10``. Empty: this line is not run here."""
 
     changed: Mapping[str, Any] = field(default_factory=dict)
-    """Settings in which the run differs from the recipe."""
 
     against: str = ""
-    """The row from which the difference is told."""
 
     missing: str = ""
-    """Why it is not run here."""
 
 
 @dataclass(frozen=True)
@@ -95,23 +103,25 @@ class Table:
     """A table (or figure) of a paper, as runs of ours.
 
     The paper's own scale and the scaled-down ones are suffixes of recipes' names alike: ``imagenet``, ``cifar10``.
+
+    Attributes:
+        metric: what the paper measures.
+        protocol: the protocol of evaluate.py that measures it, and the result's name there; empty where there is none.
+        columns: the reported columns; for each the scale at which the paper ran it.
+        note: what a reader must know to hold our figures beside the paper's.
     """
 
     paper: str
     number: str
     title: str
     metric: str
-    """What the paper measures."""
 
     protocol: tuple[str, str]
-    """The protocol of evaluate.py that measures it, and the result's name there; empty where there is none."""
 
     columns: Mapping[str, str]
-    """The reported columns; for each the scale at which the paper ran it."""
 
     rows: tuple[Row, ...]
     note: str = ""
-    """What a reader must know to hold our figures beside the paper's."""
 
 
 def by_name(recipes: Iterable[Recipe]) -> dict[str, Recipe]:

@@ -44,15 +44,18 @@ class Cell:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a run."""
+    """What became of a run.
+
+    Attributes:
+        result: what pretrain.py wrote, or None.
+        reason: why there is none.
+    """
 
     cell: Cell
     folder: Path
     result: Mapping[str, Any] | None
-    """What pretrain.py wrote, or None."""
 
     reason: str = ""
-    """Why there is none."""
 
 
 class Runs:

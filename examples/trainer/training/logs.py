@@ -27,27 +27,30 @@ TABLE = "log.csv"
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table: the state at an epoch's end, or before the first."""
+    """A line of the table: the state at an epoch's end, or before the first.
+
+    Attributes:
+        epoch: epochs that are done.
+        loss: mean over the epoch's steps.
+        lr: of the epoch's last step.
+        feature_std: spread of the embeddings, see `trainer.training.monitor.Spread`: 1 for spread out, 0 for collapsed.
+        knn: accuracy of the monitor, in [0, 1].
+        seconds: of the run up to here, without pauses.
+    """
 
     epoch: int
-    """Epochs that are done."""
 
     step: int
     loss: float | None = None
-    """Mean over the epoch's steps."""
 
     lr: float | None = None
-    """Of the epoch's last step."""
 
     images_per_second: float | None = None
     feature_std: float | None = None
-    """Spread of the embeddings, see `trainer.training.monitor.Spread`: 1 for spread out, 0 for collapsed."""
 
     knn: float | None = None
-    """Accuracy of the monitor, in [0, 1]."""
 
     seconds: float | None = None
-    """Of the run up to here, without pauses."""
 
 
 class Log:

@@ -169,6 +169,11 @@ class Loader:
                 f"state must be of a loader set up as this one, got {', '.join(other)}; go on with what the run began "
                 "with, or begin at an epoch's start: set_epoch(state['epoch'])"
             )
+        step, end = self.batch_size * terms["num_replicas"], self._samples()
+        rule = f"a multiple of the {step} samples of a step, at most the epoch's {end}"
+        delivered = integer("delivered", state["delivered"], low=0, rule=rule, remedy="save the state as it is")
+        if delivered > end or (delivered % step and delivered != end):
+            raise ValueError(f"delivered must be {rule}, got {delivered}; save the state as it is")
         self.sampler.set_epoch(state["epoch"])
         self._delivered, self._resumed = None, (state["epoch"], state["delivered"])
 

@@ -32,6 +32,8 @@ from jointaug.neighbors import NeighborDataset
 
 from .cases import Numbers, Together
 
+pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")  # a machine may have one core
+
 IMAGES = torch.rand(12, 3, 24, 24, generator=torch.Generator().manual_seed(0))
 CROP = JointCrop(12)
 

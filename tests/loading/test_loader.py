@@ -15,6 +15,8 @@ from jointaug.loading._order import shuffled
 
 from .cases import Numbers, Together, columns, drawn
 
+pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")  # a machine may have one core
+
 IMAGES = torch.rand(10, 3, 24, 24, generator=torch.Generator().manual_seed(0))
 
 

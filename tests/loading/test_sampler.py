@@ -27,6 +27,8 @@ from jointaug.loading._order import shuffled
 
 from .cases import Numbers, Told, columns, drawn
 
+pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")  # a machine may have one core
+
 
 def passed(sampler):
     return [(int(index), index.epoch, index.draw) for index in sampler]

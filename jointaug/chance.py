@@ -31,7 +31,7 @@ Row: TypeAlias = "Sequence[float] | Sequence[Tensor]"
 
 _MASK: Final = 0xFFFFFFFF
 _HALF_STEP: Final = 2.0**-33  # the middle of the 2**-32 wide cell of a word: never 0, never 1
-_LEAST: Final = 2.0**-54  # torch.rand may give 0 exactly
+LEAST: Final = 2.0**-54  # torch.rand may give 0 exactly
 _SMALLER_THAN: Final = {"seed": 2**64, "epoch": 2**32, "index": 2**63, "draw": 2**32}
 
 
@@ -105,7 +105,7 @@ class _Fresh:
     addressed = False
 
     def row(self, n: int) -> list[float]:
-        return torch.rand(n, dtype=torch.float64).clamp_(min=_LEAST).tolist()
+        return torch.rand(n, dtype=torch.float64).clamp_(min=LEAST).tolist()
 
     def step(self, child: int) -> _Fresh:  # noqa: ARG002
         return self
@@ -163,9 +163,19 @@ class Address:
 
     def row(self, n: int) -> list[float]:
         """``n`` uniforms in (0, 1) at this address and position: always the same."""
+        return self.rows_at([(n, self._step, self._view)])[0]
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """Step and view of the position in the pipeline."""
+        return self._step, self._view
+
+    def rows_at(self, positions: Sequence[tuple[int, int, int]]) -> list[list[float]]:
+        """For each ``(n, step, view)`` the ``n`` uniforms of this address at that position, all in one go."""
         if native.library is not None:
-            return native.row(self.index, self.draw, self.seed, self.epoch, step=self._step, view=self._view, n=n)
-        return _row(*_key_of_one(self.seed, self.epoch, self.index, self.draw), self._step, self._view, n)
+            return native.row(self.index, self.draw, self.seed, self.epoch, positions)
+        key, salt = _key_of_one(self.seed, self.epoch, self.index, self.draw)
+        return [_row(key, salt, step, view, n) for n, step, view in positions]
 
     def step(self, child: int) -> Address:
         """The address of the ``child``-th part of the pipeline at this position."""
@@ -242,10 +252,14 @@ class Addresses:
 
     def rows(self, n: int, *, step: int = 0, view: int = 0) -> list[Tensor]:
         """``n`` float64 tensors ``[B]`` of uniforms in (0, 1): entry ``i`` is that of `Address` at ``index[i]``."""
+        return self.rows_at([(n, step, view)])[0]
+
+    def rows_at(self, positions: Sequence[tuple[int, int, int]]) -> list[list[Tensor]]:
+        """For each ``(n, step, view)`` the `rows` of that position, all in one go."""
         if native.hashes(self.index, self.draw):
-            return native.rows(self.index, self.draw, self.seed, self.epoch, step=step, view=view, n=n)
+            return native.rows(self.index, self.draw, self.seed, self.epoch, positions)
         key, salt = self._key or self._traced_key()
-        return _row(key, salt, step, view, n)
+        return [_row(key, salt, step, view, n) for n, step, view in positions]
 
     def _traced_key(self) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
         """The key inside a graph: of coordinates in a tensor, since numbers would be compiled into it."""

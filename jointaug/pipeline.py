@@ -16,10 +16,11 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 import PIL.Image
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 from torchvision.transforms import v2
 from torchvision.tv_tensors import TVTensor
 
+from ._draws import Draw, draw_of
 from .chance import Address, Chance, child_step
 
 _CONTAINERS: Final = (v2.Compose, v2.RandomApply, v2.RandomChoice, v2.RandomOrder, nn.Sequential)
@@ -157,10 +158,10 @@ def views_made(transform: Any, views: int | None) -> int | None:
 def run(transform: Any, inputs: tuple[Any, ...], chance: Chance) -> Any:
     """``transform(*inputs)``, with its chance from ``chance``.
 
-    From torch's generator, v2's containers run as they are. At an address, our transforms and v2's containers take
-    their uniforms from their own positions. Any other callable runs after torch's CPU generator was seeded from its
-    position; it is repeatable if it draws from that generator alone. The caller restores the generator
-    (`jointaug.views_at` does).
+    From torch's generator, v2's containers run as they are. At an address, our transforms, v2's containers and those of
+    v2's transforms whose draw is known take their uniforms from their own positions, as `jointaug.fuse` does. Any other
+    callable runs after torch's CPU generator was seeded from its position; it is repeatable if it draws from that
+    generator alone. The caller restores the generator (`jointaug.views_at` does).
     """
     kind = container_of(transform)
     if not chance.addressed:
@@ -182,10 +183,49 @@ def run(transform: Any, inputs: tuple[Any, ...], chance: Chance) -> Any:
         inside = parts(transform)
         row = chance.row(len(inside))
         return _chain([inside[i] for i in sorted(range(len(row)), key=row.__getitem__)], inputs, chance)
+    draw = draw_of(transform)
+    if draw is not None:
+        return _drawn(transform, draw, inputs, chance)
     torch.default_generator.manual_seed(int(chance.row(1)[0] * 2**32))  # the row's first word
     outputs = called(transform, inputs)
     chance.note(torch.get_rng_state)
     return outputs
+
+
+class _Seen:
+    """What a transform is given, for its draw: sizes are looked up when they are asked for."""
+
+    def __init__(self, flat: list[Any]) -> None:
+        self._flat = flat
+
+    @property
+    def height(self) -> int:
+        return v2.query_size(self._flat)[0]
+
+    @property
+    def width(self) -> int:
+        return v2.query_size(self._flat)[1]
+
+    @property
+    def channels(self) -> int:
+        return v2.query_chw(self._flat)[0]
+
+
+def _drawn(transform: Any, draw: Draw, inputs: tuple[Any, ...], chance: Chance) -> Any:
+    """A transform of v2 with the parameters that its row stands for."""
+    width = draw.width(transform)
+    if not width:
+        return called(transform, inputs)
+    flat, spec = tree_flatten(inputs if len(inputs) > 1 else inputs[0])
+    transform.check_inputs(flat)
+    touched = transform._needs_transform_list(flat)  # noqa: SLF001
+    seen = _Seen([leaf for leaf, touch in zip(flat, touched, strict=True) if touch])
+    params = draw.params(transform, chance.row(width), seen)
+    if not params.pop("applied", True):
+        return inputs if len(inputs) > 1 else inputs[0]
+    return tree_unflatten(
+        [draw.act(transform, leaf, params) if touch else leaf for leaf, touch in zip(flat, touched, strict=True)], spec
+    )
 
 
 def replay(transform: Callable[..., Any], samples: Sequence[tuple[Any, ...]], chance: Chance) -> list[Any]:
@@ -260,10 +300,12 @@ def container_of(transform: Any) -> type | None:
 
     A subclass with a ``forward`` of its own is no container: what it does with its parts is not known.
     """
-    for kind in _CONTAINERS:
-        if isinstance(transform, kind) and type(transform).forward is kind.forward:
-            return kind
-    return None
+    return _container_type(type(transform))
+
+
+@lru_cache(maxsize=1024)
+def _container_type(of: type) -> type | None:
+    return next((kind for kind in _CONTAINERS if issubclass(of, kind) and of.forward is kind.forward), None)
 
 
 def called(transform: Callable[..., Any], inputs: tuple[Any, ...]) -> Any:

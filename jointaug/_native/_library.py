@@ -13,6 +13,9 @@ from __future__ import annotations
 import ctypes
 import os
 import warnings
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +26,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-INTERFACE = 5  # JA_INTERFACE of csrc/jointaug.h
+INTERFACE = 6  # JA_INTERFACE of csrc/jointaug.h
 NAMES = ("portable", "avx2", "avx512")
 
 
@@ -51,7 +54,7 @@ def _load() -> tuple[Any, int]:
     library.ja_keep_above.argtypes = (pointer, size, size, size, pointer, size, size, pointer, pointer, pointer)
     library.ja_first_in_order.argtypes = (pointer, pointer, size, size, pointer, pointer)
     seed, word = ctypes.c_uint64, ctypes.c_uint32
-    library.ja_uniforms.argtypes = (pointer, pointer, size, seed, word, word, seed, word, size, pointer)
+    library.ja_uniforms.argtypes = (pointer, pointer, size, seed, word, word, pointer, size, pointer)
     library.ja_keep_above.restype = library.ja_first_in_order.restype = library.ja_uniforms.restype = None
     return library, int(library.ja_level())
 
@@ -83,26 +86,47 @@ def hashes(index: Tensor, draw: Tensor | int) -> bool:
     return library is not None and plain(index, draw)
 
 
-def rows(index: Tensor, draw: Tensor | int, seed: int, epoch: int, *, step: int, view: int, n: int) -> list[Tensor]:
-    """``n`` float64 tensors ``[B]`` in (0, 1) for ``index`` ``[B]``, as `jointaug.Addresses` says."""
+def rows(
+    index: Tensor, draw: Tensor | int, seed: int, epoch: int, positions: Sequence[tuple[int, int, int]]
+) -> list[list[Tensor]]:
+    """For each position ``(n, step, view)``, ``n`` float64 tensors ``[B]`` in (0, 1) for ``index`` ``[B]``.
+
+    As `jointaug.Addresses` says.
+    """
     assert library is not None
     kept: list[Tensor] = []
     draws, same = (draw, 0) if isinstance(draw, Tensor) else (None, draw)
-    filled = torch.empty((n, len(index)), dtype=torch.float64)
+    places, total = _positions(tuple(positions))
+    filled = torch.empty((total, len(index)), dtype=torch.float64)
     library.ja_uniforms(
         *(address(index, kept), address(draws, kept), len(index)),
-        *(seed, epoch, same, step, view, n, filled.data_ptr()),
+        *(seed, epoch, same, places, len(positions), filled.data_ptr()),
     )
-    return list(filled.unbind())
+    return _split(list(filled.unbind()), positions)
 
 
-def row(index: int, draw: int, seed: int, epoch: int, *, step: int, view: int, n: int) -> list[float]:
-    """``n`` floats in (0, 1): `rows` of one image, several times faster than through tensors."""
+def row(
+    index: int, draw: int, seed: int, epoch: int, positions: Sequence[tuple[int, int, int]]
+) -> list[list[float]]:
+    """`rows` of one image, in floats: several times faster than through tensors."""
     assert library is not None
-    filled = (ctypes.c_double * n)()
+    places, total = _positions(tuple(positions))
+    filled = (ctypes.c_double * total)()
     where = ctypes.byref(ctypes.c_int64(index))
-    library.ja_uniforms(where, None, 1, seed, epoch, draw, step, view, n, filled)
-    return filled[:]
+    library.ja_uniforms(where, None, 1, seed, epoch, draw, places, len(positions), filled)
+    return _split(filled[:], positions)
+
+
+@lru_cache(maxsize=4096)
+def _positions(positions: tuple[tuple[int, int, int], ...]) -> tuple[Any, int]:
+    """The triples as the library reads them, and how many uniforms they take."""
+    words = [word for n, step, view in positions for word in (step, view, n)]
+    return (ctypes.c_uint64 * len(words))(*words), sum(n for n, _, _ in positions)
+
+
+def _split(values: list[Any], positions: Sequence[tuple[int, int, int]]) -> list[list[Any]]:
+    ends = list(accumulate(n for n, _, _ in positions))
+    return [values[end - n : end] for (n, _, _), end in zip(positions, ends, strict=True)]
 
 
 def keep_above(

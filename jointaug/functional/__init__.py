@@ -19,6 +19,7 @@ from ._color import (
 from ._crop import INTERPOLATIONS, resized_crop
 from ._flip import horizontal_flip, vertical_flip
 from ._mix import cutmix, cutmix_boxes
+from ._table import own_parameters
 
 __all__ = [
     "INTERPOLATIONS",
@@ -37,6 +38,7 @@ __all__ = [
     "horizontal_flip",
     "invert",
     "normalize",
+    "own_parameters",
     "posterize",
     "resized_crop",
     "rgb_to_grayscale",

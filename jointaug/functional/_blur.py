@@ -97,7 +97,7 @@ def _along(x: Tensor, weights: Tensor, dim: int) -> Tensor:
     return total
 
 
-@kernel(10, _arguments, _blur)
+@kernel(10, _arguments, _blur, own=1)
 def gaussian_blur(
     images: Tensor,
     sigma: float | Tensor,

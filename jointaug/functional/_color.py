@@ -223,7 +223,7 @@ def _normalize(x: Tensor, values: Tensor, grid: Grid) -> Tensor:  # noqa: ARG001
 # --- the kernels ----------------------------------------------------------------------------------------
 
 
-@kernel(0, _factor, _brightness)
+@kernel(0, _factor, _brightness, own=1)
 def adjust_brightness(images: Tensor, factor: float | Tensor, *, where: Tensor | None = None) -> Tensor:
     """Multiply by ``factor`` (0 gives black), clipped to the range of the dtype.
 
@@ -234,7 +234,7 @@ def adjust_brightness(images: Tensor, factor: float | Tensor, *, where: Tensor |
     return on_images(adjust_brightness, images, factor, where=where)
 
 
-@kernel(1, _factor, _contrast)
+@kernel(1, _factor, _contrast, own=1)
 def adjust_contrast(images: Tensor, factor: float | Tensor, *, where: Tensor | None = None) -> Tensor:
     """Blend each image with the mean of its grayscale version: ``factor * x + (1 - factor) * mean``, clipped.
 
@@ -245,7 +245,7 @@ def adjust_contrast(images: Tensor, factor: float | Tensor, *, where: Tensor | N
     return on_images(adjust_contrast, images, factor, where=where)
 
 
-@kernel(2, _factor, _saturation)
+@kernel(2, _factor, _saturation, own=1)
 def adjust_saturation(images: Tensor, factor: float | Tensor, *, where: Tensor | None = None) -> Tensor:
     """Blend each pixel with its gray: ``factor * x + (1 - factor) * gray``, clipped; one channel stays as it is.
 
@@ -256,7 +256,7 @@ def adjust_saturation(images: Tensor, factor: float | Tensor, *, where: Tensor |
     return on_images(adjust_saturation, images, factor, where=where)
 
 
-@kernel(3, _turns, _hue)
+@kernel(3, _turns, _hue, own=1)
 def adjust_hue(images: Tensor, factor: float | Tensor, *, where: Tensor | None = None) -> Tensor:
     """Turn the hue by ``factor`` turns, in [-0.5, 0.5]; one channel stays as it is.
 
@@ -267,7 +267,7 @@ def adjust_hue(images: Tensor, factor: float | Tensor, *, where: Tensor | None =
     return on_images(adjust_hue, images, factor, where=where)
 
 
-@kernel(4, _adjustments, _jitter)
+@kernel(4, _adjustments, _jitter, own=5)
 def color_jitter(
     images: Tensor,
     brightness: float | Tensor,
@@ -323,7 +323,7 @@ def rgb_to_grayscale(images: Tensor, num_output_channels: int = 3, *, where: Ten
     return gray[..., :num_output_channels, :, :]
 
 
-@kernel(6, _threshold, _solarize)
+@kernel(6, _threshold, _solarize, own=1)
 def solarize(images: Tensor, threshold: float | Tensor, *, where: Tensor | None = None) -> Tensor:
     """Invert what is at or above ``threshold`` (in units of the images: levels for uint8, [0, 1] for floats).
 
@@ -334,7 +334,7 @@ def solarize(images: Tensor, threshold: float | Tensor, *, where: Tensor | None 
     return on_images(solarize, images, threshold, where=where)
 
 
-@kernel(7, _bits, _posterize)
+@kernel(7, _bits, _posterize, own=1)
 def posterize(images: Tensor, bits: int | Tensor, *, where: Tensor | None = None) -> Tensor:
     """Keep the ``bits`` (0 to 8) highest bits of each value.
 

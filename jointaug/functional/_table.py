@@ -30,11 +30,13 @@ class Kernel(NamedTuple):
         check: ``(target, *parameters) -> Checked``; raises where the public function shall.
         form: the step in torch, ``(x [n, C, H, W], values [n, P], grid, **options) -> [n, C, H, W]``, on floats, with
             the columns side by side as ``values``.
+        own: how many of its parameters, the first ones, may differ between images.
     """
 
     kind: int
     check: Callable[..., Checked]
     form: Callable[..., Tensor]
+    own: int = 0
 
 
 def nothing(target: Target) -> Checked:  # noqa: ARG001 (every check is given it)
@@ -46,14 +48,21 @@ KERNELS: Final[dict[Callable[..., Tensor], Kernel]] = {}
 """The rows, by the public function."""
 
 
-def kernel(kind: int, check: Callable[..., Checked], form: Callable[..., Tensor]) -> Callable[[Function], Function]:
+def kernel(
+    kind: int, check: Callable[..., Checked], form: Callable[..., Tensor], own: int = 0
+) -> Callable[[Function], Function]:
     """The row of the function below it (see `Kernel`)."""
 
     def enter(function: Function) -> Function:
-        KERNELS[function] = Kernel(kind, check, form)
+        KERNELS[function] = Kernel(kind, check, form, own)
         return function
 
     return enter
+
+
+def own_parameters(function: Callable[..., Tensor]) -> int:
+    """How many of a kernel's parameters, the first ones, may differ between images."""
+    return KERNELS[function].own
 
 
 def checked_op(function: Callable[..., Tensor], target: Target, *parameters: Any, where: Any = None) -> Op:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
-from ..functional import Step, crop_and_finish, finish, horizontal_flip
+from ..functional import Step, crop_and_finish, finish, horizontal_flip, own_parameters
 from ..rules import Call, Cut, Each, Known, View
 from ._images import kind_of, one_size, pixels_of, shown_as
 
@@ -20,13 +20,15 @@ class _Segment(NamedTuple):
 
     Attributes:
         flip: which images are mirrored, ``[B]``; flips commute with every other step, so they go with the cut.
+        alone: whether boxes, masks and parameters are numbers of one image.
     """
 
     cut: Cut | None
-    flip: Tensor | None
+    flip: Tensor | bool | None
     steps: tuple[Step, ...]
     call: Call | Each | None
     dtype: torch.dtype
+    alone: bool
 
 
 class Surprise(Exception):  # noqa: N818 (a message to `jointaug.fusion.Fused`, which plans anew; no user sees it)
@@ -77,25 +79,27 @@ def execute(inputs: Sequence[Images], views: Sequence[View], done: dict[int, Any
 def _segments(view: View) -> list[_Segment]:
     segments: list[_Segment] = []
     cut: Cut | None = None
-    flip: Tensor | None = None
+    flip: Tensor | bool | None = None
     steps: list[Step] = []
+    alone = view.alone
     work = torch.float64 if view.dtype is torch.float64 else torch.float32
     for instruction in view.program:
         if isinstance(instruction, Cut):
             if cut is not None or steps or flip is not None:
-                segments.append(_Segment(cut, flip, tuple(steps), None, work))
+                segments.append(_Segment(cut, flip, tuple(steps), None, work, alone))
                 flip, steps = None, []
             cut = instruction
         elif isinstance(instruction, Step) and instruction.kernel is horizontal_flip:
-            where: Any = instruction.where
-            mirrored = torch.ones(view.count, dtype=torch.bool, device=view.device) if where is None else where
+            mirrored: Any = instruction.where
+            if mirrored is None:
+                mirrored = alone or torch.ones(view.count, dtype=torch.bool, device=view.device)
             flip = mirrored if flip is None else flip ^ mirrored
         elif isinstance(instruction, Step):
             steps.append(instruction)
         else:
-            segments.append(_Segment(cut, flip, tuple(steps), instruction, instruction.dtype))
+            segments.append(_Segment(cut, flip, tuple(steps), instruction, instruction.dtype, alone))
             cut, flip, steps = None, None, []
-    segments.append(_Segment(cut, flip, tuple(steps), None, view.dtype))
+    segments.append(_Segment(cut, flip, tuple(steps), None, view.dtype, alone))
     return segments
 
 
@@ -122,13 +126,14 @@ def _one_pass(images: Images, segments: Sequence[_Segment]) -> Tensor:
     """Views whose segments have one form, cut out of each image in one pass: ``[B, V, C, h, w]``."""
     first = segments[0]
     assert first.cut is not None
-    boxes = torch.stack([segment.cut.boxes for segment in segments if segment.cut is not None], 1)
+    cuts = [segment.cut.boxes for segment in segments if segment.cut is not None]
+    boxes = torch.tensor([cuts]) if first.alone else torch.stack(cuts, 1)
     return crop_and_finish(
         images,
         boxes,
         first.cut.size,
-        [_joined([segment.steps[i] for segment in segments]) for i in range(len(first.steps))],
-        flip=_stacked([segment.flip for segment in segments]),
+        [_joined([segment.steps[i] for segment in segments], first.alone) for i in range(len(first.steps))],
+        flip=_stacked([segment.flip for segment in segments], first.alone),
         interpolation=first.cut.interpolation,
         antialias=first.cut.antialias,
         clip=first.cut.clips,
@@ -136,23 +141,46 @@ def _one_pass(images: Images, segments: Sequence[_Segment]) -> Tensor:
     )
 
 
-def _joined(steps: Sequence[Step]) -> Step:
+def _joined(steps: Sequence[Step], alone: bool) -> Step:
     """The same step of several views, per-sample parameters ``[B, V, ...]``."""
+    kernel = steps[0].kernel
+    own = own_parameters(kernel) if alone else 0
     columns = zip(*(step.parameters for step in steps), strict=True)
-    parameters = tuple(torch.stack(values, 1) if isinstance(values[0], Tensor) else values[0] for values in columns)
-    return Step(steps[0].kernel, parameters, _stacked([step.where for step in steps]))
+    parameters = tuple(_column(values, k < own) for k, values in enumerate(columns))
+    return Step(kernel, parameters, _stacked([step.where for step in steps], alone))
 
 
-def _stacked(masks: Sequence[Any]) -> Tensor | None:
-    return None if masks[0] is None else torch.stack(list(masks), 1)
+def _column(values: Sequence[Any], own: bool) -> Any:
+    """A parameter of several views of the batch; of one image's, if it is the view's ``own``."""
+    if isinstance(values[0], Tensor):
+        return torch.stack(list(values), 1)
+    if not own or all(value == values[0] for value in values):
+        return values[0]
+    column = torch.tensor([values], dtype=torch.float64)
+    return column if isinstance(values[0], float) else column.long()
+
+
+def _stacked(masks: Sequence[Any], alone: bool) -> Any:
+    if masks[0] is None:
+        return None
+    if not alone:
+        return torch.stack(list(masks), 1)
+    return masks[0] if all(mask is masks[0] for mask in masks) else torch.tensor([masks])
 
 
 def _form(segment: _Segment) -> tuple[Any, ...]:
     """Views whose segments have one form share a pass (no property: Dynamo of torch 2.8 sees none in a named tuple)."""
     cut = segment.cut
     form = None if cut is None else (cut.size, cut.interpolation, cut.antialias, cut.clips)
-    kernels = tuple((step.kernel, step.where is None, *map(_form_of, step.parameters)) for step in segment.steps)
+    kernels = tuple(
+        (step.kernel, step.where is None, *_forms_of(step, segment.alone)) for step in segment.steps
+    )
     return form, segment.flip is None, kernels, segment.call is None, segment.dtype
+
+
+def _forms_of(step: Step, alone: bool) -> tuple[Any, ...]:
+    own = own_parameters(step.kernel) if alone else 0
+    return tuple(_form_of(parameter) for parameter in step.parameters[own:])
 
 
 def _form_of(parameter: Any) -> Any:
@@ -178,13 +206,21 @@ def _of_image(segment: _Segment, i: int) -> _Segment:
 def _call(images: Images, call: Call) -> Images:
     if isinstance(images, list):
         rows = [tuple(_row(p, i) for p in call.parameters) for i in range(len(images))]
-        wanted = [True] * len(images) if call.where is None else call.where.tolist()
+        wanted = _chosen(call.where, len(images))
         return [
             _as_many(call.function(image[None], *row), 1, call)[0] if chosen else image
             for image, row, chosen in zip(images, rows, wanted, strict=True)
         ]
+    if isinstance(call.where, bool):
+        return _as_many(call.function(images, *call.parameters), 1, call) if call.where else images
     outputs = _as_many(call.function(images, *call.parameters), len(images), call)
     return outputs if call.where is None else torch.where(call.where[:, None, None, None], outputs, images)
+
+
+def _chosen(where: Any, count: int) -> list[bool]:
+    """For each image, whether an instruction acts on it."""
+    chosen: list[bool] = where.tolist() if isinstance(where, Tensor) else [where is not False] * count
+    return chosen
 
 
 def _row(parameter: Any, i: int) -> Any:
@@ -237,7 +273,7 @@ def _seen(each: Each, images: Images, acted: Sequence[tuple[Tensor, Tensor, type
 
 def _ask(images: Images, each: Each) -> list[tuple[Tensor, type] | None]:
     """A transform without a rule, asked image by image: pixels and kind of what it gives."""
-    wanted = [True] * len(images) if each.where is None else each.where.tolist()
+    wanted = _chosen(each.where, len(images))
     return [
         _answer(image, i, each) if chosen else None
         for i, (image, chosen) in enumerate(zip(images, wanted, strict=True))

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision.transforms import v2
 
-from ..chance import Addresses
-from ..pipeline import Part, container_of, leaves, parts, views_made
-from ..rules import RULES, Drawn, Draws, Each, Known, Rows, View, by_image, image_by_image, rule_of
-from ..transforms import JointTransform
-from ..views import MultiView, PerView, Shared
+from ..chance import Address, Addresses, Chance
+from ..pipeline import ROOT, Addressable, Part, Position, leaves, views_made
+from ..rules import RULES, Drawn, Draws, Each, Known, rule_of
+from ..views import Views
+from ._along import moved
 from ._execute import Images, Surprise, execute
-from ._images import Source, sources_of
-from ._plan import Plan, chosen_view, masked, rows_of
+from ._given import Sample, apart, are_views, check_channels, collated, is_batch, is_image, sample_of, split_batch
+from ._images import Source, source_of, sources_of
+from ._plan import Plan
+from ._rows import Asked, Fetch, PlanRows, checked_fetch, for_one
+from ._walk import State, walk
 
 
-class Fused(nn.Module):
-    """A pipeline for batches; made by `fuse`.
+class Fused(nn.Module, Addressable):
+    """A pipeline for batches and for single samples; made by `fuse`.
 
     Args:
         pipeline: as `fuse`.
@@ -32,6 +34,7 @@ class Fused(nn.Module):
         super().__init__()
         self.pipeline = pipeline
         self._known: dict[Any, Known] = {}
+        self._asked: dict[Any, tuple[Asked, ...]] = {}
         views_made(pipeline, None)
         slow = sorted({_named(t) for t in leaves(pipeline) if rule_of(t) is None})
         if slow:
@@ -42,21 +45,188 @@ class Fused(nn.Module):
             )
 
     def forward(
-        self, batch: Any, *, generator: torch.Generator | None = None, addresses: Addresses | None = None
+        self,
+        *inputs: Any,
+        generator: torch.Generator | None = None,
+        addresses: Addresses | Address | None = None,
     ) -> Any:
-        """The views of a batch.
+        """The views of an image, of a sample, or of a batch.
 
         Args:
-            batch: images ``[B, C, H, W]`` (uint8, or floating point on [0, 1]); or a list of images of different
-                sizes (tensors ``[C, H, W]``, PIL images); or, for a pipeline that begins with `PerView`, `Shared` or
-                a joint transform of views, a list of batches (collated views).
+            inputs: what is given, and what it means:
+
+                =======================================================  ==========================================
+                given                                                    meaning, and what comes back
+                =======================================================  ==========================================
+                a PIL image, a tensor ``[C, H, W]`` of 1, 3, 4 channels  one image; `Views` of tensors
+                several arguments, a tuple or a dict with one image      one sample, as the pipeline takes it; its
+                                                                         result, the rest passes
+                a tensor ``[B, C, H, W]``                                a batch; a list of views' batches
+                the same, in several arguments, a tuple, list or dict    a batch; the same with that list in it
+                a list of images, of different sizes too                 a batch; a list of views' batches
+                a list of tensors ``[B, C, H, W]``                       collated views; a list of batches
+                a list of samples                                        a batch; what ``default_collate`` gives of
+                                                                         the samples' results
+                a dict of lists (``set_transform`` of HF ``datasets``)   a batch; a dict of lists
+                =======================================================  ==========================================
+
+                Images are uint8, or floating point on [0, 1]. Masks, boxes and key points of a sample go along.
             generator: of torch, on the images' device, for all draws; torch's global one by default.
-            addresses: one for each image: then each image's views are those of its address, whatever the batch.
+            addresses: one for each image (an `Address` for one): then each image's views are those of its address,
+                whatever the batch.
 
         Returns:
-            A list of batches ``[B, C, h, w]``, one for each view; a batch, if the pipeline makes no views.
+            See the table. Without views in the pipeline a batch ``[B, C, h, w]`` (one image: ``[C, h, w]``) stands for
+            the list of batches (`Views`).
+
+        Raises:
+            TypeError: for two images in one sample, a sample without one, masks beside a batch.
+            ValueError: for tensors of three dimensions that are no image.
         """
+        if not inputs:
+            raise TypeError("fuse(pipeline) must be given images, got nothing; write fused(images)")
+        first = inputs[0]
+        if len(inputs) == 1:
+            if is_image(first):
+                return self._one(first, generator, addresses)
+            if is_batch(first) or are_views(first):
+                return self._batch(first, generator, addresses)
+            if isinstance(first, list) and first:
+                if not any(map(is_batch, first)) and not any(map(are_views, first)):
+                    return self._listed(first, generator, addresses)
+            if isinstance(first, dict) and first and all(isinstance(v, (list, tuple)) for v in first.values()):
+                return self._columns(first, generator, addresses)
+        item = inputs if len(inputs) > 1 else first
+        if not isinstance(item, (tuple, list, dict)):
+            sources_of(item)  # says what is wrong
+        split = split_batch(item)
+        if split is not None:
+            batch, with_batch = split
+            return with_batch(self._batch(batch, generator, addresses))
+        if isinstance(item, list):
+            sources_of(item)
+        return self._sample(inputs, generator, addresses)
+
+    def collate(self, samples: Sequence[Any]) -> Any:
+        """A ``collate_fn`` for a ``DataLoader``: the views of a list of samples, all else as ``default_collate`` does.
+
+        Args:
+            samples: images, tuples ``(image, label)``, dicts; with masks, boxes or key points, which go along.
+        """
+        return self(list(samples))
+
+    def samples(
+        self,
+        samples: Sequence[Any],
+        *,
+        generator: torch.Generator | None = None,
+        addresses: Addresses | None = None,
+    ) -> list[Any]:
+        """For each of the samples what a call on it alone gives, all in one go; views lie in the batch's memory.
+
+        Args:
+            samples: images, tuples of a pipeline's arguments, dicts.
+            generator: as `forward`.
+            addresses: as `forward`.
+        """
+        laid_out = [sample_of(item, f"samples[{n}]") for n, item in enumerate(samples)]
+        made, views, along = self._many(laid_out, generator, addresses)
+        return apart(laid_out, views, along, made=made)
+
+    def run(self, inputs: tuple[Any, ...], chance: Chance) -> Any:
+        """The views of a sample, every draw from ``chance``."""
+        if not isinstance(chance, Address):
+            return self(*inputs)
+        if len(inputs) == 1 and is_image(inputs[0]):
+            return self._one(inputs[0], None, chance)
+        return self._sample(inputs, None, chance)
+
+    def parts(self, views: int | None) -> list[Part]:  # noqa: ARG002
+        """The pipeline, at the position of this module."""
+        return [Part(self.pipeline)]
+
+    def views_made(self, views: int | None) -> int | None:
+        """As many as the pipeline makes."""
+        return views_made(self.pipeline, views)
+
+    # ---- what is given, step by step -----------------------------------------------------------------------------
+
+    def _one(self, image: Any, generator: Any, addresses: Any) -> Any:
+        """`Views` of one image, or one image."""
+        plan, results = self._alone(image, generator, addresses)
+        return Views(results) if plan.made else results[0]
+
+    def _sample(self, inputs: tuple[Any, ...], generator: Any, addresses: Any) -> Any:
+        sample = sample_of(inputs, "a sample")
+        plan, results = self._alone(sample.image, generator, addresses)
+        views = [
+            {sample.place: result, **moved(sample, view.history, 0, alone=view.alone)}
+            for result, view in zip(results, plan.views, strict=True)
+        ]
+        return sample.put_together(views, made=plan.made)
+
+    def _listed(self, items: list[Any], generator: Any, addresses: Any) -> Any:
+        """A list of images, or of samples."""
+        if not any(isinstance(item, (tuple, dict)) for item in items):
+            return self._batch(items, generator, addresses)
+        laid_out = [sample_of(item, f"batch[{n}]") for n, item in enumerate(items)]
+        made, views, along = self._many(laid_out, generator, addresses)
+        return collated(laid_out, views, along, made=made)
+
+    def _columns(self, columns: dict[str, Any], generator: Any, addresses: Any) -> dict[str, list[Any]]:
+        """A dict of lists, one entry for each sample."""
+        lengths = {name: len(column) for name, column in columns.items()}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"a dict of lists must hold as many entries in each, got {lengths}; give one per sample")
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        results = self.samples(rows, generator=generator, addresses=addresses)
+        answers: dict[str, list[Any]] = {}
+        for name, column in columns.items():
+            answers[name] = [
+                _of_views(result, name, original) for result, original in zip(results, column, strict=True)
+            ]
+        return answers
+
+    def _batch(self, batch: Any, generator: Any, addresses: Any) -> Any:
+        """A list of views' batches, or a batch."""
+        if isinstance(addresses, Address):
+            raise TypeError(f"addresses of a batch must be Addresses, got {addresses!r}; write Addresses(seed, epoch, index)")
         return self.transform(batch, self.make_params(batch, generator=generator, addresses=addresses))
+
+    def _many(
+        self, samples: list[Sample], generator: Any, addresses: Any
+    ) -> tuple[bool, list[Any], list[list[dict[int, Any]]]]:
+        """Whether there are views; for each its batch, and for each sample what went along."""
+        images = [sample.image for sample in samples]
+        plan = self.make_params(images, generator=generator, addresses=addresses)
+        results = self.transform(images, plan)
+        along = [
+            [moved(sample, view.history, n, alone=False) for n, sample in enumerate(samples)] for view in plan.views
+        ]
+        return plan.made, results if plan.made else [results], along
+
+    def _alone(self, image: Any, generator: Any, addresses: Any) -> tuple[Plan, list[Tensor]]:
+        """The plan of one image, in numbers, and what it gives."""
+        check_channels(image, "an image")
+        source = source_of(image)
+        pixels = source.images[0]
+        if isinstance(addresses, Address):
+            if generator is not None:
+                raise ValueError("give a generator or an address, not both: an address says all that is drawn")
+            fetch, at, alone = addresses.rows_at, Position(*addresses.position), pixels.is_cpu
+            if not alone:
+                index = torch.tensor([addresses.index], device=pixels.device)
+                fetch = Addresses(addresses.seed, addresses.epoch, index, addresses.draw).rows_at
+        else:
+            fetch = checked_fetch(1, pixels.device, generator, addresses)
+            at, alone = ROOT, pixels.is_cpu and addresses is None
+            if alone:
+                fetch = partial(for_one, generator)
+        rows = self._rows(fetch, (1, False, at), at_once=alone)
+        plan = self._plan([source], rows, self._known, made=False, at=at, alone=alone)
+        return plan, [result[0] for result in self._results([source], plan, made=False)]
+
+    # ---- plan and work -------------------------------------------------------------------------------------------
 
     def make_params(
         self, batch: Any, *, generator: torch.Generator | None = None, addresses: Addresses | None = None
@@ -64,29 +234,49 @@ class Fused(nn.Module):
         """All that `forward` would draw for this batch, as data; no pixel is touched.
 
         Args:
-            batch: as `forward`.
+            batch: images ``[B, C, H, W]``, a list of images, or a list of batches (collated views).
             generator: as `forward`.
             addresses: as `forward`.
         """
-        sources, collated = sources_of(batch)
+        sources, given_views = sources_of(batch)
         first = sources[0].images
-        rows = rows_of(len(first), first[0].device, generator, addresses)
-        return self._plan(sources, rows, self._known, made=collated)
+        fetch = checked_fetch(len(first), first[0].device, generator, addresses)
+        rows = self._rows(fetch, (len(sources), given_views, ROOT), at_once=addresses is not None)
+        return self._plan(sources, rows, self._known, made=given_views)
 
-    def _plan(self, sources: Sequence[Source], rows: Rows, known: Mapping[Any, Known], *, made: bool) -> Plan:
+    def _rows(self, fetch: Fetch, form: tuple[Any, ...], *, at_once: bool) -> PlanRows:
+        """Rows for a plan: all that such a one asked for before in one go, if that gives what one by one does."""
+        if not at_once:
+            return PlanRows(fetch)
+        expected = self._asked.get(form)
+        return PlanRows(fetch, (), form) if expected is None else PlanRows(fetch, expected)
+
+    def _plan(
+        self,
+        sources: Sequence[Source],
+        rows: PlanRows,
+        known: Mapping[Any, Known],
+        *,
+        made: bool,
+        at: Position = ROOT,
+        alone: bool = False,
+    ) -> Plan:
         drawn: list[Drawn] = []
-        state = _State([source.view(k) for k, source in enumerate(sources)], made=made)
-        state = _walk(self.pipeline, state, Draws(rows, drawn, known))
-        return Plan(state.views, state.made, tuple(source.signature for source in sources), drawn, rows)
+        state = State([source.view(k, alone=alone) for k, source in enumerate(sources)], made=made)
+        state = walk(self.pipeline, state, Draws(rows, drawn, known, at))
+        if rows.form is not None:
+            self._asked[rows.form] = rows.asked
+        signature = tuple(source.signature for source in sources)
+        return Plan(state.views, state.made, signature, drawn, rows, at, alone)
 
     def transform(self, batch: Any, params: Plan) -> Any:
         """The views of a batch with given draws: a function, without chance.
 
         Args:
-            batch: as `forward`, of the shape that ``params`` was made for.
+            batch: as `make_params`, of the shape that ``params`` was made for.
             params: from `make_params`.
         """
-        sources, collated = sources_of(batch)
+        sources, given_views = sources_of(batch)
         if not isinstance(params, Plan):
             raise TypeError(f"params must come from make_params, got {type(params).__name__}; call make_params(batch)")
         signature = tuple(source.signature for source in sources)
@@ -95,9 +285,13 @@ class Fused(nn.Module):
                 f"params were made for another batch: {_brief(params.sources)}, got {_brief(signature)}; call "
                 "make_params(batch) for this one"
             )
+        results = self._results(sources, params, made=given_views)
+        return results if params.made else results[0]
+
+    def _results(self, sources: Sequence[Source], params: Plan, *, made: bool) -> list[Tensor]:
         inputs = [source.images for source in sources]
         if any(isinstance(instruction, Each) for view in params.views for instruction in view.program):
-            results = self._settled(sources, params, made=collated)
+            results = self._settled(sources, params, made=made)
         else:
             results = execute(inputs, params.views, {})
         for result in results:
@@ -106,8 +300,7 @@ class Fused(nn.Module):
                     f"the pipeline leaves a list of images at sizes of their own, where a batch is wanted, got "
                     f"{[tuple(image.shape) for image in result][:3]}...; resize or crop them to one size"
                 )
-        results = _apart(results, inputs)
-        return results if params.made else results[0]
+        return _apart(results, inputs)
 
     def _settled(self, sources: Sequence[Source], params: Plan, *, made: bool) -> list[Any]:
         """The results of a plan with transforms that have no rule: planned anew where one gave what none had seen."""
@@ -124,7 +317,9 @@ class Fused(nn.Module):
                         f"whole batch, got {known[surprise.place]} and {surprise.seen}; convert in it"
                     ) from None
                 known[surprise.place] = surprise.seen
-            after = self._plan(sources, params.rows, {**self._known, **known}, made=made)
+            after = self._plan(
+                sources, params.rows, {**self._known, **known}, made=made, at=params.at, alone=params.alone
+            )
             params.views[:], params.drawn[:] = after.views, after.drawn
         self._known |= {place: seen for place, seen in known.items() if seen.stays}
         return results
@@ -165,56 +360,7 @@ def fuse(pipeline: Callable[..., Any]) -> Fused:
     """
     if not callable(pipeline) or isinstance(pipeline, type):
         raise TypeError(f"pipeline must be a transform, got {pipeline!r}; pass v2.Compose([...])")
-    return Fused(pipeline)
-
-
-class _State:
-    """The images on their way: one sample's batch, or its views."""
-
-    def __init__(self, views: list[View], *, made: bool) -> None:
-        self.views = views
-        self.made = made
-
-
-def _walk(transform: Any, state: _State, draws: Draws) -> _State:
-    """Plan ``transform``."""
-    if isinstance(transform, JointTransform):
-        return _joint(transform, state, draws)
-    if isinstance(transform, MultiView):
-        _one_sample(transform, state)
-        made = [_walk(part.transform, state, part.of(draws)) for part in parts(transform)]
-        return _State([view for branch in made for view in branch.views], made=True)
-    if isinstance(transform, (PerView, Shared)):
-        _needs_views(transform, state)
-        inside = parts(transform, len(state.views))
-        return _State([_single(part, view, draws) for part, view in zip(inside, state.views, strict=True)], made=True)
-    kind = container_of(transform)
-    if kind is v2.Compose or kind is nn.Sequential:
-        return _chain(transform, state, draws)
-    if kind is v2.RandomApply:
-        (u,) = draws.row(1)
-        where = u < transform.p
-        draws.record(transform, {"applied": where})
-        after = _chain(transform, state, draws)
-        views = [masked(a, b, where) for a, b in zip(state.views, after.views, strict=True)]
-        return _State(views, made=state.made)
-    if kind is v2.RandomChoice:
-        return _choice(transform, state, draws)
-    if kind is v2.RandomOrder:
-        return _order(transform, state, draws)
-    _one_sample(transform, state)
-    rule = rule_of(transform) or image_by_image
-    return _State([_planned(rule(transform, state.views[0], draws), transform)], made=False)
-
-
-def _planned(view: Any, transform: Any) -> View:
-    """What a rule returned, if it is a view."""
-    if not isinstance(view, View):
-        raise TypeError(
-            f"the rule of {transform!r} must return a view, got {view!r}; end it with return view.step(...), "
-            "view.cut(...) or view.call(...)"
-        )
-    return view
+    return pipeline if isinstance(pipeline, Fused) else Fused(pipeline)
 
 
 def _named(transform: Any) -> str:
@@ -222,98 +368,12 @@ def _named(transform: Any) -> str:
     return repr(transform) if type(transform) in RULES else type(transform).__name__
 
 
-def _chain(transform: Any, state: _State, draws: Draws) -> _State:
-    for part in parts(transform):
-        state = _walk(part.transform, state, part.of(draws))
-    return state
-
-
-def _single(part: Part, view: View, draws: Draws) -> View:
-    """Plan a part of `PerView` or `Shared` for one view."""
-    after = _walk(part.transform, _State([view], made=False), part.of(draws))
-    if after.made:
-        raise TypeError(
-            f"a transform in PerView or Shared made views of a view: {part.transform!r}; a joint transform "
-            "stands outside of them, and all views are made before"
-        )
-    return after.views[0]
-
-
-def _joint(transform: JointTransform, state: _State, draws: Draws) -> _State:
-    n = transform.views
-    views = state.views if state.made else state.views * n
-    if len(views) % n:
-        raise ValueError(
-            f"{type(transform).__name__} couples every {n} consecutive views, got {len(views)} views; branch "
-            "before with MultiView"
-        )
-    outputs = []
-    for group in range(len(views) // n):
-        coupled = views[group * n : (group + 1) * n]
-        here = draws.view(group)
-        params = transform.params_from_uniform(here.row(transform.row_width), [_query(transform, v) for v in coupled])
-        here.record(transform, params)
-        for k, view in enumerate(coupled):
-            own = {name: pair[k] for name, pair in params.items()}
-            rule = rule_of(transform)
-            if rule is None:
-                outputs.append(by_image(transform, view, own, draws.view(group * n + k)))
-            else:
-                outputs.append(_planned(rule(transform, view, own), transform))
-    return _State(outputs, made=True)
-
-
-def _query(transform: JointTransform, view: View) -> tuple[Any, ...]:
-    """What a draw must know of a view, for a batch: sides as they are, the rest as for an image without extras."""
-    image = torch.empty(view.channels, 1, 1, device="meta")
-    return (view.height, view.width, *transform.query([image])[2:])
-
-
-def _choice(transform: v2.RandomChoice, state: _State, draws: Draws) -> _State:
-    (u,) = draws.row(1)
-    branches = [_walk(part.transform, state, part.of(draws)) for part in parts(transform)]
-    edges = torch.tensor(transform.p, dtype=torch.float64, device=u.device).cumsum(0)
-    choice = (u[:, None] >= edges[:-1]).sum(1)
-    draws.record(transform, {"choice": choice})
-    masks = [choice == i for i in range(len(branches))]
-    before = state.views if state.made or not branches[0].made else state.views * len(branches[0].views)
-    views = [chosen_view(view, [branch.views[k] for branch in branches], masks) for k, view in enumerate(before)]
-    return _State(views, made=branches[0].made)
-
-
-def _order(transform: v2.RandomOrder, state: _State, draws: Draws) -> _State:
-    """Every transform under the mask of the images in which it is next, once for each place in the order."""
-    order = torch.stack(draws.row(len(transform.transforms))).argsort(0)  # [place, B]: which transform is there
-    draws.record(transform, {"order": order.T})
-    planned = [_walk(part.transform, state, part.of(draws)) for part in parts(transform)]
-    views = []
-    for k, before in enumerate(state.views):
-        view = before
-        for place in order:
-            for i, part in enumerate(planned):
-                tail = part.views[k].program[len(before.program) :]
-                step = replace(part.views[k], program=(*view.program, *tail))
-                view = masked(view, step, place == i)
-        views.append(view)
-    return _State(views, made=state.made)
-
-
-def _one_sample(transform: Any, state: _State) -> None:
-    if state.made:
-        raise TypeError(
-            f"a transform of one sample must not be called on {len(state.views)} views: it would draw once for all "
-            "of them. "
-            f"Write PerView({transform!r}) for a draw of each view's own, or Shared({transform!r}) for one that "
-            "all share"
-        )
-
-
-def _needs_views(transform: Any, state: _State) -> None:
-    if not state.made:
-        raise TypeError(
-            f"{type(transform).__name__} takes views, got one batch; put a view maker before it, or give a list of "
-            "batches"
-        )
+def _of_views(result: Any, name: str, original: Any) -> Any:
+    """One entry of a sample's result: of each view, or as it was."""
+    if not isinstance(result, Views):
+        return result[name]
+    entries = [view[name] for view in result]
+    return original if all(entry is original for entry in entries) else Views(entries)
 
 
 def _apart(results: Sequence[Tensor], inputs: Sequence[Images]) -> list[Tensor]:

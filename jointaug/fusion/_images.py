@@ -24,13 +24,16 @@ class Source(NamedTuple):
     images: Tensor | list[Tensor]
     kind: type
 
-    def view(self, number: int) -> View:
-        """The view that nothing was done to yet, of input ``number``."""
+    def view(self, number: int, *, alone: bool = False) -> View:
+        """The view that nothing was done to yet, of input ``number``; of one image ``alone`` to be planned in numbers."""
         images, first = self.images, self.images[0]
         sides: list[Any] = [first.shape[-2], first.shape[-1]]
         if isinstance(images, list) and not one_size(images):
             sides = [torch.tensor([image.shape[i] for image in images], device=first.device) for i in (-2, -1)]
-        return View(number, sides[0], sides[1], first.shape[0], first.dtype, first.device, len(images), self.kind)
+        return View(
+            *(number, sides[0], sides[1], first.shape[0], first.dtype, first.device, len(images), self.kind),
+            alone=alone,
+        )
 
     @property
     def signature(self) -> Any:
@@ -38,6 +41,17 @@ class Source(NamedTuple):
         if isinstance(self.images, Tensor):
             return tuple(self.images.shape), self.images.dtype
         return tuple((tuple(image.shape), image.dtype) for image in self.images)
+
+
+def source_of(image: Any) -> Source:
+    """One image, as a batch of one.
+
+    Raises:
+        TypeError: as `sources_of`.
+    """
+    pixels = pixels_of(image, "image")
+    _check_dtype(pixels, "image")
+    return Source(pixels[None], kind_of(image))
 
 
 def sources_of(batch: Any) -> tuple[list[Source], bool]:

@@ -14,24 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..chance import Addresses
 from ..functional import Step
-from ..rules import Call, Cut, Drawn, Each, Rows, Side, View
-
-
-class GeneratorRows:
-    """Uniforms from a generator: drawn when a position asks first, and the same when it asks again (`Shared` does)."""
-
-    def __init__(self, count: int, device: torch.device, generator: torch.Generator | None) -> None:
-        self._count, self._device, self._generator = count, device, generator
-        self._drawn: dict[tuple[int, int, int], list[Tensor]] = {}
-
-    def rows(self, n: int, *, step: int, view: int) -> list[Tensor]:
-        """``n`` float64 tensors ``[B]`` in (0, 1)."""
-        if (n, step, view) not in self._drawn:
-            uniforms = torch.rand(n, self._count, dtype=torch.float64, device=self._device, generator=self._generator)
-            self._drawn[n, step, view] = list(uniforms.clamp_(min=2.0**-54).unbind())
-        return self._drawn[n, step, view]
+from ..pipeline import ROOT, Position
+from ..rules import Call, Cut, Drawn, Each, Side, View
+from ._rows import PlanRows
 
 
 @dataclass(frozen=True)
@@ -46,30 +32,43 @@ class Plan:
         sources: shapes and dtypes of the inputs it was made for.
         drawn: what each transform drew, in the pipeline's order.
         rows: where the uniforms came from, and come from again if more has to be planned (see `View.each`).
+        at: position of the pipeline, if it is a part of another.
+        alone: whether it is of one image, in numbers.
     """
 
     views: list[View]
     made: bool
     sources: tuple[Any, ...]
     drawn: list[Drawn] = field(repr=False)
-    rows: Rows = field(repr=False)
+    rows: PlanRows = field(repr=False)
+    at: Position = ROOT
+    alone: bool = False
 
 
-def masked(before: View, after: View, where: Tensor) -> View:
+def masked(before: View, after: View, where: Tensor | bool) -> View:
     """``after`` on the images where ``where`` holds, ``before`` on the others."""
+    if isinstance(where, bool):
+        steps = after.program[len(before.program) :]
+        if any(isinstance(step, Cut) for step in steps) or _shape(before) != _shape(after):
+            return after if where else before
+        # the steps stay, whether they act or not, so that views which differ in that alone share a pass
+        program = (*before.program, *(_under(step, _both(where, step.where)) for step in steps))
+        return (after if where else before)._with(program=program)
     return chosen_view(before, [after, before], [where, ~where])
 
 
-def chosen_view(before: View, branches: Sequence[View], masks: Sequence[Tensor]) -> View:
+def chosen_view(before: View, branches: Sequence[View], masks: Sequence[Any]) -> View:
     """For each image the branch whose mask holds; all branches went on from ``before``.
 
     No image runs through two branches' crops: their boxes are chosen first. All other instructions act under the
-    mask.
+    mask. (One image alone just takes its branch.)
 
     Raises:
         ValueError: if the branches give different sizes or dtypes, or crop in ways that cannot be one crop.
     """
-    if len({(_static(view.height), _static(view.width), view.channels, view.dtype) for view in branches}) > 1:
+    if before.alone:
+        return branches[masks.index(True)]
+    if len({_shape(view) for view in branches}) > 1:
         several = sorted(
             {f"{view.channels} x {_told(view.height)} x {_told(view.width)}, {view.dtype}" for view in branches}
         )
@@ -99,16 +98,27 @@ def chosen_view(before: View, branches: Sequence[View], masks: Sequence[Tensor])
             boxes = boxes if cut is None else torch.where(mask[:, None], cut.boxes, boxes)
         program = (*program, replace(first, boxes=boxes))
         tails = [tail[1:] if cut is not None else tail for tail, cut in zip(tails, cuts, strict=True)]
+    history = before.history
+    for branch, mask in zip(branches, masks, strict=True):
+        history = (*history, *(drawn.under(mask) for drawn in branch.history[len(before.history) :]))
     for tail, mask in zip(tails, masks, strict=True):
         for instruction in tail:
             if isinstance(instruction, Cut):
                 raise ValueError("a random choice can be fused only if a crop is its first step; crop outside of it")
-            where = mask if instruction.where is None else mask & instruction.where
-            program = (*program, _under(instruction, where))
-    return replace(branches[0], program=program, kind=kinds.pop() if len(kinds) == 1 else None)
+            program = (*program, _under(instruction, _both(mask, instruction.where)))
+    kind = kinds.pop() if len(kinds) == 1 else None
+    return replace(branches[0], program=program, kind=kind, history=history)
 
 
-def _under(instruction: Step | Call | Each, where: Tensor) -> Step | Call | Each:
+def _shape(view: View) -> tuple[Any, ...]:
+    return _static(view.height), _static(view.width), view.channels, view.dtype
+
+
+def _both(mask: Any, where: Any) -> Any:
+    return mask if where is None else mask & where
+
+
+def _under(instruction: Any, where: Tensor | bool) -> Step | Call | Each:
     return (
         Step(instruction.kernel, instruction.parameters, where)
         if isinstance(instruction, Step)
@@ -123,32 +133,3 @@ def _static(side: Side) -> Any:
 
 def _told(side: Side) -> str:
     return str(side) if isinstance(side, int) else "sides of their own"
-
-
-def rows_of(count: int, device: torch.device, generator: torch.Generator | None, addresses: Addresses | None) -> Rows:
-    """The source of a batch's uniforms.
-
-    Raises:
-        TypeError: for what is no generator or no addresses.
-        ValueError: for both sources, a generator on another device, or another number of addresses than images.
-    """
-    if generator is not None and not isinstance(generator, torch.Generator):
-        raise TypeError(
-            f"generator must be a torch.Generator, got {generator!r}; write torch.Generator().manual_seed(0)"
-        )
-    if addresses is not None and not isinstance(addresses, Addresses):
-        raise TypeError(f"addresses must be jointaug.Addresses, got {addresses!r}; write Addresses(seed, epoch, index)")
-    if addresses is None:
-        if generator is not None and generator.device.type != device.type:
-            raise ValueError(
-                f"generator must be on the images' device {device}, got one on {generator.device}; "
-                f"write torch.Generator({str(device)!r})"
-            )
-        return GeneratorRows(count, device, generator)
-    if generator is not None:
-        raise ValueError("give a generator or addresses, not both: an address says all that is drawn")
-    if len(addresses) != count:
-        raise ValueError(
-            f"addresses must be one for each image, got {len(addresses)} for {count} images; index them alike"
-        )
-    return addresses if addresses.index.device == device else addresses.to(device)

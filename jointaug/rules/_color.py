@@ -4,82 +4,66 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from itertools import permutations
-from typing import Final
+from typing import Any, Final
 
 import torch
-from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
 from .. import functional as K
-from ._draws import acts
-from ._registry import register
-from ._view import Draws, View
+from ._registry import planned
+from ._view import View
 
-_ORDERS: Final = tuple(permutations(range(4)))
+_NEUTRAL: Final = {"brightness_factor": 1.0, "contrast_factor": 1.0, "saturation_factor": 1.0, "hue_factor": 0.0}
 
 
-@register(v2.ColorJitter)
-def _color_jitter(transform: v2.ColorJitter, view: View, draws: Draws) -> View:
-    row = draws.row(5)
-    order = torch.tensor(_ORDERS, device=view.device)[(row[4] * len(_ORDERS)).long()]
-    neutral = {"brightness": 1.0, "contrast": 1.0, "saturation": 1.0, "hue": 0.0}
-    factors: dict[str, Tensor | float] = {}
-    for (name, nothing), u in zip(neutral.items(), row[:4], strict=True):
-        between = getattr(transform, name)
-        factors[name] = nothing if between is None else between[0] + u * (between[1] - between[0])
-    draws.record(transform, {**factors, "order": order})
-    if all(getattr(transform, name) is None for name in neutral):
+@planned(v2.ColorJitter)
+def _color_jitter(transform: v2.ColorJitter, view: View, params: dict[str, Any]) -> View:  # noqa: ARG001
+    if all(params[name] is None for name in _NEUTRAL):
         return view
-    return view.step(K.color_jitter, *factors.values(), order)
+    factors = [neutral if params[name] is None else params[name] for name, neutral in _NEUTRAL.items()]
+    return view.step(K.color_jitter, *factors, params["fn_idx"])
 
 
-@register(v2.RandomGrayscale)
-def _random_grayscale(transform: v2.RandomGrayscale, view: View, draws: Draws) -> View:
-    where = acts(transform, draws)
-    return view if view.channels == 1 else view.step(K.rgb_to_grayscale, where=where)
+@planned(v2.RandomGrayscale)
+def _random_grayscale(transform: v2.RandomGrayscale, view: View, params: dict[str, Any]) -> View:  # noqa: ARG001
+    return view if view.channels == 1 else view.step(K.rgb_to_grayscale, where=params["applied"])
 
 
-@register(v2.Grayscale)
-def _grayscale(transform: v2.Grayscale, view: View, draws: Draws) -> View:  # noqa: ARG001
+@planned(v2.Grayscale)
+def _grayscale(transform: v2.Grayscale, view: View, params: dict[str, Any]) -> View:  # noqa: ARG001
     channels = transform.num_output_channels
     if channels != view.channels:
         return replace(view.call(partial(K.rgb_to_grayscale, num_output_channels=channels)), channels=channels)
     return view if channels == 1 else view.step(K.rgb_to_grayscale)
 
 
-@register(v2.GaussianBlur)
-def _gaussian_blur(transform: v2.GaussianBlur, view: View, draws: Draws) -> View:
-    (u,) = draws.row(1)
-    low, high = transform.sigma
-    sigma = low + u * (high - low)
-    draws.record(transform, {"sigma": sigma})
-    return view.step(K.gaussian_blur, sigma, list(transform.kernel_size), float(high))
+@planned(v2.GaussianBlur)
+def _gaussian_blur(transform: v2.GaussianBlur, view: View, params: dict[str, Any]) -> View:
+    return view.step(K.gaussian_blur, params["sigma"][0], list(transform.kernel_size), float(transform.sigma[1]))
 
 
-@register(v2.RandomSolarize)
-def _solarize(transform: v2.RandomSolarize, view: View, draws: Draws) -> View:
+@planned(v2.RandomSolarize)
+def _solarize(transform: v2.RandomSolarize, view: View, params: dict[str, Any]) -> View:
     white = 255.0 if view.dtype == torch.uint8 else 1.0
     if transform.threshold > white:
         raise TypeError(
             f"threshold must be at most {white:g} for images of {view.dtype}, got {transform!r}; "
             "divide it as the images were"
         )
-    threshold = transform.threshold / white
-    return view.step(K.solarize, threshold, where=acts(transform, draws))
+    return view.step(K.solarize, transform.threshold / white, where=params["applied"])
 
 
-@register(v2.RandomPosterize)
-def _posterize(transform: v2.RandomPosterize, view: View, draws: Draws) -> View:
-    return view.step(K.posterize, transform.bits, where=acts(transform, draws))
+@planned(v2.RandomPosterize)
+def _posterize(transform: v2.RandomPosterize, view: View, params: dict[str, Any]) -> View:
+    return view.step(K.posterize, transform.bits, where=params["applied"])
 
 
-@register(v2.RandomInvert)
-def _invert(transform: v2.RandomInvert, view: View, draws: Draws) -> View:
-    return view.step(K.invert, where=acts(transform, draws))
+@planned(v2.RandomInvert)
+def _invert(transform: v2.RandomInvert, view: View, params: dict[str, Any]) -> View:  # noqa: ARG001
+    return view.step(K.invert, where=params["applied"])
 
 
-@register(v2.RandomEqualize)
-def _equalize(transform: v2.RandomEqualize, view: View, draws: Draws) -> View:
-    return view.call(F.equalize, where=acts(transform, draws))
+@planned(v2.RandomEqualize)
+def _equalize(transform: v2.RandomEqualize, view: View, params: dict[str, Any]) -> View:  # noqa: ARG001
+    return view.call(F.equalize, where=params["applied"])

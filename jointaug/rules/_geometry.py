@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -11,37 +12,19 @@ from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional as F
 
 from .. import functional as K
-from ..chance import places
-from ._draws import acts, first_that_fits, tries
-from ._registry import register
-from ._view import Draws, View
+from .._draws import two_sides
+from ._registry import planned
+from ._view import View
 
 
-@register(v2.RandomResizedCrop)
-def _random_resized_crop(transform: v2.RandomResizedCrop, view: View, draws: Draws) -> View:
-    """Ten tries, then the largest central crop with an allowed aspect ratio, as the transform does."""
-    row = draws.row(22)
-    height, width = (torch.as_tensor(side, device=view.device).expand(view.count) for side in (view.height, view.width))
-    h, w, _ = tries(transform.scale, transform.ratio, row, view)
-    fits = (w > 0) & (w <= width) & (h > 0) & (h <= height)
-    aspect = width.double() / height.double()
-    central_h = torch.where(
-        aspect < min(transform.ratio), (width.double() / min(transform.ratio)).round().long(), height
-    )
-    central_w = torch.where(
-        aspect > max(transform.ratio), (height.double() * max(transform.ratio)).round().long(), width
-    )
-    h, w = first_that_fits(fits, h, central_h), first_that_fits(fits, w, central_w)
-    fell_back = ~fits.any(0)
-    top = torch.where(fell_back, (height - h) // 2, places(height - h, row[20]))
-    left = torch.where(fell_back, (width - w) // 2, places(width - w, row[21]))
-    boxes = torch.stack([top, left, h, w], -1)
-    draws.record(transform, {"box": boxes})
-    return view.cut(boxes, _pair(transform.size), transform.interpolation, transform.antialias)
+@planned(v2.RandomResizedCrop)
+def _random_resized_crop(transform: v2.RandomResizedCrop, view: View, params: dict[str, Any]) -> View:
+    box = view.box(params["top"], params["left"], params["height"], params["width"])
+    return view.cut(box, two_sides(transform.size), transform.interpolation, transform.antialias)
 
 
-@register(v2.Resize)
-def _resize(transform: v2.Resize, view: View, draws: Draws) -> View:  # noqa: ARG001
+@planned(v2.Resize)
+def _resize(transform: v2.Resize, view: View, params: dict[str, Any]) -> View:  # noqa: ARG001
     """In a list of images of different sizes each keeps its aspect ratio, unless two sides are given."""
 
     def resized(height: int, width: int) -> tuple[int, int]:
@@ -64,80 +47,40 @@ def _resize(transform: v2.Resize, view: View, draws: Draws) -> View:  # noqa: AR
     return view.resize_each(sizes, transform.interpolation, transform.antialias)
 
 
-@register(v2.CenterCrop)
-def _center_crop(transform: v2.CenterCrop, view: View, draws: Draws) -> View:  # noqa: ARG001
-    height, width = _pair(transform.size)
+@planned(v2.CenterCrop)
+def _center_crop(transform: v2.CenterCrop, view: View, params: dict[str, Any]) -> View:  # noqa: ARG001
+    height, width = two_sides(transform.size)
     if isinstance(view.height, int) and isinstance(view.width, int):
         if height <= view.height and width <= view.width:
             # the offset rounds half to even, as torchvision's does
             top, left = round((view.height - height) / 2.0), round((view.width - width) / 2.0)
-            boxes = torch.tensor([top, left, height, width], device=view.device).expand(view.count, 4)
-            return view.cut(boxes, (height, width), InterpolationMode.NEAREST)
+            return view.cut(view.box(top, left, height, width), (height, width), InterpolationMode.NEAREST)
         return view.call(partial(F.center_crop, output_size=[height, width]), size=(height, width))
     if any((torch.as_tensor(side) < n).any() for side, n in ((view.height, height), (view.width, width))):
         return view.call(partial(F.center_crop, output_size=[height, width]), size=(height, width))
     sides = (torch.as_tensor(side, device=view.device) for side in (view.height, view.width))
     y, x = (((side - n) / 2.0).round().long() for side, n in zip(sides, (height, width), strict=True))
-    one = torch.ones_like(y)
-    return view.cut(torch.stack([y, x, one * height, one * width], -1), (height, width), InterpolationMode.NEAREST)
+    return view.cut(view.box(y, x, height, width), (height, width), InterpolationMode.NEAREST)
 
 
-@register(v2.RandomCrop)
-def _random_crop(transform: v2.RandomCrop, view: View, draws: Draws) -> View:
-    row = draws.row(2)
-    height, width = _pair(transform.size)
-    view = _padded(transform, view, height, width)
-    free = [
-        torch.as_tensor(side, device=view.device).expand(view.count) - n
-        for side, n in ((view.height, height), (view.width, width))
-    ]
-    if (
-        not isinstance(view.height, int)
-        or not isinstance(view.width, int)
-        or min(view.height - height, view.width - width) < 0
-    ):
-        _check_room(transform, view, *free)
-    n = torch.ones_like(free[0])
-    boxes = torch.stack([places(free[0], row[0]), places(free[1], row[1]), n * height, n * width], -1)
-    draws.record(transform, {"box": boxes})
-    return view.cut(boxes, (height, width), InterpolationMode.NEAREST)
+@planned(v2.RandomCrop)
+def _random_crop(transform: v2.RandomCrop, view: View, params: dict[str, Any]) -> View:
+    if params["needs_pad"]:
+        view = _padded(transform, view, params["padding"])
+    box = view.box(params["top"], params["left"], params["height"], params["width"])
+    return view.cut(box, (params["height"], params["width"]), InterpolationMode.NEAREST)
 
 
-def _check_room(transform: v2.RandomCrop, view: View, rows: Tensor, columns: Tensor) -> None:
-    """Each image must hold the crop: no negative number of free ``rows`` or ``columns``."""
-    short = ((rows < 0) | (columns < 0)).nonzero()
-    if len(short):
-        i = int(short[0])
-        height, width = (torch.as_tensor(side).expand(view.count)[i].item() for side in (view.height, view.width))
-        padded = " once padded" if transform.padding is not None else ""
-        raise ValueError(
-            f"{transform!r} needs images of at least {' x '.join(map(str, _pair(transform.size)))}{padded}, got "
-            f"{height} x {width} (image {i}); resize them, or set pad_if_needed=True"
-        )
-
-
-def _padded(transform: v2.RandomCrop, view: View, height: int, width: int) -> View:
-    """The images with the transform's padding, and with what is missing to the crop where it says so."""
-    left, right, top, bottom = transform.padding or (0, 0, 0, 0)  # as v2 keeps them
+def _padded(transform: v2.RandomCrop, view: View, sides: Sequence[Any]) -> View:
+    """The images with so many pixels more on the left, top, right and bottom; each with its own, if they are tensors."""
     fill = view.of_kind(transform._fill, transform)  # noqa: SLF001
     pad = partial(_pad, fill=fill, mode=transform.padding_mode)
-    if isinstance(view.height, int) and isinstance(view.width, int):
-        y, x = (
-            max(n - side, 0) if transform.pad_if_needed else 0
-            for n, side in ((height, view.height + top + bottom), (width, view.width + left + right))
-        )
-        sides = (left + x, top + y, right + x, bottom + y)
-        size = (view.height + sides[1] + sides[3], view.width + sides[0] + sides[2])
-        return view.call(partial(pad, sides=sides), size=size) if any(sides) else view
-    rows, columns = (torch.as_tensor(side, device=view.device).expand(view.count) for side in (view.height, view.width))
-    missing = [
-        (n - side).clamp(min=0) * transform.pad_if_needed
-        for n, side in ((width, columns + left + right), (height, rows + top + bottom))
-    ]
-    each = torch.stack([side + missing[i % 2] for i, side in enumerate((left, top, right, bottom))], -1)
-    if not each.any():
-        return view
-    return view.call(pad, each, size=(rows + each[:, 1] + each[:, 3], columns + each[:, 0] + each[:, 2]))
+    left, top, right, bottom = sides
+    size = (view.height + top + bottom, view.width + left + right)
+    if all(isinstance(side, int) for side in sides):
+        return view.call(partial(pad, sides=sides), size=size)
+    each = torch.stack([torch.as_tensor(side, device=view.device).expand(view.count) for side in sides], -1)
+    return view.call(pad, each, size=size) if each.any() else view
 
 
 def _pad(images: Tensor, sides: Any, *, fill: Any, mode: str) -> Tensor:
@@ -147,15 +90,11 @@ def _pad(images: Tensor, sides: Any, *, fill: Any, mode: str) -> Tensor:
     return padded
 
 
-@register(v2.RandomHorizontalFlip)
-def _horizontal(transform: v2.RandomHorizontalFlip, view: View, draws: Draws) -> View:
-    return view.step(K.horizontal_flip, where=acts(transform, draws))
+@planned(v2.RandomHorizontalFlip)
+def _horizontal(transform: v2.RandomHorizontalFlip, view: View, params: dict[str, Any]) -> View:  # noqa: ARG001
+    return view.step(K.horizontal_flip, where=params["applied"])
 
 
-@register(v2.RandomVerticalFlip)
-def _vertical(transform: v2.RandomVerticalFlip, view: View, draws: Draws) -> View:
-    return view.step(K.vertical_flip, where=acts(transform, draws))
-
-
-def _pair(size: Any) -> tuple[int, int]:
-    return (size, size) if isinstance(size, int) else (size[0], size[-1])
+@planned(v2.RandomVerticalFlip)
+def _vertical(transform: v2.RandomVerticalFlip, view: View, params: dict[str, Any]) -> View:  # noqa: ARG001
+    return view.step(K.vertical_flip, where=params["applied"])

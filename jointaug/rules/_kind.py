@@ -14,12 +14,12 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
 from .. import functional as K
-from ._registry import register
-from ._view import Draws, View
+from ._registry import planned
+from ._view import View
 
 
-@register(v2.Normalize)
-def _normalize(transform: v2.Normalize, view: View, draws: Draws) -> View:  # noqa: ARG001
+@planned(v2.Normalize)
+def _normalize(transform: v2.Normalize, view: View, params: dict[str, Any]) -> View:  # noqa: ARG001
     if view.kind is PIL.Image.Image or not view.dtype.is_floating_point:
         got = "PIL images" if view.kind is PIL.Image.Image else str(view.dtype)
         image = "v2.ToImage() and " if view.kind is PIL.Image.Image else ""
@@ -31,8 +31,8 @@ def _normalize(transform: v2.Normalize, view: View, draws: Draws) -> View:  # no
     return view.step(K.normalize, mean, std)
 
 
-@register(v2.ToDtype, v2.ConvertImageDtype)
-def _to_dtype(transform: Any, view: View, draws: Draws) -> View:  # noqa: ARG001
+@planned(v2.ToDtype, v2.ConvertImageDtype)
+def _to_dtype(transform: Any, view: View, params: dict[str, Any]) -> View:  # noqa: ARG001
     if view.kind is PIL.Image.Image:
         raise TypeError(f"{transform!r} leaves PIL images as they are; put v2.ToImage() before")
     dtype, scale = transform.dtype, getattr(transform, "scale", True)
@@ -51,26 +51,26 @@ def _to_dtype(transform: Any, view: View, draws: Draws) -> View:  # noqa: ARG001
     return view.cast(dtype) if scale else view.call(partial(Tensor.to, dtype=dtype)).cast(dtype)
 
 
-@register(v2.Identity)
-def _as_is(transform: v2.Identity, view: View, draws: Draws) -> View:  # noqa: ARG001
+@planned(v2.Identity)
+def _as_is(transform: v2.Identity, view: View, params: dict[str, Any]) -> View:  # noqa: ARG001
     return view
 
 
-@register(v2.ToImage)
-def _to_image(transform: v2.ToImage, view: View, draws: Draws) -> View:  # noqa: ARG001
+@planned(v2.ToImage)
+def _to_image(transform: v2.ToImage, view: View, params: dict[str, Any]) -> View:  # noqa: ARG001
     return replace(view, kind=tv_tensors.Image)
 
 
-@register(v2.ToPureTensor)
-def _to_pure_tensor(transform: v2.ToPureTensor, view: View, draws: Draws) -> View:  # noqa: ARG001
+@planned(v2.ToPureTensor)
+def _to_pure_tensor(transform: v2.ToPureTensor, view: View, params: dict[str, Any]) -> View:  # noqa: ARG001
     return replace(view, kind=Tensor) if view.kind is tv_tensors.Image else view
 
 
-@register(v2.PILToTensor)
-def _pil_to_tensor(transform: v2.PILToTensor, view: View, draws: Draws) -> View:  # noqa: ARG001
+@planned(v2.PILToTensor)
+def _pil_to_tensor(transform: v2.PILToTensor, view: View, params: dict[str, Any]) -> View:  # noqa: ARG001
     return replace(view, kind=Tensor) if view.kind is PIL.Image.Image else view
 
 
-@register(v2.ToTensor)
-def _to_tensor(transform: v2.ToTensor, view: View, draws: Draws) -> View:  # noqa: ARG001
+@planned(v2.ToTensor)
+def _to_tensor(transform: v2.ToTensor, view: View, params: dict[str, Any]) -> View:  # noqa: ARG001
     return replace(view.cast(torch.float32), kind=Tensor) if view.kind is PIL.Image.Image else view

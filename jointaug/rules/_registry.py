@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 
 from torchvision.transforms import v2
 
+from .._draws import draw_of, draws
 from .._validate import interpolation_mode
 from ..functional import INTERPOLATIONS
 from ._view import View
@@ -15,20 +16,47 @@ Rule = Callable[[Any, View, Any], View]
 R = TypeVar("R", bound=Rule)
 
 RULES: Final[dict[type, Rule]] = {}
+_PLANNED: Final[set[Rule]] = set()
+"""Rules of v2's transforms that are given what was drawn."""
 
 
-def register(*types: type) -> Callable[[R], R]:
+def planned(*types: type) -> Callable[[R], R]:
+    """The decorator of a rule ``(transform, view, params)`` for transforms of which `jointaug._draws` knows the draw."""
+
+    def remember(rule: R) -> R:
+        _PLANNED.add(rule)
+        return _remember(*types)(rule)
+
+    return remember
+
+
+def is_planned(rule: Rule) -> bool:
+    """Whether a rule takes what was drawn as it is: numbers for one image, tensors for a batch."""
+    return rule in _PLANNED
+
+
+def register(
+    *types: type,
+    width: int | Callable[[Any], int] | None = None,
+    params: Callable[[Any, Any, Any], dict[str, Any]] | None = None,
+) -> Callable[[R], R]:
     """Teach `jointaug.fuse` a transform: a decorator of its rule.
 
     Args:
         types: of the transform, exactly (a subclass may act differently, so it needs a rule of its own).
+        width: how many uniforms a draw takes, or a function of the transform that says so.
+        params: ``(transform, row, seen)`` to the dict that the transform's ``make_params`` might have drawn, from a row
+            of ``width`` numbers in (0, 1), or as many tensors ``[B]``; ``seen`` has height, width and channels.
 
-    The rule takes ``(transform, view, draws)`` for a v2 transform: it draws with ``draws.row(n)`` (tensors ``[B]``)
-    and returns the view with instructions added (``view.step``, ``view.cut``, ``view.call``). For a `JointTransform`
-    it takes ``(transform, view, params)``, the view's own parameters, tensors ``[B]``, already drawn.
+    The rule takes ``(transform, view, draws)``: it draws with ``draws.row(n)`` (tensors ``[B]``) and returns the view
+    with instructions added (``view.step``, ``view.cut``, ``view.call``). Image by image, at an address, the transform
+    itself then draws from numbers of its own. With ``width`` and ``params`` both executors draw the same: the rule takes
+    ``(transform, view, params)``, what ``params`` gave (``view.own`` makes numbers of one image tensors ``[1]``), and
+    image by image the transform's ``transform`` takes it. For a `JointTransform` the rule takes ``(transform, view,
+    params)``, the view's own parameters, tensors ``[B]``, already drawn.
 
     Raises:
-        TypeError: for what is no type.
+        TypeError: for what is no type; for one of ``width`` and ``params`` without the other.
 
     Example:
         >>> import torch
@@ -51,7 +79,16 @@ def register(*types: type) -> Callable[[R], R]:
     for kind in types:
         if not isinstance(kind, type):
             raise TypeError(f"register takes types of transforms, got {kind!r}; write @register(MyTransform)")
+    if (width is None) != (params is None):
+        given, other = ("width", "params") if params is None else ("params", "width")
+        raise TypeError(f"register needs width and params together, got {given} alone; add {other}=...")
+    if width is None or params is None:
+        return _remember(*types)
+    draws(*types, width=width)(params)
+    return planned(*types)
 
+
+def _remember(*types: type) -> Callable[[R], R]:
     def remember(rule: R) -> R:
         for kind in types:
             RULES[kind] = rule
@@ -62,8 +99,10 @@ def register(*types: type) -> Callable[[R], R]:
 
 def rule_of(transform: Any) -> Rule | None:
     """The rule of a transform, if one covers it as it is set up."""
-    if type(transform) is v2.RandomErasing and transform.value is None:
-        return None  # noise for every pixel is more than a row of uniforms
-    if hasattr(transform, "interpolation") and interpolation_mode(transform.interpolation) not in INTERPOLATIONS:
+    rule = RULES.get(type(transform))
+    if rule is None:
+        return None
+    interpolation = transform.__dict__.get("interpolation")
+    if interpolation is not None and interpolation_mode(interpolation) not in INTERPOLATIONS:
         return None  # Lanczos and Pillow's own filters
-    return RULES.get(type(transform))
+    return None if type(transform) is v2.RandomErasing and draw_of(transform) is None else rule

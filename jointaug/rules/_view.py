@@ -25,11 +25,11 @@ class Cut:
     """Cut a box out of each image and resize it.
 
     Attributes:
-        boxes: int64 ``[B, 4]``: top, left, height, width in pixels.
+        boxes: top, left, height, width in pixels: int64 ``[B, 4]``, or four integers for one image.
         clips: whether a bicubic filter's overshoot is cut off, as v2 does it in uint8 and not in float.
     """
 
-    boxes: Tensor
+    boxes: Tensor | tuple[int, int, int, int]
     size: tuple[int, int]
     interpolation: InterpolationMode
     antialias: bool
@@ -47,7 +47,7 @@ class Call:
 
     function: Callable[..., Tensor]
     parameters: tuple[Any, ...]
-    where: Tensor | None
+    where: Tensor | bool | None
     dtype: torch.dtype
 
 
@@ -80,7 +80,7 @@ class Each:
 
     transform: Any
     function: Callable[[Any, int], Any]
-    where: Tensor | None
+    where: Tensor | bool | None
     dtype: torch.dtype
     kind: type | None
     place: tuple[Any, ...]
@@ -88,6 +88,29 @@ class Each:
 
 
 Instruction: TypeAlias = "Cut | Step | Call | Each"
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What one transform drew for the batch.
+
+    Attributes:
+        step: the number of its position in the pipeline (`jointaug.chance.child_step`).
+        view: which view, or group of coupled views.
+        params: by the names of its ``make_params`` or ``params_from_uniform``: tensors ``[B, ...]``, one for each image,
+            or numbers (of one image, or the same for all).
+        where: on which images random containers let it act; None: all.
+    """
+
+    transform: Any
+    step: int
+    view: int
+    params: dict[str, Any]
+    where: Tensor | None = None
+
+    def under(self, mask: Tensor) -> Drawn:
+        """The same, on those images where ``mask`` holds, too."""
+        return replace(self, where=mask if self.where is None else mask & self.where)
 
 
 @dataclass(frozen=True)
@@ -99,6 +122,9 @@ class View:
         count: how many images the batch holds.
         kind: what an image is to v2 at this place: a plain tensor, a ``tv_tensors.Image``, a ``PIL.Image.Image``; None
             if that differs by image.
+        program: what is done to the pixels.
+        history: the transforms that said so, in their order, with what they drew.
+        alone: whether it is planned for one image, in numbers (``count`` is 1): planning has no time for tensors then.
     """
 
     source: int
@@ -110,15 +136,40 @@ class View:
     count: int
     kind: type | None = Tensor
     program: tuple[Instruction, ...] = ()
+    history: tuple[Drawn, ...] = ()
+    alone: bool = False
+
+    def _with(self, **changes: Any) -> View:
+        """`dataclasses.replace`, several times as fast."""
+        view: View = object.__new__(View)
+        view.__dict__.update(self.__dict__)
+        view.__dict__.update(changes)
+        return view
+
+    def box(self, top: Side, left: Side, height: Side, width: Side) -> Any:
+        """A box in each image, for `cut`: from numbers for all, or tensors ``[B]``."""
+        if self.alone:
+            return top, left, height, width
+        sides = [torch.as_tensor(side, device=self.device).expand(self.count) for side in (top, left, height, width)]
+        return torch.stack(sides, -1)
+
+    def own(self, value: Any) -> Any:
+        """A value for each image as a tensor ``[B, ...]``, for `call`."""
+        if not self.alone:
+            return value
+        if isinstance(value, Tensor):
+            return value[None]
+        one = torch.tensor([value], device=self.device)
+        return one.double() if one.is_floating_point() else one
 
     def cut(
         self,
-        boxes: Tensor,
+        boxes: Any,
         size: tuple[int, int],
         interpolation: InterpolationMode | str | int,
         antialias: bool | None = True,
     ) -> View:
-        """The view after a crop (int64 boxes ``[B, 4]``) and a resize to ``(height, width)``.
+        """The view after a crop (boxes of `box`, or int64 ``[B, 4]``) and a resize to ``(height, width)``.
 
         As Pillow does it where the images are PIL images: always antialiased, and its nearest pixel is the exact one.
 
@@ -128,7 +179,7 @@ class View:
         resized_size(size, self.channels, *size)
         mode, smooth = self._filter(interpolation, antialias)
         instruction = Cut(boxes, size, mode, smooth, self._clips(mode))
-        return replace(self, height=size[0], width=size[1], program=(*self.program, instruction))
+        return self._with(height=size[0], width=size[1], program=(*self.program, instruction))
 
     def _filter(
         self, interpolation: InterpolationMode | str | int, antialias: bool | None
@@ -140,15 +191,15 @@ class View:
     def _clips(self, mode: InterpolationMode) -> bool:
         return mode is InterpolationMode.BICUBIC and self.dtype is torch.uint8
 
-    def step(self, kernel: Callable[..., Tensor], *parameters: Any, where: Tensor | None = None) -> View:
+    def step(self, kernel: Callable[..., Tensor], *parameters: Any, where: Tensor | bool | None = None) -> View:
         """The view after a kernel of `jointaug.functional`, its parameters numbers or tensors ``[B]``."""
-        return replace(self, program=(*self.program, Step(kernel, parameters, where)))
+        return self._with(program=(*self.program, Step(kernel, parameters, where)))
 
     def call(
         self,
         function: Callable[..., Tensor],
         *parameters: Any,
-        where: Tensor | None = None,
+        where: Tensor | bool | None = None,
         size: tuple[Side, Side] | None = None,
     ) -> View:
         """The view after any function of a batch: ``function(images [B, C, H, W], *parameters)``.
@@ -166,10 +217,10 @@ class View:
         if isinstance(height, int) and isinstance(width, int):
             resized_size((height, width), self.channels, height, width)
         instruction = Call(function, parameters, where, self.dtype)
-        return replace(self, height=height, width=width, program=(*self.program, instruction))
+        return self._with(height=height, width=width, program=(*self.program, instruction))
 
     def each(
-        self, transform: Any, function: Callable[[Any, int], Any], draws: Draws, where: Tensor | None = None
+        self, transform: Any, function: Callable[[Any, int], Any], draws: Draws, where: Tensor | bool | None = None
     ) -> View:
         """The view after a transform that is known by name alone, run image by image.
 
@@ -191,8 +242,7 @@ class View:
             height, width = expected.size
         elif expected.size is not None:
             height, width = torch.tensor(expected.size, device=self.device).unbind(1)
-        return replace(
-            self,
+        return self._with(
             height=height,
             width=width,
             channels=expected.channels,
@@ -222,7 +272,7 @@ class View:
         height, width = targets.unbind(1)
         work = torch.float64 if self.dtype is torch.float64 else torch.float32
         instruction = Call(resize, (targets,), None, work)
-        return replace(self, height=height, width=width, program=(*self.program, instruction))
+        return self._with(height=height, width=width, program=(*self.program, instruction))
 
     def of_kind(self, options: Mapping[Any, Any], transform: Any) -> Any:
         """What a transform's ``options`` by type say of images as they are here, ``"others"`` included, else None.
@@ -239,13 +289,16 @@ class View:
 
     def cast(self, dtype: torch.dtype) -> View:
         """The view in another dtype; values scale between [0, 1] and [0, 255]."""
-        return replace(self, dtype=dtype)
+        return self._with(dtype=dtype)
+
+    def after(self, drawn: Drawn) -> View:
+        """The view, knowing what a transform drew for it."""
+        return self._with(history=(*self.history, drawn))
 
     @property
-    def whole(self) -> Tensor:
-        """The boxes ``[B, 4]`` that hold all of each image."""
-        zero = torch.zeros(self.count, dtype=torch.int64, device=self.device)
-        return torch.stack([zero, zero, zero + self.height, zero + self.width], -1)
+    def whole(self) -> Any:
+        """The box that holds all of each image, as `box` gives it."""
+        return self.box(0, 0, self.height, self.width)
 
 
 def _resized(
@@ -258,26 +311,10 @@ def _resized(
 
 
 class Rows(Protocol):
-    """Where a batch's uniforms come from: an `Addresses`, or a generator."""
+    """Where uniforms come from: an `Addresses`, a generator, or for one image in numbers, an `Address`."""
 
-    def rows(self, n: int, *, step: int, view: int) -> list[Tensor]:
-        """``n`` float64 tensors ``[B]`` in (0, 1)."""
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """What one transform drew for the batch.
-
-    Attributes:
-        step: the number of its position in the pipeline (`jointaug.chance.child_step`).
-        view: which view, or group of coupled views.
-        params: as its ``params_from_uniform`` or its rule gives them: tensors ``[B]``.
-    """
-
-    transform: Any
-    step: int
-    view: int
-    params: dict[str, Any]
+    def rows(self, n: int, *, step: int, view: int) -> Any:
+        """``n`` uniforms in (0, 1): float64 tensors ``[B]``, or numbers."""
 
 
 @dataclass(frozen=True)
@@ -295,17 +332,32 @@ class Draws:
 
     def row(self, n: int) -> list[Tensor]:
         """``n`` float64 tensors ``[B]`` of uniforms in (0, 1)."""
+        return [
+            u if isinstance(u, Tensor) else torch.tensor([u], dtype=torch.float64) for u in self.numbers(n)
+        ]
+
+    def numbers(self, n: int) -> Any:
+        """As `row`; for one image that is planned in numbers, ``n`` floats."""
         return self.source.rows(n, step=self.at.at_step, view=self.at.at_view)
 
     def step(self, child: int) -> Draws:
         """Chance for the ``child``-th part of the pipeline at this position."""
-        return replace(self, at=self.at.step(child))
+        return self._at(self.at.step(child))
 
     def view(self, view: int) -> Draws:
         """Chance for view (or group of views) number ``view`` at this position."""
-        return replace(self, at=self.at.view(view))
+        return self._at(self.at.view(view))
+
+    def _at(self, position: Position) -> Draws:
+        moved: Draws = object.__new__(Draws)
+        moved.__dict__.update(self.__dict__, at=position)
+        return moved
 
     def record(self, transform: Any, params: dict[str, Any]) -> dict[str, Any]:
         """Note what was drawn here."""
-        self.log.append(Drawn(transform, self.at.at_step, self.at.at_view, params))
+        self.log.append(self.drawn(transform, params))
         return params
+
+    def drawn(self, transform: Any, params: dict[str, Any]) -> Drawn:
+        """What was drawn here, as it stands in a view's history."""
+        return Drawn(transform, self.at.at_step, self.at.at_view, params)

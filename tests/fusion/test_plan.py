@@ -8,7 +8,7 @@ import torch
 from torchvision.transforms import v2
 
 from jointaug import Addresses, JointCrop, PerView, Shared, fuse
-from jointaug.fusion._plan import GeneratorRows, chosen_view, masked, rows_of
+from jointaug.fusion._plan import chosen_view, masked
 from jointaug.rules import View
 
 CPU = torch.device("cpu")
@@ -20,22 +20,6 @@ def view(height=8, width=8, **changes):
 
 def boxes(*box):
     return torch.tensor(box).expand(4, 4)
-
-
-def test_a_position_that_asks_again_gets_the_same_row_and_no_other_does():
-    rows = GeneratorRows(5, CPU, torch.Generator().manual_seed(0))
-    first = rows.rows(2, step=1, view=0)
-    other = rows.rows(2, step=1, view=1)
-    assert all(torch.equal(a, b) for a, b in zip(rows.rows(2, step=1, view=0), first, strict=True))
-    assert not any(torch.equal(a, b) for a, b in zip(first, other, strict=True))
-    expected = torch.rand(2, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(torch.stack(first), expected)
-
-
-def test_rows_come_from_addresses_where_there_are_some():
-    addresses = Addresses(1, 2, torch.arange(4))
-    assert rows_of(4, CPU, None, addresses) is addresses
-    assert isinstance(rows_of(4, CPU, None, None), GeneratorRows)
 
 
 def test_each_image_has_the_box_of_its_branch():
@@ -52,6 +36,7 @@ def test_what_one_branch_does_is_masked_and_kinds_that_differ_are_unknown():
     flipped = start.step(torch.flip)
     (step,) = masked(start, flipped, where).program
     assert step.where is where
+    assert masked(start, start.step(torch.flip, where=~where), where).program[0].where.tolist() == [False] * 4
     assert masked(start, view(kind=None), where).kind is None
 
 

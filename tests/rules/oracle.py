@@ -46,11 +46,19 @@ def running_on(backend: str) -> Iterator[None]:
 
 def drawn_for(params: dict[str, Any], i: int) -> dict[str, Any]:
     """What a plan holds for image ``i``."""
-    return {k: v[i].tolist() if isinstance(v, torch.Tensor) and v.ndim else v for k, v in params.items()}
+    return {name: _of(value, i) for name, value in params.items()}
+
+
+def _of(value: Any, i: int) -> Any:
+    if isinstance(value, list):
+        return [_of(part, i) for part in value]
+    if not isinstance(value, torch.Tensor) or not value.ndim:
+        return value
+    return value[i] if value.ndim > 2 else value[i].tolist()
 
 
 def by_v2(transform: Any, sample: Any, drawn: dict[str, Any]) -> Any:
-    """v2's own ``transform`` with v2's own parameters, the random ones replaced by those drawn."""
+    """v2's own ``transform`` with the parameters that were drawn, which have the names of its own."""
     if isinstance(sample, torch.Tensor):
         sample = sample.clone()  # there are transforms in place
     if "seed" in drawn:
@@ -61,10 +69,11 @@ def by_v2(transform: Any, sample: Any, drawn: dict[str, Any]) -> Any:
     transform.check_inputs([sample])
     if isinstance(transform, v2.RandAugment):
         return _augmented(transform, sample, drawn)
-    params = transform.make_params([sample])
+    params = {name: value for name, value in drawn.items() if name != "applied"}
+    own = transform.make_params([sample])
+    assert not own or own.keys() == params.keys()
     match transform:
         case v2.RandomResizedCrop():
-            params |= dict(zip(("top", "left", "height", "width"), drawn["box"], strict=True))
             size = tuple(transform.size)
             if isinstance(sample, torch.Tensor) and _single_column(params["width"], params["height"], size):
                 return resized(F.crop(sample, **params), size, transform)
@@ -73,21 +82,8 @@ def by_v2(transform: Any, sample: Any, drawn: dict[str, Any]) -> Any:
             size = F.resize(sample.new_empty(1, height, width), transform.size, max_size=transform.max_size).shape[-2:]
             if _single_column(width, height, size):
                 return resized(sample, size, transform)
-        case v2.RandomCrop():
-            top, left, *size = drawn["box"]
-            assert size == list(transform.size)
-            params |= {"top": top, "left": left, "needs_crop": True}
-        case v2.ColorJitter():
-            assert params.keys() == {"fn_idx", *(f"{name}_factor" for name in FACTORS)}
-            params["fn_idx"] = torch.tensor(drawn["order"])
-            params |= {f"{name}_factor": drawn[name] for name in FACTORS if params[f"{name}_factor"] is not None}
-        case v2.GaussianBlur():
-            params["sigma"] = [drawn["sigma"]] * 2
         case v2.RandomErasing():
-            i, j, h, w = drawn["box"]
-            params = {"i": i, "j": j, "h": h, "w": w, "v": torch.tensor(transform.value)[:, None, None]}
-        case _:
-            assert not drawn.keys() - {"applied"}, f"the oracle must be taught {drawn.keys()} of {transform!r}"
+            assert torch.equal(params["v"].flatten(), torch.tensor(transform.value))
     return transform.transform(sample, params)
 
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 /* Raise it with every change of this file or of the meaning of a field; _native.py refuses a library of another number. */
-#define JA_INTERFACE 5
+#define JA_INTERFACE 6
 
 #define PUBLIC __attribute__((visibility("default")))
 

@@ -1,0 +1,209 @@
+"""Samples: an image with what belongs to it, laid out for a batch and put together again as the pipeline gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import PIL.Image
+from torch import Tensor
+from torch.utils._pytree import tree_flatten, tree_unflatten
+from torch.utils.data import default_collate
+from torchvision import tv_tensors
+
+from ..views import put_together, viewable
+
+_CHANNELS: Final = (1, 3, 4)
+"""Of a tensor of three dimensions that is one image: gray, or red, green and blue, without alpha or with it."""
+
+_GOES_ALONG: Final = (tv_tensors.Mask, tv_tensors.BoundingBoxes, tv_tensors.KeyPoints)
+"""What a geometric transform moves with the image."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One sample, laid out.
+
+    Attributes:
+        leaves: of its arguments.
+        spec: how they hang together.
+        place: which of the leaves is the image.
+        along: which leaves a geometric transform moves, besides the image.
+        carried: for each argument, whether it becomes `Views` (`jointaug.views.viewable`).
+    """
+
+    leaves: list[Any]
+    spec: Any
+    place: int
+    along: list[int]
+    carried: list[bool]
+
+    @property
+    def image(self) -> Any:
+        """The image."""
+        return self.leaves[self.place]
+
+    def put_together(self, views: Sequence[Mapping[int, Any]], *, made: bool) -> Any:
+        """What the pipeline returns of it, from each view's new leaves by their number."""
+        outputs = [
+            tree_unflatten([new.get(i, leaf) for i, leaf in enumerate(self.leaves)], self.spec) for new in views
+        ]
+        return put_together(outputs, self.carried) if made else outputs[0]
+
+
+def sample_of(item: Any, name: str) -> Sample:
+    """A sample with its image found as v2 finds it: an explicit image, else the first plain tensor.
+
+    Args:
+        item: a tuple of a pipeline's arguments, or its one argument.
+        name: for messages.
+
+    Raises:
+        TypeError: without an image, and for several.
+        ValueError: for a plain tensor that is no image.
+    """
+    several = isinstance(item, tuple) and len(item) > 1
+    inputs = item if isinstance(item, tuple) else (item,)
+    leaves, spec = tree_flatten(item if several or not isinstance(item, tuple) else item[0])
+    found = [i for i, leaf in enumerate(leaves) if is_explicit(leaf)]
+    found = found or [i for i, leaf in enumerate(leaves) if type(leaf) is Tensor and leaf.ndim >= 3]
+    if len(found) > 1:
+        raise TypeError(
+            f"{name} must hold one image, got {len(found)}: {', '.join(_told(leaves[i]) for i in found)}; two images "
+            "are two samples (a list of them is a batch), and two views of one are made by MultiView(first, second). "
+            "What is to pass untouched goes beside a tv_tensors.Image, a mask as tv_tensors.Mask"
+        )
+    if not found:
+        told = ", ".join(_told(leaf) for leaf in leaves) or "nothing"
+        raise TypeError(
+            f"{name} must hold an image (a PIL image, a tensor [C, H, W], a tv_tensors.Image), got {told}; give the "
+            "image first, what belongs to it after it"
+        )
+    check_channels(leaves[found[0]], name)
+    along = [i for i, leaf in enumerate(leaves) if isinstance(leaf, _GOES_ALONG)]
+    return Sample(leaves, spec, found[0], along, viewable(inputs, Sample))
+
+
+def is_explicit(item: Any) -> bool:
+    """Whether something is an image by its type."""
+    return isinstance(item, (PIL.Image.Image, tv_tensors.Image, tv_tensors.Video))
+
+
+def is_image(item: Any) -> bool:
+    """Whether something is one image."""
+    return isinstance(item, PIL.Image.Image) or (
+        isinstance(item, Tensor) and item.ndim == 3 and not isinstance(item, _GOES_ALONG)
+    )
+
+
+def is_batch(item: Any) -> bool:
+    """Whether something is a batch of images."""
+    return isinstance(item, Tensor) and item.ndim == 4 and not isinstance(item, _GOES_ALONG)
+
+
+def are_views(item: Any) -> bool:
+    """Whether something is a list of batches: collated views."""
+    return isinstance(item, (list, tuple)) and bool(item) and all(map(is_batch, item))
+
+
+def check_channels(image: Any, name: str) -> None:
+    """Refuse a tensor of three dimensions that is no image.
+
+    Raises:
+        ValueError: for another number of channels than 1, 3 and 4.
+    """
+    if isinstance(image, Tensor) and image.ndim == 3 and len(image) not in _CHANNELS:
+        raise ValueError(
+            f"{name} must have 1, 3 or 4 channels [C, H, W], got shape {tuple(image.shape)}; permute an image "
+            "[H, W, C], and write images[:, None] for a batch of gray ones"
+        )
+
+
+def split_batch(item: Any) -> tuple[Any, Callable[[Any], Any]] | None:
+    """A nesting with one batch (or a list of batches of views) in it: the batch, and what puts another in its place.
+
+    Raises:
+        TypeError: for several batches, and for masks, boxes or key points beside one: they would stay uncropped.
+    """
+    leaves, spec = tree_flatten(item, is_leaf=_is_given_whole)
+    found = [i for i, leaf in enumerate(leaves) if _is_given_whole(leaf)]
+    if not found:
+        return None
+    if len(found) > 1:
+        raise TypeError(
+            f"a batch must hold one tensor of images [B, C, H, W], got {len(found)}: "
+            f"{', '.join(_told(leaves[i]) for i in found)}; call the pipeline on each"
+        )
+    left = next((leaf for leaf in leaves if isinstance(leaf, _GOES_ALONG)), None)
+    if left is not None:
+        raise TypeError(
+            f"{type(left).__name__} must not stand beside a batch, which would leave it uncropped; give a list of "
+            "samples [(image, target), ...]"
+        )
+    (place,) = found
+    return leaves[place], lambda batch: tree_unflatten([*leaves[:place], batch, *leaves[place + 1 :]], spec)
+
+
+def _is_given_whole(part: Any) -> bool:
+    return is_batch(part) or are_views(part)
+
+
+def _told(leaf: Any) -> str:
+    if isinstance(leaf, Tensor):
+        kind = type(leaf).__name__
+        return f"a {'tensor' if kind == 'Tensor' else kind} of shape {tuple(leaf.shape)}"
+    return "a PIL image" if isinstance(leaf, PIL.Image.Image) else f"{type(leaf).__name__} {leaf!r:.30}"
+
+
+def collated(samples: Sequence[Sample], views: Sequence[Any], moved: Sequence[Sequence[Mapping[int, Any]]], *, made: bool) -> Any:
+    """What ``default_collate`` gives of the samples' results: a list of arguments, each a list of views' batches.
+
+    What cannot be one tensor (boxes, PIL images, None) stays a list. Where samples are nested differently, the result
+    is the list of the samples' results.
+
+    Args:
+        samples: of the batch.
+        views: for each view its batch.
+        moved: for each view and sample, what went along, by its leaf.
+        made: whether there are several views.
+    """
+    first = samples[0]
+    if any(sample.spec != first.spec for sample in samples):
+        return apart(samples, views, moved, made=made)
+    columns = list(zip(*(sample.leaves for sample in samples), strict=True))
+    changed = {i for of_view in moved for leaves in of_view for i in leaves}
+    passed = {i: _column(column) for i, column in enumerate(columns) if i != first.place and i not in changed}
+    outputs = []
+    for k, batch in enumerate(views):
+        leaves = [
+            batch if i == first.place else passed[i] if i in passed else [leaves[i] for leaves in moved[k]]
+            for i in range(len(columns))
+        ]
+        outputs.append(tree_unflatten(leaves, first.spec))
+    if not made:
+        return list(outputs[0]) if len(first.carried) > 1 else outputs[0]
+    if len(first.carried) == 1:
+        return outputs
+    return [
+        [output[i] for output in outputs] if carried else outputs[0][i] for i, carried in enumerate(first.carried)
+    ]
+
+
+def apart(
+    samples: Sequence[Sample], views: Sequence[Any], moved: Sequence[Sequence[Mapping[int, Any]]], *, made: bool
+) -> list[Any]:
+    """Each sample's result, as the pipeline gives it; the views lie in the batch's memory."""
+    return [
+        sample.put_together(
+            [{sample.place: batch[n], **moved[k][n]} for k, batch in enumerate(views)], made=made
+        )
+        for n, sample in enumerate(samples)
+    ]
+
+
+def _column(values: Sequence[Any]) -> Any:
+    try:
+        return default_collate(list(values))
+    except (TypeError, RuntimeError):
+        return list(values)

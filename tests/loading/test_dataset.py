@@ -9,7 +9,7 @@ import PIL.Image
 import pytest
 import torch
 from scipy import stats
-from torch.utils.data import BatchSampler, DataLoader, SequentialSampler, Subset
+from torch.utils.data import BatchSampler, DataLoader, SequentialSampler, Subset, default_collate
 from torchvision import transforms as v1
 from torchvision import tv_tensors
 from torchvision.transforms import v2
@@ -25,6 +25,7 @@ from jointaug import (
     PerView,
     Shared,
     Views,
+    fuse,
     views_at,
 )
 from jointaug.loading import AddressedIndex
@@ -607,3 +608,35 @@ def test_views_are_refused_in_a_batch_too():
 def test_an_addressed_data_set_is_not_addressed_again():
     with pytest.raises(TypeError, match=r"must not be addressed already, .*put both pipelines in one v2.Compose"):
         AddressedDataset(AddressedDataset(IMAGES, CROP), CROP)
+
+
+FUSED = fuse(v2.Compose([CROP, PerView(v2.Compose([v2.RandomHorizontalFlip(), v2.ColorJitter(0.4, 0.4, 0.4, 0.1)]))]))
+SIZES = [torch.rand(3, 20 + k, 30 - k, generator=torch.Generator().manual_seed(k)) for k in range(12)]
+SAMPLES = {
+    "image": SIZES,
+    "image, label": [(image, k) for k, image in enumerate(SIZES)],
+    "dict": [{"x": tv_tensors.Image(image), "y": k} for k, image in enumerate(SIZES)],
+    "PIL": [(F.to_pil_image(image), k) for k, image in enumerate(SIZES)],
+}
+
+
+@pytest.mark.parametrize("kind", SAMPLES)
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_fused_pipeline_gives_a_loader_what_it_gives_one_by_one(kind, workers):
+    data = AddressedDataset(SAMPLES[kind], FUSED, seed=3)
+    loader = DataLoader(data, 5, sampler=AddressedSampler(data, shuffle=True), num_workers=workers)
+    for epoch in range(2):
+        order, _ = loader.sampler.order(epoch)
+        for batch, part in zip(loader, order.split(5), strict=True):
+            alone = default_collate([data.views(i, epoch=epoch) for i in part.tolist()])
+            torch.testing.assert_close(batch, alone, rtol=0, atol=1e-6)
+
+
+def test_a_fused_pipeline_runs_once_on_what_is_fetched_together(monkeypatch):
+    sizes = []
+    whole = type(FUSED).samples
+    monkeypatch.setattr(
+        type(FUSED), "samples", lambda *args, **given: sizes.append(len(args[1])) or whole(*args, **given)
+    )
+    list(DataLoader(AddressedDataset(SAMPLES["image, label"], FUSED), 5))
+    assert sizes == [5, 5, 2]

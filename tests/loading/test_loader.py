@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, default_collate
 
-from jointaug import AddressedDataset, AddressedSampler, JointCrop
+from jointaug import AddressedDataset, AddressedSampler, JointCrop, fuse
 from jointaug.loading import Loader
 from jointaug.loading._order import shuffled
 
@@ -305,3 +305,21 @@ def test_wrong_arguments_are_named(case):
     make, error, words = REFUSED[case]
     with pytest.raises(error, match=words):
         make()
+
+
+# ---- fused -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_fused_pipeline_gives_what_a_dataloader_of_its_samples_gives(workers):
+    """The oracle collates; this loader does not, where `fuse` returns the batch."""
+    samples = [(torch.rand(3, 20 + k, 30), k) for k in range(10)]
+    fused = fuse(JointCrop(16))
+    ours = Loader(samples, fused, 4, seed=3, shuffle=True, num_workers=workers)
+    data = AddressedDataset(samples, fused, seed=3)
+    theirs = DataLoader(data, 4, sampler=AddressedSampler(data, shuffle=True, seed=3))
+    for _ in range(2):
+        for (views, labels), (others, their_labels) in zip(ours, theirs, strict=True):
+            assert type(views) is list
+            assert torch.equal(labels, their_labels)
+            assert all(torch.equal(view, other) for view, other in zip(views, others, strict=True))

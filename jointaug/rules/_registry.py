@@ -51,8 +51,8 @@ def register(
     The rule takes ``(transform, view, draws)``: it draws with ``draws.row(n)`` (tensors ``[B]``) and returns the view
     with instructions added (``view.step``, ``view.cut``, ``view.call``). Image by image, at an address, the transform
     itself then draws from numbers of its own. With ``width`` and ``params`` both executors draw the same: the rule
-    takes ``(transform, view, params)``, what ``params`` gave (``view.own`` makes numbers of one image tensors ``[1]``), and
-    image by image the transform's ``transform`` takes it. For a `JointTransform` the rule takes ``(transform, view,
+    takes ``(transform, view, params)``, what ``params`` gave (``view.own`` makes numbers of one image tensors ``[1]``),
+    and image by image the transform's ``transform`` takes it. For a `JointTransform` the rule takes ``(transform, view,
     params)``, the view's own parameters, tensors ``[B]``, already drawn.
 
     Raises:

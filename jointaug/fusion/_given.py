@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import PIL.Image
+import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 from torch.utils.data import default_collate
 from torchvision import tv_tensors
+from torchvision.transforms.v2 import functional as F
 
+from ..transforms import CropBox
 from ..views import put_together, viewable
 
 _CHANNELS: Final = (1, 3, 4)
@@ -30,6 +33,7 @@ class Sample:
         spec: how they hang together.
         place: which of the leaves is the image.
         along: which leaves a geometric transform moves, besides the image.
+        crop_box: where its crops are put, if it says so.
         carried: for each argument, whether it becomes `Views` (`jointaug.views.viewable`).
     """
 
@@ -37,6 +41,7 @@ class Sample:
     spec: Any
     place: int
     along: list[int]
+    crop_box: CropBox | None
     carried: list[bool]
 
     @property
@@ -46,9 +51,7 @@ class Sample:
 
     def put_together(self, views: Sequence[Mapping[int, Any]], *, made: bool) -> Any:
         """What the pipeline returns of it, from each view's new leaves by their number."""
-        outputs = [
-            tree_unflatten([new.get(i, leaf) for i, leaf in enumerate(self.leaves)], self.spec) for new in views
-        ]
+        outputs = [tree_unflatten([new.get(i, leaf) for i, leaf in enumerate(self.leaves)], self.spec) for new in views]
         return put_together(outputs, self.carried) if made else outputs[0]
 
 
@@ -82,7 +85,54 @@ def sample_of(item: Any, name: str) -> Sample:
         )
     check_channels(leaves[found[0]], name)
     along = [i for i, leaf in enumerate(leaves) if isinstance(leaf, _GOES_ALONG)]
-    return Sample(leaves, spec, found[0], along, viewable(inputs, Sample))
+    for leaf in (leaves[i] for i in along):
+        size = F.get_size(leaves[found[0]])
+        if F.get_size(leaf) != size:
+            raise ValueError(
+                f"what goes along with an image must have the image's size, got {type(leaf).__name__} of (height, "
+                f"width) {tuple(F.get_size(leaf))} beside an image of {tuple(size)} in {name}; resize it before"
+            )
+    boxes = [leaf for leaf in leaves if isinstance(leaf, CropBox)]
+    if len(boxes) > 1:
+        raise ValueError(f"{name} must hold at most one CropBox, got {len(boxes)}; keep the image's own")
+    return Sample(leaves, spec, found[0], along, boxes[0] if boxes else None, viewable(inputs, Sample))
+
+
+def crop_boxes_of(samples: Sequence[Sample]) -> Tensor | None:
+    """The samples' boxes ``[B, 4]``, if they have some.
+
+    Raises:
+        ValueError: if some have one and some have none.
+    """
+    boxes = [sample.crop_box for sample in samples]
+    without = [n for n, box in enumerate(boxes) if box is None]
+    if len(without) == len(boxes):
+        return None
+    if without:
+        raise ValueError(
+            f"all samples of a batch must have a CropBox, or none, got none in sample {without[0]}; CropBox([0, 0, 1, 1])"
+            " is the whole image"
+        )
+    return torch.stack([box.as_subclass(Tensor) for box in boxes if box is not None])
+
+
+def checked_crop_box(value: Any, count: int, device: torch.device) -> tuple[Any, ...] | None:
+    """Boxes as the views of a batch have them.
+
+    Raises:
+        TypeError: for what is no tensor of floats.
+        ValueError: for another shape.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, Tensor) or not value.is_floating_point():
+        raise TypeError(f"crop_boxes must be a float tensor [B, 4] of fractions of the sides, got {value!r:.60}")
+    if value.shape != (count, 4):
+        raise ValueError(
+            f"crop_boxes must hold left, top, right, bottom for each of {count} images, got shape "
+            f"{tuple(value.shape)}; index them as the images"
+        )
+    return tuple(value.as_subclass(Tensor).to(device).double().unbind(1))
 
 
 def is_explicit(item: Any) -> bool:
@@ -126,8 +176,8 @@ def split_batch(item: Any) -> tuple[Any, Callable[[Any], Any]] | None:
     Raises:
         TypeError: for several batches, and for masks, boxes or key points beside one: they would stay uncropped.
     """
-    leaves, spec = tree_flatten(item, is_leaf=_is_given_whole)
-    found = [i for i, leaf in enumerate(leaves) if _is_given_whole(leaf)]
+    leaves, spec = tree_flatten(item, is_leaf=is_given_whole)
+    found = [i for i, leaf in enumerate(leaves) if is_given_whole(leaf)]
     if not found:
         return None
     if len(found) > 1:
@@ -145,7 +195,8 @@ def split_batch(item: Any) -> tuple[Any, Callable[[Any], Any]] | None:
     return leaves[place], lambda batch: tree_unflatten([*leaves[:place], batch, *leaves[place + 1 :]], spec)
 
 
-def _is_given_whole(part: Any) -> bool:
+def is_given_whole(part: Any) -> bool:
+    """Whether something is a batch, or a list of batches of views."""
     return is_batch(part) or are_views(part)
 
 
@@ -156,7 +207,9 @@ def _told(leaf: Any) -> str:
     return "a PIL image" if isinstance(leaf, PIL.Image.Image) else f"{type(leaf).__name__} {leaf!r:.30}"
 
 
-def collated(samples: Sequence[Sample], views: Sequence[Any], moved: Sequence[Sequence[Mapping[int, Any]]], *, made: bool) -> Any:
+def collated(
+    samples: Sequence[Sample], views: Sequence[Any], moved: Sequence[Sequence[Mapping[int, Any]]], *, made: bool
+) -> Any:
     """What ``default_collate`` gives of the samples' results: a list of arguments, each a list of views' batches.
 
     What cannot be one tensor (boxes, PIL images, None) stays a list. Where samples are nested differently, the result
@@ -185,9 +238,7 @@ def collated(samples: Sequence[Sample], views: Sequence[Any], moved: Sequence[Se
         return list(outputs[0]) if len(first.carried) > 1 else outputs[0]
     if len(first.carried) == 1:
         return outputs
-    return [
-        [output[i] for output in outputs] if carried else outputs[0][i] for i, carried in enumerate(first.carried)
-    ]
+    return [[output[i] for output in outputs] if carried else outputs[0][i] for i, carried in enumerate(first.carried)]
 
 
 def apart(
@@ -195,9 +246,7 @@ def apart(
 ) -> list[Any]:
     """Each sample's result, as the pipeline gives it; the views lie in the batch's memory."""
     return [
-        sample.put_together(
-            [{sample.place: batch[n], **moved[k][n]} for k, batch in enumerate(views)], made=made
-        )
+        sample.put_together([{sample.place: batch[n], **moved[k][n]} for k, batch in enumerate(views)], made=made)
         for n, sample in enumerate(samples)
     ]
 

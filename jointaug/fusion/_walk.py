@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +21,7 @@ from ..rules import (
     rule_of,
     seeds,
 )
-from ..transforms import JointTransform
+from ..transforms import ContrastiveCrop, JointTransform
 from ..views import MultiView, PerView, Shared
 from ._plan import chosen_view, masked
 
@@ -145,6 +144,8 @@ def _joint(transform: JointTransform, state: State, draws: Draws) -> State:
 
 def _query(transform: JointTransform, view: View) -> tuple[Any, ...]:
     """What a draw must know of a view, for a batch: sides as they are, the rest as for an image without extras."""
+    if isinstance(transform, ContrastiveCrop):
+        return view.height, view.width, *(view.crop_box or ())
     if type(transform).query is JointTransform.query:
         return view.height, view.width
     image = torch.empty(view.channels, 1, 1, device="meta")
@@ -154,9 +155,9 @@ def _query(transform: JointTransform, view: View) -> tuple[Any, ...]:
 def _choice(transform: v2.RandomChoice, state: State, draws: Draws) -> State:
     (u,) = draws.numbers(1)
     if not isinstance(u, Tensor):
-        choice = chosen(u, transform.p)
-        draws.record(transform, {"choice": choice})
-        part = parts(transform)[choice]
+        number = chosen(u, transform.p)
+        draws.record(transform, {"choice": number})
+        part = parts(transform)[number]
         return walk(part.transform, state, part.of(draws))
     branches = [walk(part.transform, state, part.of(draws)) for part in parts(transform)]
     edges = torch.tensor(transform.p, dtype=torch.float64, device=u.device).cumsum(0)
@@ -210,5 +211,3 @@ def _needs_views(transform: Any, state: State) -> None:
             f"{type(transform).__name__} takes views, got one batch; put a view maker before it, or give a list of "
             "batches"
         )
-
-

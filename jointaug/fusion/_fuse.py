@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..chance import Address, Addresses, Chance
+from ..loading import Indexed, Loader
 from ..pipeline import ROOT, Addressable, Part, Position, leaves, views_made
 from ..rules import RULES, Drawn, Draws, Each, Known, rule_of
 from ..views import Views
@@ -140,6 +141,29 @@ class Fused(nn.Module, Addressable):
             samples: images, tuples ``(image, label)``, dicts; with masks, boxes or key points, which go along.
         """
         return self(list(samples))
+
+    def loader(
+        self, dataset: Indexed, batch_size: int, *, seed: int = 0, shuffle: bool = False, **options: Any
+    ) -> Loader:
+        """Batches of the views of a data set's samples, epoch after epoch, every draw by its address.
+
+        Args:
+            dataset: map-style, without a view maker of its own.
+            batch_size: samples of a batch, in each process.
+            seed: of order and views, in [0, 2**64).
+            shuffle: whether each epoch has a random order of its own.
+            options: of `jointaug.loading.Loader`: ``record``, ``drop_last``, ``num_workers``, ...
+
+        Example:
+            >>> import torch
+            >>> from jointaug import JointCrop, fuse
+            >>> images = [(torch.zeros(3, 40, 40, dtype=torch.uint8), label) for label in range(6)]
+            >>> for (first, second), labels in fuse(JointCrop(16)).loader(images, 4, shuffle=True):
+            ...     print(tuple(first.shape), len(labels))
+            (4, 3, 16, 16) 4
+            (2, 3, 16, 16) 2
+        """
+        return Loader(dataset, self, batch_size, seed=seed, shuffle=shuffle, **options)
 
     def samples(
         self,

@@ -110,8 +110,8 @@ def crop_boxes_of(samples: Sequence[Sample]) -> Tensor | None:
         return None
     if without:
         raise ValueError(
-            f"all samples of a batch must have a CropBox, or none, got none in sample {without[0]}; CropBox([0, 0, 1, 1])"
-            " is the whole image"
+            f"all samples of a batch must have a CropBox, or none, got none in sample {without[0]}; "
+            "CropBox([0, 0, 1, 1]) is the whole image"
         )
     return torch.stack([box.as_subclass(Tensor) for box in boxes if box is not None])
 

@@ -204,7 +204,7 @@ def test_wmse_by_hand(build, make_batch):
 
 
 def test_wmses_head_sees_all_views_in_one_batch(build, make_batch):
-    """Its batch norm's statistics are those of both views' hidden features, taken once; the backbone's are each one's."""
+    """Its batch norm's statistics are those of both views' hidden features, taken once; the backbone's are a view's."""
     method, batch = build("wmse"), make_batch()
     f = copy.deepcopy(method.f)
     hidden = f.head[0](torch.cat([f.backbone(x) for x in batch.views]))

@@ -22,7 +22,6 @@ from jointaug import (
     MultiResolution,
     UncroppedView,
     Views,
-    fuse,
 )
 from jointaug._validate import interpolation_mode
 from jointaug.distributions import IndependentPair, JointPair

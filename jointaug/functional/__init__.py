@@ -19,6 +19,7 @@ from ._color import (
 from ._crop import INTERPOLATIONS, resized_crop
 from ._flip import horizontal_flip, vertical_flip
 from ._mix import cutmix, cutmix_boxes
+from ._one import views_of_one
 from ._table import own_parameters
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "rgb_to_grayscale",
     "solarize",
     "vertical_flip",
+    "views_of_one",
 ]
 
 _claim(__name__, globals())

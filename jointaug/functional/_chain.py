@@ -60,7 +60,7 @@ def finish(images: Tensor, steps: Sequence[Step], *, dtype: torch.dtype | None =
     images = as_images(images)
     lead, flat = images.shape[:-3], images.reshape(-1, *images.shape[-3:])
     ops = _checked_steps(steps, Target(lead, images.device, images.shape[-3]))
-    return run(flat, None, ops, _checked_dtype(dtype, images.dtype, steps)).view(images.shape)
+    return run(flat, None, ops, checked_dtype(dtype, images.dtype, steps)).view(images.shape)
 
 
 def crop_and_finish(
@@ -83,7 +83,7 @@ def crop_and_finish(
     source, lead, cut, outer = checked_crop(images, boxes, size, flip, interpolation, antialias, clip)
     first = source[0]
     ops = _checked_steps(steps, Target(outer, first.device, first.shape[0]))
-    return by_view(run(source, cut, ops, _checked_dtype(dtype, first.dtype, steps)), lead, outer)
+    return by_view(run(source, cut, ops, checked_dtype(dtype, first.dtype, steps)), lead, outer)
 
 
 def _checked_steps(steps: Sequence[Step], target: Target) -> list[Op]:
@@ -102,7 +102,7 @@ def _checked_steps(steps: Sequence[Step], target: Target) -> list[Op]:
     return ops
 
 
-def _checked_dtype(dtype: torch.dtype | None, own: torch.dtype, steps: Sequence[Step]) -> torch.dtype:
+def checked_dtype(dtype: torch.dtype | None, own: torch.dtype, steps: Sequence[Step]) -> torch.dtype:
     result = own if dtype is None else dtype
     if result is not torch.uint8 and result not in FLOATS:
         raise TypeError(f"dtype must be uint8 or floating point, got {result}")

@@ -86,8 +86,10 @@ def _as_order(order: Any, target: Target) -> Tensor:
             raise TypeError(f"order must hold {rule}, got {order!r}")
         if sorted(order) != [0, 1, 2, 3]:
             raise ValueError(f"order must hold {rule}, got {order!r}")
+        if target.device.type == "cpu":
+            return torch.tensor([order], dtype=torch.float32).expand(target.lead.numel(), 4)
         one = [torch.full((1,), position, dtype=torch.float32, device=target.device) for position in order]
-        return torch.stack(one, -1).expand(target.lead.numel(), 4)
+        return torch.stack(one, -1).expand(target.lead.numel(), 4)  # no copy that the host would wait for
     shape = (*target.lead, 4)
     if order.shape not in (shape, (4,)):
         raise ValueError(

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
-from ..functional import Step, crop_and_finish, finish, horizontal_flip, own_parameters
+from ..functional import Step, crop_and_finish, finish, horizontal_flip, own_parameters, views_of_one
 from ..rules import Call, Cut, Each, Known, View
 from ._images import kind_of, one_size, pixels_of, shown_as
 
@@ -125,47 +125,36 @@ def _finish(images: Tensor, segment: _Segment) -> Tensor:
 def _one_pass(images: Images, segments: Sequence[_Segment]) -> Tensor:
     """Views whose segments have one form, cut out of each image in one pass: ``[B, V, C, h, w]``."""
     first = segments[0]
-    assert first.cut is not None
-    cuts = [segment.cut.boxes for segment in segments if segment.cut is not None]
-    boxes = torch.tensor([cuts]) if first.alone else torch.stack(cuts, 1)
+    cuts = [segment.cut for segment in segments if segment.cut is not None]
+    by_step = [[segment.steps[i] for segment in segments] for i in range(len(first.steps))]
+    how: dict[str, Any] = {
+        "interpolation": cuts[0].interpolation,
+        "antialias": cuts[0].antialias,
+        "clip": cuts[0].clips,
+        "dtype": first.dtype,
+    }
+    if first.alone:
+        flip = None if first.flip is None else [bool(segment.flip) for segment in segments]
+        return views_of_one(images[0], [cut.boxes for cut in cuts], cuts[0].size, by_step, flip=flip, **how)[None]
     return crop_and_finish(
         images,
-        boxes,
-        first.cut.size,
-        [_joined([segment.steps[i] for segment in segments], first.alone) for i in range(len(first.steps))],
-        flip=_stacked([segment.flip for segment in segments], first.alone),
-        interpolation=first.cut.interpolation,
-        antialias=first.cut.antialias,
-        clip=first.cut.clips,
-        dtype=first.dtype,
+        torch.stack([cut.boxes for cut in cuts], 1),
+        cuts[0].size,
+        [_joined(steps) for steps in by_step],
+        flip=_stacked([segment.flip for segment in segments]),
+        **how,
     )
 
 
-def _joined(steps: Sequence[Step], alone: bool) -> Step:
+def _joined(steps: Sequence[Step]) -> Step:
     """The same step of several views, per-sample parameters ``[B, V, ...]``."""
-    kernel = steps[0].kernel
-    own = own_parameters(kernel) if alone else 0
     columns = zip(*(step.parameters for step in steps), strict=True)
-    parameters = tuple(_column(values, k < own) for k, values in enumerate(columns))
-    return Step(kernel, parameters, _stacked([step.where for step in steps], alone))
+    parameters = tuple(torch.stack(values, 1) if isinstance(values[0], Tensor) else values[0] for values in columns)
+    return Step(steps[0].kernel, parameters, _stacked([step.where for step in steps]))
 
 
-def _column(values: Sequence[Any], own: bool) -> Any:
-    """A parameter of several views of the batch; of one image's, if it is the view's ``own``."""
-    if isinstance(values[0], Tensor):
-        return torch.stack(list(values), 1)
-    if not own or all(value == values[0] for value in values):
-        return values[0]
-    column = torch.tensor([values], dtype=torch.float64)
-    return column if isinstance(values[0], float) else column.long()
-
-
-def _stacked(masks: Sequence[Any], alone: bool) -> Any:
-    if masks[0] is None:
-        return None
-    if not alone:
-        return torch.stack(list(masks), 1)
-    return masks[0] if all(mask is masks[0] for mask in masks) else torch.tensor([masks])
+def _stacked(masks: Sequence[Any]) -> Tensor | None:
+    return None if masks[0] is None else torch.stack(list(masks), 1)
 
 
 def _form(segment: _Segment) -> tuple[Any, ...]:

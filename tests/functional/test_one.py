@@ -1,0 +1,113 @@
+"""Views of one image from numbers: those of `crop_and_finish` from tensors, on both backends and for every kernel."""
+
+import itertools
+
+import pytest
+import torch
+from torchvision.transforms import InterpolationMode
+
+from jointaug._native import _library as native
+from jointaug.functional import (
+    Step,
+    adjust_brightness,
+    adjust_contrast,
+    adjust_hue,
+    adjust_saturation,
+    color_jitter,
+    crop_and_finish,
+    gaussian_blur,
+    horizontal_flip,
+    invert,
+    normalize,
+    own_parameters,
+    posterize,
+    rgb_to_grayscale,
+    solarize,
+    vertical_flip,
+    views_of_one,
+)
+from jointaug.functional._table import KERNELS
+
+GENERATOR = torch.Generator().manual_seed(0)
+LEVELS = torch.randint(0, 256, (3, 20, 28), dtype=torch.uint8, generator=GENERATOR)
+BOXES = [(0, 0, 20, 28), (3, 5, 10, 12), (19, 27, 1, 1)]
+PARAMETERS = {  # of each of three views
+    adjust_brightness: [(0.5,), (1.0,), (1.7,)],
+    adjust_contrast: [(0.5,), (0.5,), (1.7,)],
+    adjust_saturation: [(0.0,), (1.0,), (2.0,)],
+    adjust_hue: [(-0.3,), (0.0,), (0.4,)],
+    color_jitter: [(0.5, 1.5, 1.0, 0.1, (0, 1, 2, 3)), (1.2, 1.0, 0.3, 0.0, (3, 1, 0, 2)), (1.0, 1.0, 1.0, 0.0, (2, 0, 1, 3))],
+    solarize: [(0.2,), (0.5,), (0.9,)],
+    posterize: [(1,), (4,), (4,)],
+    gaussian_blur: [(0.0, None, 2.0), (0.7, None, 2.0), (2.0, None, 2.0)],
+    normalize: [([0.4, 0.5, 0.6], [0.2, 0.3, 0.4])] * 3,
+    rgb_to_grayscale: [()] * 3,
+    invert: [()] * 3,
+    horizontal_flip: [()] * 3,
+    vertical_flip: [()] * 3,
+}  # fmt: skip
+WHERES = [None, (True, True, True), (True, False, True)]
+BACKENDS = ["torch"] if native.library is None else ["native", "torch"]
+
+
+def in_tensors(steps):
+    """A step of three views as `crop_and_finish` takes it."""
+    own = own_parameters(steps[0].kernel)
+    columns = zip(*(step.parameters for step in steps), strict=True)
+    parameters = [torch.tensor([values]) if k < own else values[0] for k, values in enumerate(columns)]
+    return Step(
+        steps[0].kernel, parameters, None if steps[0].where is None else torch.tensor([[s.where for s in steps]])
+    )
+
+
+def test_every_kernel_is_tried():
+    assert PARAMETERS.keys() == KERNELS.keys()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("image", [LEVELS, LEVELS / 255, (LEVELS / 255).double()], ids=["uint8", "float32", "float64"])
+@pytest.mark.parametrize("kernel", PARAMETERS, ids=lambda kernel: kernel.__name__)
+def test_views_are_those_of_tensors(kernel, image, backend, monkeypatch):
+    if backend == "torch":
+        monkeypatch.setattr(native, "library", None)
+    for where, flip in itertools.product(WHERES, (None, (True, False, True))):
+        acts = [None] * 3 if where is None else where
+        steps = [
+            [Step(kernel, own, act) for own, act in zip(PARAMETERS[kernel], acts, strict=True)],
+            [Step(invert, (), v == 1) for v in range(3)],
+        ]
+        dtype = torch.float64 if image.dtype is torch.float64 else torch.float32
+        ours = views_of_one(image, BOXES, (8, 9), steps, flip=flip, dtype=dtype)
+        theirs = crop_and_finish(
+            image[None],
+            torch.tensor([BOXES]),
+            (8, 9),
+            [in_tensors(views) for views in steps],
+            flip=None if flip is None else torch.tensor([flip]),
+            dtype=dtype,
+        )[0]
+        torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("mode", [InterpolationMode.NEAREST, InterpolationMode.BICUBIC])
+@pytest.mark.parametrize("clip", [None, True])
+def test_filters_and_bytes(mode, clip):
+    ours = views_of_one(LEVELS, BOXES, 8, interpolation=mode, antialias=False, clip=clip)
+    theirs = crop_and_finish(LEVELS[None], torch.tensor([BOXES]), 8, interpolation=mode, antialias=False, clip=clip)[0]
+    assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: views_of_one(LEVELS, [(0, 0, 21, 4)], 8), ValueError, "within the image, 20 x 28"),
+        (lambda: views_of_one(LEVELS, [(0, 0, 0, 4)], 8), ValueError, "sides of at least 1"),
+        (lambda: views_of_one(LEVELS, BOXES[:1], 0), ValueError, "at least 1 pixel"),
+        (lambda: views_of_one(LEVELS, BOXES[:1], 8, [[Step(adjust_hue, (0.7,))]]), ValueError, "rotation in"),
+        (lambda: views_of_one(LEVELS, BOXES[:1], 8, dtype=torch.int32), TypeError, "uint8 or floating point"),
+        (lambda: views_of_one("image", BOXES[:1], 8), TypeError, "image must be a tensor"),
+    ],
+)
+def test_what_is_wrong_is_named(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

@@ -28,6 +28,50 @@ def offset(free: Any, u: Any) -> Any:
     return places(torch.as_tensor(free, device=u.device), u) if isinstance(u, Tensor) else place(free, u)
 
 
+def permutation(n: int, row: Sequence[Any]) -> Any:
+    """The numbers below n in an order, each with the same probability, from n uniforms: a list, or ``[B, n]``."""
+    if n > len(row):
+        raise ValueError(f"an image must have at most {len(row)} channels to be permuted, got {n}; permute them by hand")
+    if n and isinstance(row[0], Tensor):
+        return torch.stack(list(row[:n]), -1).argsort(-1)
+    return sorted(range(n), key=row.__getitem__)
+
+
+def chosen_where(which: Any, first: Any, second: Any) -> Any:
+    """``first`` where it holds, else ``second``: a number, a list of numbers, or tensors ``[B, ...]``."""
+    if not isinstance(which, Tensor):
+        return first if which else second
+    there = which if first.ndim == 1 else which[:, None]
+    return torch.where(there, first, torch.as_tensor(second, dtype=first.dtype, device=first.device))
+
+
+def rounded(value: Any) -> Any:
+    """The nearest integer, of two the even one."""
+    return value.round().long() if isinstance(value, Tensor) else round(value)
+
+
+def floored(value: Any) -> Any:
+    """The integer part of a positive number."""
+    return value.long() if isinstance(value, Tensor) else int(value)
+
+
+def least_of(first: Any, second: Any) -> Any:
+    """The smaller of two."""
+    return _of_two(torch.minimum, min, first, second)
+
+
+def most_of(first: Any, second: Any) -> Any:
+    """The greater of two."""
+    return _of_two(torch.maximum, max, first, second)
+
+
+def _of_two(of_tensors: Any, of_numbers: Any, first: Any, second: Any) -> Any:
+    like = next((value for value in (first, second) if isinstance(value, Tensor)), None)
+    if like is None:
+        return of_numbers(first, second)
+    return of_tensors(*(torch.as_tensor(value, device=like.device) for value in (first, second)))
+
+
 def stacked(values: Sequence[Any]) -> Any:
     """Numbers as a list; tensors ``[B]`` (and numbers among them) as ``[B, n]``."""
     tensors = [value for value in values if isinstance(value, Tensor)]

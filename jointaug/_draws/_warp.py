@@ -1,0 +1,75 @@
+"""Of v2's affine maps, rotations and perspectives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchvision.transforms import v2
+
+from ..chance import Row
+from ._numbers import between, offset, rounded
+from ._registry import draws
+
+
+@draws(v2.RandomRotation, width=1)
+def _rotation(transform: Any, row: Row, seen: Any) -> dict[str, Any]:  # noqa: ARG001
+    return {"angle": between(*transform.degrees, row[0])}
+
+
+@draws(v2.RandomAffine, width=6)
+def _affine(transform: Any, row: Row, seen: Any) -> dict[str, Any]:
+    shifts: tuple[Any, Any] = (0, 0)
+    if transform.translate is not None:
+        most = transform.translate[0] * seen.width, transform.translate[1] * seen.height
+        shifts = rounded(between(-most[0], most[0], row[1])), rounded(between(-most[1], most[1], row[2]))
+    shear = transform.shear or (0.0, 0.0)
+    return {
+        "angle": between(*transform.degrees, row[0]),
+        "translate": shifts,
+        "scale": 1.0 if transform.scale is None else between(*transform.scale, row[3]),
+        "shear": (
+            between(*shear[:2], row[4]) if transform.shear is not None else 0.0,
+            between(*shear[2:], row[5]) if len(shear) == 4 else 0.0,
+        ),
+    }
+
+
+@draws(v2.RandomPerspective, width=9)
+def _perspective(transform: Any, row: Row, seen: Any) -> dict[str, Any]:
+    """Each corner moves inward, by as much as any other distance up to its bound."""
+    height, width = seen.height, seen.width
+    bounds = [_inward(transform.distortion_scale, side) for side in (width, height)]
+    moves = [offset(bounds[k % 2], u) for k, u in enumerate(row[:8])]
+    x, y = moves[::2], moves[1::2]
+    corners = ((x[0], y[0]), (width - 1 - x[1], y[1]), (width - 1 - x[2], height - 1 - y[2]), (x[3], height - 1 - y[3]))
+    whole = ((0, 0), (width - 1, 0), (width - 1, height - 1), (0, height - 1))
+    return {"applied": row[8] < transform.p, "coefficients": _projection(corners, whole)}
+
+
+def _inward(distortion: float, side: Any) -> Any:
+    """How many pixels a corner may move along a side."""
+    half = distortion * (side // 2)
+    return half.long() if isinstance(half, Tensor) else int(half)
+
+
+def _projection(corners: Any, whole: Any) -> Any:
+    """torchvision's eight coefficients of the map that takes ``corners`` to ``whole``, as it solves for them.
+
+    Two rows for each corner: its coordinates (p, q) times the coefficients are those (x, y) of its counterpart.
+    """
+    rows, sides = [], []
+    for (p, q), (x, y) in zip(corners, whole, strict=True):
+        rows += [p, q, 1, 0, 0, 0, -x * p, -x * q], [0, 0, 0, p, q, 1, -y * p, -y * q]
+        sides += [x, y]
+    numbers = [torch.as_tensor(number, dtype=torch.float64) for row in rows for number in row]
+    targets = [torch.as_tensor(side, dtype=torch.float64) for side in sides]
+    several = [number for number in numbers if number.ndim]
+    if not several:
+        matrix, target = torch.stack(numbers).view(8, 8), torch.stack(targets)
+        return torch.linalg.lstsq(matrix, target, driver="gels").solution.float().tolist()
+    like = several[0]
+    matrix = torch.stack([number.to(like.device).expand(like.shape) for number in numbers], -1).view(-1, 8, 8)
+    target = torch.stack([side.to(like.device).expand(like.shape) for side in targets], -1)
+    return torch.linalg.lstsq(matrix, target[..., None], driver="gels").solution[..., 0].float()

@@ -21,13 +21,13 @@ def _color_jitter(transform: Any, row: Row, seen: Any) -> dict[str, Any]:  # noq
     params = {"fn_idx": one_of(_ORDERS, row[4])}
     for name, u in zip(("brightness", "contrast", "saturation", "hue"), row[:4], strict=True):
         span = getattr(transform, name)
-        params[f"{name}_factor"] = None if span is None else between(*span, u)
+        params[f"{name}_factor"] = None if span is None else between(span, u)
     return params
 
 
 @draws(v2.GaussianBlur, width=1)
 def _gaussian_blur(transform: Any, row: Row, seen: Any) -> dict[str, Any]:  # noqa: ARG001
-    sigma = between(*transform.sigma, row[0])
+    sigma = between(transform.sigma, row[0])
     return {"sigma": [sigma, sigma]}
 
 
@@ -74,7 +74,7 @@ def _distort(transform: Any, row: Row, seen: Any) -> dict[str, Any]:
     """What v2 leaves out (None) is a factor that changes nothing, or channels in their order."""
     params: dict[str, Any] = {}
     for k, (name, neutral) in enumerate(_DISTORTIONS.items()):
-        factor = between(*getattr(transform, name), row[k])
+        factor = between(getattr(transform, name), row[k])
         params[f"{name}_factor"] = chosen_where(row[4 + k] < transform.p, factor, neutral)
     params["contrast_before"] = row[8] < 0.5
     kept = list(range(seen.channels))

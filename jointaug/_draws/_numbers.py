@@ -1,4 +1,4 @@
-"""Arithmetic that v2's parameters need, on one number or on a tensor ``[B]``: planning one image has no time for tensors."""
+"""Arithmetic that v2's parameters need, on one number or a tensor ``[B]`` (one image has no time for tensors)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from torch import Tensor
 from ..chance import place, places
 
 
-def between(low: float, high: float, u: Any) -> Any:
-    """The number at ``u`` in (0, 1) of the way."""
-    return low + u * (high - low)
+def between(span: Sequence[Any], u: Any) -> Any:
+    """The number at ``u`` in (0, 1) of the way from the first to the second of two."""
+    return span[0] + u * (span[1] - span[0])
 
 
 def one_of(table: Sequence[Any], u: Any) -> Any:
@@ -31,7 +31,9 @@ def offset(free: Any, u: Any) -> Any:
 def permutation(n: int, row: Sequence[Any]) -> Any:
     """The numbers below n in an order, each with the same probability, from n uniforms: a list, or ``[B, n]``."""
     if n > len(row):
-        raise ValueError(f"an image must have at most {len(row)} channels to be permuted, got {n}; permute them by hand")
+        raise ValueError(
+            f"an image must have at most {len(row)} channels to be permuted, got {n}; permute them by hand"
+        )
     if n and isinstance(row[0], Tensor):
         return torch.stack(list(row[:n]), -1).argsort(-1)
     return sorted(range(n), key=row.__getitem__)
@@ -43,6 +45,11 @@ def chosen_where(which: Any, first: Any, second: Any) -> Any:
         return first if which else second
     there = which if first.ndim == 1 else which[:, None]
     return torch.where(there, first, torch.as_tensor(second, dtype=first.dtype, device=first.device))
+
+
+def exact(value: Any) -> Any:
+    """A number in double precision, which torch would not take for the product of integers and a number."""
+    return value.double() if isinstance(value, Tensor) else value
 
 
 def rounded(value: Any) -> Any:

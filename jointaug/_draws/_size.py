@@ -7,7 +7,7 @@ from typing import Any
 from torchvision.transforms import v2
 
 from ..chance import Row
-from ._numbers import between, floored, least_of, most_of, offset, one_of
+from ._numbers import between, chosen_where, exact, floored, least_of, most_of, offset, one_of
 from ._registry import draws
 
 
@@ -19,23 +19,29 @@ def _resize(transform: Any, row: Row, seen: Any) -> dict[str, Any]:  # noqa: ARG
 
 @draws(v2.RandomShortestSize, width=1)
 def _shortest(transform: Any, row: Row, seen: Any) -> dict[str, Any]:
-    ratio = one_of(transform.min_size, row[0]) / least_of(seen.height, seen.width)
+    height, width = exact(seen.height), exact(seen.width)
+    ratio = exact(one_of(transform.min_size, row[0])) / least_of(height, width)
     if transform.max_size is not None:
-        ratio = least_of(ratio, transform.max_size / most_of(seen.height, seen.width))
-    return {"size": (floored(seen.height * ratio), floored(seen.width * ratio))}
+        ratio = least_of(ratio, transform.max_size / most_of(height, width))
+    return _scaled(height, width, ratio)
 
 
 @draws(v2.ScaleJitter, width=1)
 def _scale_jitter(transform: Any, row: Row, seen: Any) -> dict[str, Any]:
-    """(v2 divides the target's second side by the height.)"""
-    fits = least_of(transform.target_size[1] / seen.height, transform.target_size[0] / seen.width)
-    ratio = fits * between(*transform.scale_range, row[0])
-    return {"size": (floored(seen.height * ratio), floored(seen.width * ratio))}
+    """As v2 has it, the target's second side goes with the height."""
+    height, width = exact(seen.height), exact(seen.width)
+    fits = least_of(transform.target_size[1] / height, transform.target_size[0] / width)
+    return _scaled(height, width, fits * between(transform.scale_range, row[0]))
+
+
+def _scaled(height: Any, width: Any, ratio: Any) -> dict[str, Any]:
+    return {"size": (floored(height * ratio), floored(width * ratio))}
 
 
 @draws(v2.RandomZoomOut, width=4)
 def _zoom_out(transform: Any, row: Row, seen: Any) -> dict[str, Any]:
-    ratio = between(*transform.side_range, row[0])
-    across, down = floored(seen.width * ratio) - seen.width, floored(seen.height * ratio) - seen.height
-    left, top = floored(across * row[1]), floored(down * row[2])
-    return {"applied": row[3] < transform.p, "padding": [left, top, across - left, down - top]}
+    """An image that keeps its size has no padding: so it is of one form with the others, whose sizes differ."""
+    ratio = chosen_where(row[3] < transform.p, between(transform.side_range, row[0]), 1.0)
+    across, down = floored(exact(seen.width) * ratio) - seen.width, floored(exact(seen.height) * ratio) - seen.height
+    left, top = floored(exact(across) * row[1]), floored(exact(down) * row[2])
+    return {"padding": [left, top, across - left, down - top]}

@@ -5,33 +5,32 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
 from torchvision.transforms import v2
 
 from ..chance import Row
-from ._numbers import between, offset, rounded
+from ._numbers import between, exact, floored, offset, rounded
 from ._registry import draws
 
 
 @draws(v2.RandomRotation, width=1)
 def _rotation(transform: Any, row: Row, seen: Any) -> dict[str, Any]:  # noqa: ARG001
-    return {"angle": between(*transform.degrees, row[0])}
+    return {"angle": between(transform.degrees, row[0])}
 
 
 @draws(v2.RandomAffine, width=6)
 def _affine(transform: Any, row: Row, seen: Any) -> dict[str, Any]:
     shifts: tuple[Any, Any] = (0, 0)
     if transform.translate is not None:
-        most = transform.translate[0] * seen.width, transform.translate[1] * seen.height
-        shifts = rounded(between(-most[0], most[0], row[1])), rounded(between(-most[1], most[1], row[2]))
-    shear = transform.shear or (0.0, 0.0)
+        most = transform.translate[0] * exact(seen.width), transform.translate[1] * exact(seen.height)
+        shifts = rounded(between((-most[0], most[0]), row[1])), rounded(between((-most[1], most[1]), row[2]))
+    shear = transform.shear
     return {
-        "angle": between(*transform.degrees, row[0]),
+        "angle": between(transform.degrees, row[0]),
         "translate": shifts,
-        "scale": 1.0 if transform.scale is None else between(*transform.scale, row[3]),
+        "scale": 1.0 if transform.scale is None else between(transform.scale, row[3]),
         "shear": (
-            between(*shear[:2], row[4]) if transform.shear is not None else 0.0,
-            between(*shear[2:], row[5]) if len(shear) == 4 else 0.0,
+            0.0 if shear is None else between(shear[:2], row[4]),
+            0.0 if shear is None or len(shear) == 2 else between(shear[2:], row[5]),
         ),
     }
 
@@ -50,16 +49,16 @@ def _perspective(transform: Any, row: Row, seen: Any) -> dict[str, Any]:
 
 def _inward(distortion: float, side: Any) -> Any:
     """How many pixels a corner may move along a side."""
-    half = distortion * (side // 2)
-    return half.long() if isinstance(half, Tensor) else int(half)
+    return floored(distortion * exact(side // 2))
 
 
 def _projection(corners: Any, whole: Any) -> Any:
-    """torchvision's eight coefficients of the map that takes ``corners`` to ``whole``, as it solves for them.
+    """The eight coefficients of the map that takes ``corners`` to ``whole``, as torchvision solves for them.
 
     Two rows for each corner: its coordinates (p, q) times the coefficients are those (x, y) of its counterpart.
     """
-    rows, sides = [], []
+    rows: list[list[Any]] = []
+    sides: list[Any] = []
     for (p, q), (x, y) in zip(corners, whole, strict=True):
         rows += [p, q, 1, 0, 0, 0, -x * p, -x * q], [0, 0, 0, p, q, 1, -y * p, -y * q]
         sides += [x, y]

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torchvision.transforms import v2
 
-from .._draws import draw_of
-from ..pipeline import Part, chosen, container_of, parts
+from .._draws import adapted, draw_of
+from ..pipeline import Part, chosen, container_of, odds, parts
 from ..rules import (
     Draws,
     View,
@@ -47,6 +47,7 @@ def walk(transform: Any, state: State, draws: Draws) -> State:
         _needs_views(transform, state)
         inside = parts(transform, len(state.views))
         return State([_single(part, view, draws) for part, view in zip(inside, state.views, strict=True)], made=True)
+    transform = adapted(transform)
     kind = container_of(transform)
     if kind is v2.Compose or kind is nn.Sequential:
         return _chain(transform, state, draws)
@@ -151,15 +152,15 @@ def _query(transform: JointTransform, view: View) -> tuple[Any, ...]:
     return (view.height, view.width, *transform.query([image])[2:])
 
 
-def _choice(transform: v2.RandomChoice, state: State, draws: Draws) -> State:
+def _choice(transform: Any, state: State, draws: Draws) -> State:
     (u,) = draws.numbers(1)
     if not isinstance(u, Tensor):
-        choice = chosen(u, transform.p)
+        choice = chosen(u, odds(transform))
         draws.record(transform, {"choice": choice})
         part = parts(transform)[choice]
         return walk(part.transform, state, part.of(draws))
     branches = [walk(part.transform, state, part.of(draws)) for part in parts(transform)]
-    edges = torch.tensor(transform.p, dtype=torch.float64, device=u.device).cumsum(0)
+    edges = torch.tensor(odds(transform), dtype=torch.float64, device=u.device).cumsum(0)
     choice = (u[:, None] >= edges[:-1]).sum(1)
     draws.record(transform, {"choice": choice})
     masks = [choice == i for i in range(len(branches))]
@@ -168,7 +169,7 @@ def _choice(transform: v2.RandomChoice, state: State, draws: Draws) -> State:
     return State(views, made=branches[0].made)
 
 
-def _order(transform: v2.RandomOrder, state: State, draws: Draws) -> State:
+def _order(transform: Any, state: State, draws: Draws) -> State:
     """Every transform under the mask of the images in which it is next, once for each place in the order."""
     row = draws.numbers(len(transform.transforms))
     if row and not isinstance(row[0], Tensor):
@@ -210,5 +211,3 @@ def _needs_views(transform: Any, state: State) -> None:
             f"{type(transform).__name__} takes views, got one batch; put a view maker before it, or give a list of "
             "batches"
         )
-
-

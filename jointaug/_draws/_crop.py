@@ -54,7 +54,7 @@ def tries(
 
 
 def _all_tries(
-    scale: Sequence[float], spread: tuple[float, float], row: Row, seen: Any, fits: Callable[[Any, Any, Any, Any], Any]
+    scale: Sequence[float], spread: tuple[float, float], row: Any, seen: Any, fits: Callable[[Any, Any, Any, Any], Any]
 ) -> tuple[Tensor, Tensor, Tensor]:
     uniforms: list[Any] = list(row[: 2 * _TRIES])
     areas, aspects = torch.stack(uniforms[:_TRIES]), torch.stack(uniforms[_TRIES:])

@@ -29,7 +29,7 @@ class Cut:
         clips: whether a bicubic filter's overshoot is cut off, as v2 does it in uint8 and not in float.
     """
 
-    boxes: Tensor | tuple[int, int, int, int]
+    boxes: Any
     size: tuple[int, int]
     interpolation: InterpolationMode
     antialias: bool
@@ -97,8 +97,8 @@ class Drawn:
     Attributes:
         step: the number of its position in the pipeline (`jointaug.chance.child_step`).
         view: which view, or group of coupled views.
-        params: by the names of its ``make_params`` or ``params_from_uniform``: tensors ``[B, ...]``, one for each image,
-            or numbers (of one image, or the same for all).
+        params: by the names of its ``make_params`` or ``params_from_uniform``: tensors ``[B, ...]``, one for each
+            image, or numbers (of one image, or the same for all).
         where: on which images random containers let it act; None: all.
     """
 
@@ -291,6 +291,10 @@ class View:
         """The view in another dtype; values scale between [0, 1] and [0, 255]."""
         return self._with(dtype=dtype)
 
+    def running(self, program: tuple[Instruction, ...]) -> View:
+        """The view with another program."""
+        return self._with(program=program)
+
     def after(self, drawn: Drawn) -> View:
         """The view, knowing what a transform drew for it."""
         return self._with(history=(*self.history, drawn))
@@ -332,9 +336,7 @@ class Draws:
 
     def row(self, n: int) -> list[Tensor]:
         """``n`` float64 tensors ``[B]`` of uniforms in (0, 1)."""
-        return [
-            u if isinstance(u, Tensor) else torch.tensor([u], dtype=torch.float64) for u in self.numbers(n)
-        ]
+        return [u if isinstance(u, Tensor) else torch.tensor([u], dtype=torch.float64) for u in self.numbers(n)]
 
     def numbers(self, n: int) -> Any:
         """As `row`; for one image that is planned in numbers, ``n`` floats."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torchvision.transforms import v2
@@ -44,7 +44,14 @@ def _perspective(transform: Any, row: Row, seen: Any) -> dict[str, Any]:
     x, y = moves[::2], moves[1::2]
     corners = ((x[0], y[0]), (width - 1 - x[1], y[1]), (width - 1 - x[2], height - 1 - y[2]), (x[3], height - 1 - y[3]))
     whole = ((0, 0), (width - 1, 0), (width - 1, height - 1), (0, height - 1))
-    return {"applied": row[8] < transform.p, "coefficients": _projection(corners, whole)}
+    applied = row[8] < transform.p
+    try:
+        return {"applied": applied, "coefficients": _projection(corners, whole, applied)}
+    except torch.linalg.LinAlgError as error:
+        raise ValueError(
+            f"{transform!r} needs images whose four corners stay apart, got sides of {height} and {width} pixels; take "
+            "larger images, or a smaller distortion_scale"
+        ) from error
 
 
 def _inward(distortion: float, side: Any) -> Any:
@@ -52,11 +59,17 @@ def _inward(distortion: float, side: Any) -> Any:
     return floored(distortion * exact(side // 2))
 
 
-def _projection(corners: Any, whole: Any) -> Any:
-    """The eight coefficients of the map that takes ``corners`` to ``whole``, as torchvision solves for them.
+_SAME: Final = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0)
+"""The coefficients of the map that leaves everything in its place."""
+
+
+def _projection(corners: Any, whole: Any, applied: Any) -> Any:
+    """The eight coefficients of the map that takes ``corners`` to ``whole`` where it is ``applied``, as torchvision's.
 
     Two rows for each corner: its coordinates (p, q) times the coefficients are those (x, y) of its counterpart.
     """
+    if applied is False:
+        return list(_SAME)
     rows: list[list[Any]] = []
     sides: list[Any] = []
     for (p, q), (x, y) in zip(corners, whole, strict=True):
@@ -64,11 +77,13 @@ def _projection(corners: Any, whole: Any) -> Any:
         sides += [x, y]
     numbers = [torch.as_tensor(number, dtype=torch.float64) for row in rows for number in row]
     targets = [torch.as_tensor(side, dtype=torch.float64) for side in sides]
-    several = [number for number in numbers if number.ndim]
-    if not several:
+    if applied is True:
         matrix, target = torch.stack(numbers).view(8, 8), torch.stack(targets)
         return torch.linalg.lstsq(matrix, target, driver="gels").solution.float().tolist()
-    like = several[0]
-    matrix = torch.stack([number.to(like.device).expand(like.shape) for number in numbers], -1).view(-1, 8, 8)
-    target = torch.stack([side.to(like.device).expand(like.shape) for side in targets], -1)
+    device, count = applied.device, len(applied)
+    matrix = torch.stack([number.to(device).expand(count) for number in numbers], -1).view(count, 8, 8)
+    target = torch.stack([side.to(device).expand(count) for side in targets], -1)
+    same = torch.tensor(_SAME, dtype=torch.float64, device=device)
+    matrix = torch.where(applied[:, None, None], matrix, torch.eye(8, dtype=torch.float64, device=device))
+    target = torch.where(applied[:, None], target, same)
     return torch.linalg.lstsq(matrix, target[..., None], driver="gels").solution[..., 0].float()

@@ -42,6 +42,8 @@ def _grayscale(transform: v2.Grayscale, view: View, params: dict[str, Any]) -> V
 
 @planned(v2.RGB)
 def _rgb(transform: v2.RGB, view: View, params: dict[str, Any]) -> View:  # noqa: ARG001
+    if view.channels == 2 and view.kind is not PIL.Image.Image:
+        raise ValueError("RGB needs images of 1, 3 or more channels, got 2; take the gray one, images[:, :1]")
     wanted = 3 if view.kind is PIL.Image.Image else max(view.channels, 3)
     return view if view.channels == wanted else replace(view.call(_with_colors), channels=wanted)
 

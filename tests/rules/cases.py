@@ -193,8 +193,9 @@ V2: dict[type, st.SearchStrategy] = {
     v2.SetClampingMode: case(v2.SetClampingMode, clamping_mode=st.sampled_from([None, "soft", "hard"])),
     v2.SanitizeBoundingBoxes: case(v2.SanitizeBoundingBoxes, labels_getter=st.none()),
     v2.SanitizeKeyPoints: case(v2.SanitizeKeyPoints),
+    ToTensor: case(ToTensor),
 }
-"""What has a rule and is torchvision's."""
+"""What has a rule and is torchvision's, or stands for one of v1."""
 
 WARPS = {"interpolation": st.sampled_from(["nearest", InterpolationMode.BILINEAR, 0]), "fill": FILLS}
 ANGLES = st.sampled_from([0, 30, 200.0]) | ranges(-90, 90)
@@ -239,7 +240,6 @@ OURS: dict[type, Callable[[], Any]] = {
     JointBlur: lambda: JointBlur(p=1.0),
     JointColor: lambda: JointColor(p=1.0),
     UncroppedView: lambda: UncroppedView((7, 9)),
-    ToTensor: ToTensor,
 }
 """What has a rule and is ours; both executors make the same views of it at an address."""
 

@@ -14,6 +14,7 @@ from torchvision import tv_tensors
 from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional as F
 
+from jointaug._draws import ToTensor
 from jointaug._native import _library as _native
 
 from .cases import OF_BOXES
@@ -37,6 +38,7 @@ EXACT = {
 """Nothing is computed: not a bit may differ."""
 
 OF_PIL = {v2.Normalize, v2.ToDtype, v2.ConvertImageDtype, v2.ToImage, v2.PILToTensor, v2.ToPureTensor, v2.ToTensor}
+OF_PIL |= {v2.RGB, ToTensor}
 """What v2 does to a PIL image depends on its being one; anything else is compared with what it does to its tensor."""
 
 
@@ -55,7 +57,7 @@ def drawn_for(params: dict[str, Any], i: int) -> dict[str, Any]:
 
 
 def _of(value: Any, i: int) -> Any:
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return [_of(part, i) for part in value]
     if not isinstance(value, torch.Tensor) or not value.ndim:
         return value
@@ -104,7 +106,9 @@ def _augmented(transform: Any, image: Any, drawn: dict[str, Any]) -> Any:
     names = list(transform._AUGMENTATION_SPACE)
     if isinstance(transform, v2.AutoAugment):
         pair = transform._policies[drawn["policy"]]
-        steps = [(*step[::2], sign) for step, sign, acts in zip(pair, drawn["negative"], drawn["acts"]) if acts]
+        steps = [
+            (*step[::2], sign) for step, sign, acts in zip(pair, drawn["negative"], drawn["acts"], strict=True) if acts
+        ]
         bins = 10
     else:
         bins = transform.num_magnitude_bins

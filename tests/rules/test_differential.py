@@ -43,10 +43,11 @@ from jointaug import (
     fuse,
     views_at,
 )
+from jointaug._draws import DRAWS
 from jointaug.chance import child_step
 from jointaug.rules import RULES, rule_of
 
-from .cases import FORMS, IDENTITIES, OURS, V2, Case, Images, images
+from .cases import DRAWN, FORMS, IDENTITIES, OURS, RESIZED, V2, Case, Images, images
 from .oracle import BACKENDS, EXACT, FACTORS, OF_PIL, as_on_pil, as_tensor, by_v2, drawn_for, running_on
 
 CASES = int(os.environ.get("JOINTAUG_DIFFERENTIAL_CASES", "100"))
@@ -80,8 +81,8 @@ GATHER = v2.Resize((5, 6), "nearest-exact")
 """It makes a batch of images of several sizes, and computes nothing."""
 TO_FLOAT = v2.Compose([v2.ToImage(), v2.ToDtype(torch.float32, scale=True)])
 LENIENT = {v2.GaussianBlur, v2.SanitizeBoundingBoxes, v2.SanitizeKeyPoints}
-"""A blur of an image smaller than its kernel is refused by v2 alone (see `jointaug.functional.gaussian_blur`); so are boxes
-that are not there to be looked through, which a batch of images never has."""
+"""A blur of an image smaller than its kernel is refused by v2 alone (see `jointaug.functional.gaussian_blur`), and so
+is an image without boxes to look through, as in a batch."""
 
 
 def tried(call):
@@ -100,7 +101,7 @@ def as_good(error, theirs):
 
 
 def for_tensor_kernels(transform, sample):
-    """Transform and image such that v2 runs its tensor kernels, which are those of `fuse`."""
+    """Transform and image such that v2 runs its tensor kernels, which are those of `fuse` where it has a rule."""
     if isinstance(sample, torch.Tensor) or type(transform) in OF_PIL or rule_of(transform) is None:
         return transform, sample
     return as_on_pil(transform), F.to_image(sample)
@@ -118,8 +119,7 @@ def acting(transform, sample):
 
 def expected(transform, sample, drawn, given, tail):
     """v2's results for one image (in half precision: and that of float32), its dtype, and how far it may be."""
-    if rule_of(transform) is not None:  # else the transform is v2's own, and the image what v2 sees
-        transform, sample = for_tensor_kernels(transform, sample)
+    transform, sample = for_tensor_kernels(transform, sample)
     finish = TO_FLOAT if tail else lambda result: result
     raw = by_v2(transform, sample, drawn)
     kind, results = type(transform), [as_tensor(finish(raw))]
@@ -151,6 +151,8 @@ def stricter(transform, given):
     """Where `fuse` refuses what v2 takes."""
     if isinstance(transform, v2.Normalize):  # v2 broadcasts one channel to as many as there are statistics
         return max(len(transform.mean), len(transform.std)) > given.channels
+    if isinstance(transform, v2.RandomPhotometricDistort):  # v2 if it draws a change of color
+        return given.channels not in (1, 3)
     if isinstance(transform, (v2.ToDtype, v2.ConvertImageDtype)) and given.form == "PIL":
         return True  # v2 leaves a PIL image as it is
     dtype = getattr(transform, "dtype", None)

@@ -52,6 +52,12 @@ def exact(value: Any) -> Any:
     return value.double() if isinstance(value, Tensor) else value
 
 
+def quotient(first: Any, second: Any) -> Any:
+    """One number by another, exactly rounded: torch divides a number by a tensor as the tensor's inverse times it."""
+    tensors = _both_tensors(first, second)
+    return first / second if tensors is None else tensors[0].double() / tensors[1].double()
+
+
 def rounded(value: Any) -> Any:
     """The nearest integer, of two the even one."""
     return value.round().long() if isinstance(value, Tensor) else round(value)
@@ -64,19 +70,20 @@ def floored(value: Any) -> Any:
 
 def least_of(first: Any, second: Any) -> Any:
     """The smaller of two."""
-    return _of_two(torch.minimum, min, first, second)
+    tensors = _both_tensors(first, second)
+    return min(first, second) if tensors is None else torch.minimum(*tensors)
 
 
 def most_of(first: Any, second: Any) -> Any:
     """The greater of two."""
-    return _of_two(torch.maximum, max, first, second)
+    tensors = _both_tensors(first, second)
+    return max(first, second) if tensors is None else torch.maximum(*tensors)
 
 
-def _of_two(of_tensors: Any, of_numbers: Any, first: Any, second: Any) -> Any:
+def _both_tensors(first: Any, second: Any) -> list[Tensor] | None:
+    """Two numbers as tensors, if one of them is."""
     like = next((value for value in (first, second) if isinstance(value, Tensor)), None)
-    if like is None:
-        return of_numbers(first, second)
-    return of_tensors(*(torch.as_tensor(value, device=like.device) for value in (first, second)))
+    return None if like is None else [torch.as_tensor(value, device=like.device) for value in (first, second)]
 
 
 def stacked(values: Sequence[Any]) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 from torchvision.transforms import v2
 
 from ..chance import Row
-from ._numbers import between, chosen_where, exact, floored, least_of, most_of, offset, one_of
+from ._numbers import between, chosen_where, exact, floored, least_of, most_of, offset, one_of, quotient
 from ._registry import draws
 
 
@@ -19,23 +19,21 @@ def _resize(transform: Any, row: Row, seen: Any) -> dict[str, Any]:  # noqa: ARG
 
 @draws(v2.RandomShortestSize, width=1)
 def _shortest(transform: Any, row: Row, seen: Any) -> dict[str, Any]:
-    height, width = exact(seen.height), exact(seen.width)
-    ratio = exact(one_of(transform.min_size, row[0])) / least_of(height, width)
+    ratio = quotient(one_of(transform.min_size, row[0]), least_of(seen.height, seen.width))
     if transform.max_size is not None:
-        ratio = least_of(ratio, transform.max_size / most_of(height, width))
-    return _scaled(height, width, ratio)
+        ratio = least_of(ratio, quotient(transform.max_size, most_of(seen.height, seen.width)))
+    return _scaled(seen, ratio)
 
 
 @draws(v2.ScaleJitter, width=1)
 def _scale_jitter(transform: Any, row: Row, seen: Any) -> dict[str, Any]:
     """As v2 has it, the target's second side goes with the height."""
-    height, width = exact(seen.height), exact(seen.width)
-    fits = least_of(transform.target_size[1] / height, transform.target_size[0] / width)
-    return _scaled(height, width, fits * between(transform.scale_range, row[0]))
+    fits = least_of(quotient(transform.target_size[1], seen.height), quotient(transform.target_size[0], seen.width))
+    return _scaled(seen, fits * between(transform.scale_range, row[0]))
 
 
-def _scaled(height: Any, width: Any, ratio: Any) -> dict[str, Any]:
-    return {"size": (floored(height * ratio), floored(width * ratio))}
+def _scaled(seen: Any, ratio: Any) -> dict[str, Any]:
+    return {"size": (floored(exact(seen.height) * ratio), floored(exact(seen.width) * ratio))}
 
 
 @draws(v2.RandomZoomOut, width=4)

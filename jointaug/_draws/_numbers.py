@@ -83,7 +83,13 @@ def most_of(first: Any, second: Any) -> Any:
 def _both_tensors(first: Any, second: Any) -> list[Tensor] | None:
     """Two numbers as tensors, if one of them is."""
     like = next((value for value in (first, second) if isinstance(value, Tensor)), None)
-    return None if like is None else [torch.as_tensor(value, device=like.device) for value in (first, second)]
+    if like is None:
+        return None
+    kinds = (torch.float64 if isinstance(value, float) else None for value in (first, second))
+    return [
+        torch.as_tensor(value, dtype=kind, device=like.device)
+        for value, kind in zip((first, second), kinds, strict=True)
+    ]
 
 
 def stacked(values: Sequence[Any]) -> Any:

@@ -47,7 +47,7 @@ def _perspective(transform: Any, row: Row, seen: Any) -> dict[str, Any]:
     applied = row[8] < transform.p
     try:
         return {"applied": applied, "coefficients": _projection(corners, whole, applied)}
-    except torch.linalg.LinAlgError as error:
+    except RuntimeError as error:
         raise ValueError(
             f"{transform!r} needs images whose four corners stay apart, got sides of {height} and {width} pixels; take "
             "larger images, or a smaller distortion_scale"

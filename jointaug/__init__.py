@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from . import distributions, functional, fusion, rules, transforms
+from . import distributions, functional, fusion, loading, rules, transforms
 from .chance import Address, Addresses
-from .dataset import AddressedDataset
 from .fusion import fuse
+from .loading import AddressedDataset, AddressedSampler, AddressedStream
 from .pipeline import views_at
 from .transforms import (
     ContrastiveCrop,
@@ -36,6 +36,8 @@ else:
 __all__ = [
     "Address",
     "AddressedDataset",
+    "AddressedSampler",
+    "AddressedStream",
     "Addresses",
     "ContrastiveCrop",
     "CropBox",
@@ -56,6 +58,7 @@ __all__ = [
     "fuse",
     "fusion",
     "image_files",
+    "loading",
     "losses",
     "neighbors",
     "plotting",

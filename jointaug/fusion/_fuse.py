@@ -5,22 +5,46 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from ..chance import Address, Addresses, Chance
+from ..loading import Indexed, Loader
 from ..pipeline import ROOT, Addressable, Part, Position, placed_leaves, views_made
 from ..rules import RULES, Drawn, Draws, Each, Known, rule_of
 from ..views import Views
 from ._along import moved
 from ._execute import Images, Surprise, execute
-from ._given import Sample, apart, check_channels, collated, is_given_whole, is_image, sample_of, split_batch
+from ._given import (
+    Sample,
+    apart,
+    check_channels,
+    checked_crop_box,
+    collated,
+    crop_boxes_of,
+    is_given_whole,
+    is_image,
+    sample_of,
+    split_batch,
+)
 from ._images import Source, source_of, sources_of
 from ._plan import Plan
 from ._rows import Asked, Fetch, PlanRows, checked_fetch, for_one
 from ._walk import State, walk
+
+
+class _How(NamedTuple):
+    """How views are drawn: the keywords of a call."""
+
+    generator: torch.Generator | None = None
+    addresses: Addresses | Address | None = None
+    crop_boxes: Tensor | None = None
+
+    def at_box(self, box: Tensor | None) -> _How:
+        """With the boxes that came with the samples, if they did."""
+        return self if box is None else self._replace(crop_boxes=box)
 
 
 class Fused(nn.Module, Addressable):
@@ -51,6 +75,7 @@ class Fused(nn.Module, Addressable):
         *inputs: Any,
         generator: torch.Generator | None = None,
         addresses: Addresses | Address | None = None,
+        crop_boxes: Tensor | None = None,
     ) -> Any:
         """The views of an image, of a sample, or of a batch.
 
@@ -76,6 +101,8 @@ class Fused(nn.Module, Addressable):
             generator: of torch, on the images' device, for all draws; torch's global one by default.
             addresses: one for each image (an `Address` for one): then each image's views are those of its address,
                 whatever the batch.
+            crop_boxes: where `ContrastiveCrop` puts each image's crops, if a sample has no `CropBox` of its own: float
+                ``[B, 4]`` (one image: ``[4]``), left, top, right, bottom as fractions of the sides.
 
         Returns:
             See the table. Without views in the pipeline a batch ``[B, C, h, w]`` (one image: ``[C, h, w]``) stands for
@@ -88,25 +115,26 @@ class Fused(nn.Module, Addressable):
         if not inputs:
             raise TypeError("fuse(pipeline) must be given images, got nothing; write fused(images)")
         first = inputs[0]
+        how = _How(generator, addresses, crop_boxes)
         if len(inputs) == 1:
             if is_image(first):
-                return self._one(first, generator, addresses)
+                return self._one(first, how)
             if is_given_whole(first):
-                return self._batch(first, generator, addresses)
+                return self._batch(first, how)
             if isinstance(first, list) and first and not any(map(is_given_whole, first)):
-                return self._listed(first, generator, addresses)
+                return self._listed(first, how)
             if isinstance(first, dict) and first and all(isinstance(v, (list, tuple)) for v in first.values()):
-                return self._columns(first, generator, addresses)
+                return self._columns(first, how)
         item = inputs if len(inputs) > 1 else first
         if not isinstance(item, (tuple, list, dict)):
             sources_of(item)  # says what is wrong
         split = split_batch(item)
         if split is not None:
             batch, with_batch = split
-            return with_batch(self._batch(batch, generator, addresses))
+            return with_batch(self._batch(batch, how))
         if isinstance(item, list):
             sources_of(item)
-        return self._sample(inputs, generator, addresses)
+        return self._sample(inputs, how)
 
     def collate(self, samples: Sequence[Any]) -> Any:
         """A ``collate_fn`` for a ``DataLoader``: the views of a list of samples, all else as ``default_collate`` does.
@@ -115,6 +143,29 @@ class Fused(nn.Module, Addressable):
             samples: images, tuples ``(image, label)``, dicts; with masks, boxes or key points, which go along.
         """
         return self(list(samples))
+
+    def loader(
+        self, dataset: Indexed, batch_size: int, *, seed: int = 0, shuffle: bool = False, **options: Any
+    ) -> Loader:
+        """Batches of the views of a data set's samples, epoch after epoch, every draw by its address.
+
+        Args:
+            dataset: map-style, without a view maker of its own.
+            batch_size: samples of a batch, in each process.
+            seed: of order and views, in [0, 2**64).
+            shuffle: whether each epoch has a random order of its own.
+            options: of `jointaug.loading.Loader`: ``record``, ``drop_last``, ``num_workers``, ...
+
+        Example:
+            >>> import torch
+            >>> from jointaug import JointCrop, fuse
+            >>> images = [(torch.zeros(3, 40, 40, dtype=torch.uint8), label) for label in range(6)]
+            >>> for (first, second), labels in fuse(JointCrop(16)).loader(images, 4, shuffle=True):
+            ...     print(tuple(first.shape), len(labels))
+            (4, 3, 16, 16) 4
+            (2, 3, 16, 16) 2
+        """
+        return Loader(dataset, self, batch_size, seed=seed, shuffle=shuffle, **options)
 
     def samples(
         self,
@@ -131,7 +182,7 @@ class Fused(nn.Module, Addressable):
             addresses: as `forward`.
         """
         laid_out = [sample_of(item, f"samples[{n}]") for n, item in enumerate(samples)]
-        made, views, along = self._many(laid_out, generator, addresses)
+        made, views, along = self._many(laid_out, _How(generator, addresses))
         return apart(laid_out, views, along, made=made)
 
     def run(self, inputs: tuple[Any, ...], chance: Chance) -> Any:
@@ -139,8 +190,8 @@ class Fused(nn.Module, Addressable):
         if not isinstance(chance, Address):
             return self(*inputs)
         if len(inputs) == 1 and is_image(inputs[0]):
-            return self._one(inputs[0], None, chance)
-        return self._sample(inputs, None, chance)
+            return self._one(inputs[0], _How(None, chance))
+        return self._sample(inputs, _How(None, chance))
 
     def parts(self, views: int | None) -> list[Part]:  # noqa: ARG002
         """The pipeline, at the position of this module."""
@@ -152,35 +203,37 @@ class Fused(nn.Module, Addressable):
 
     # ---- what is given, step by step -----------------------------------------------------------------------------
 
-    def _one(self, image: Any, generator: Any, addresses: Any) -> Any:
+    def _one(self, image: Any, how: _How) -> Any:
         """`Views` of one image, or one image."""
-        plan, results = self._alone(image, generator, addresses)
+        plan, results = self._alone(image, how)
         return Views(results) if plan.made else results[0]
 
-    def _sample(self, inputs: tuple[Any, ...], generator: Any, addresses: Any) -> Any:
+    def _sample(self, inputs: tuple[Any, ...], how: _How) -> Any:
         sample = sample_of(inputs, "a sample")
-        plan, results = self._alone(sample.image, generator, addresses)
+        plan, results = self._alone(sample.image, how.at_box(sample.crop_box))
         views = [
             {sample.place: result, **moved(sample, view.history, 0, alone=view.alone)}
             for result, view in zip(results, plan.views, strict=True)
         ]
         return sample.put_together(views, made=plan.made)
 
-    def _listed(self, items: list[Any], generator: Any, addresses: Any) -> Any:
+    def _listed(self, items: list[Any], how: _How) -> Any:
         """A list of images, or of samples."""
         if not any(isinstance(item, (tuple, dict)) for item in items):
-            return self._batch(items, generator, addresses)
+            return self._batch(items, how)
         laid_out = [sample_of(item, f"batch[{n}]") for n, item in enumerate(items)]
-        made, views, along = self._many(laid_out, generator, addresses)
+        made, views, along = self._many(laid_out, how)
         return collated(laid_out, views, along, made=made)
 
-    def _columns(self, columns: dict[str, Any], generator: Any, addresses: Any) -> dict[str, list[Any]]:
+    def _columns(self, columns: dict[str, Any], how: _How) -> dict[str, list[Any]]:
         """A dict of lists, one entry for each sample."""
         lengths = {name: len(column) for name, column in columns.items()}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"a dict of lists must hold as many entries in each, got {lengths}; give one per sample")
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-        results = self.samples(rows, generator=generator, addresses=addresses)
+        laid_out = [sample_of(row, f"row {n}") for n, row in enumerate(rows)]
+        made, views, along = self._many(laid_out, how)
+        results = apart(laid_out, views, along, made=made)
         answers: dict[str, list[Any]] = {}
         for name, column in columns.items():
             answers[name] = [
@@ -188,31 +241,26 @@ class Fused(nn.Module, Addressable):
             ]
         return answers
 
-    def _batch(self, batch: Any, generator: Any, addresses: Any) -> Any:
+    def _batch(self, batch: Any, how: _How) -> Any:
         """A list of views' batches, or a batch."""
-        if isinstance(addresses, Address):
-            raise TypeError(
-                f"addresses of a batch must be Addresses, got {addresses!r}; write Addresses(seed, epoch, index)"
-            )
-        return self.transform(batch, self.make_params(batch, generator=generator, addresses=addresses))
+        return self.transform(batch, self.make_params(batch, **how._asdict()))
 
-    def _many(
-        self, samples: list[Sample], generator: Any, addresses: Any
-    ) -> tuple[bool, list[Any], list[list[dict[int, Any]]]]:
+    def _many(self, samples: list[Sample], how: _How) -> tuple[bool, list[Any], list[list[dict[int, Any]]]]:
         """Whether there are views; for each its batch, and for each sample what went along."""
         images = [sample.image for sample in samples]
-        plan = self.make_params(images, generator=generator, addresses=addresses)
+        plan = self.make_params(images, **how.at_box(crop_boxes_of(samples))._asdict())
         results = self.transform(images, plan)
         along = [
             [moved(sample, view.history, n, alone=False) for n, sample in enumerate(samples)] for view in plan.views
         ]
         return plan.made, results if plan.made else [results], along
 
-    def _alone(self, image: Any, generator: Any, addresses: Any) -> tuple[Plan, list[Tensor]]:
+    def _alone(self, image: Any, how: _How) -> tuple[Plan, list[Tensor]]:
         """The plan of one image, in numbers, and what it gives."""
         check_channels(image, "an image")
         source = source_of(image)
         pixels = source.images[0]
+        generator, addresses, crop_box = how
         if isinstance(addresses, Address):
             if generator is not None:
                 raise ValueError("give a generator or an address, not both: an address says all that is drawn")
@@ -223,13 +271,20 @@ class Fused(nn.Module, Addressable):
             fetch = checked_fetch(1, pixels.device, generator, addresses)
             fetch = partial(for_one, generator) if alone else fetch
         rows = self._rows(fetch, (1, False, at), at_once=alone)
-        plan = self._plan([source], rows, self._known, made=False, at=at, alone=alone)
+        box = checked_crop_box(crop_box if crop_box is None else crop_box[None], 1, pixels.device)
+        box = tuple(float(side) for side in box) if box is not None and alone else box
+        plan = self._plan([source], rows, self._known, made=False, at=at, alone=alone, crop_box=box)
         return plan, [result[0] for result in self._results([source], plan, made=False)]
 
     # ---- plan and work -------------------------------------------------------------------------------------------
 
     def make_params(
-        self, batch: Any, *, generator: torch.Generator | None = None, addresses: Addresses | None = None
+        self,
+        batch: Any,
+        *,
+        generator: torch.Generator | None = None,
+        addresses: Addresses | None = None,
+        crop_boxes: Tensor | None = None,
     ) -> Plan:
         """All that `forward` would draw for this batch, as data; no pixel is touched.
 
@@ -237,12 +292,18 @@ class Fused(nn.Module, Addressable):
             batch: images ``[B, C, H, W]``, a list of images, or a list of batches (collated views).
             generator: as `forward`.
             addresses: as `forward`.
+            crop_boxes: as `forward`.
         """
+        if isinstance(addresses, Address):
+            raise TypeError(
+                f"addresses of a batch must be Addresses, got {addresses!r}; write Addresses(seed, epoch, index)"
+            )
         sources, given_views = sources_of(batch)
         first = sources[0].images
         fetch = checked_fetch(len(first), first[0].device, generator, addresses)
         rows = self._rows(fetch, (len(sources), given_views, ROOT), at_once=addresses is not None)
-        return self._plan(sources, rows, self._known, made=given_views)
+        box = checked_crop_box(crop_boxes, len(first), first[0].device)
+        return self._plan(sources, rows, self._known, made=given_views, crop_box=box)
 
     def _rows(self, fetch: Fetch, form: tuple[Any, ...], *, at_once: bool) -> PlanRows:
         """Rows for a plan: all that such a one asked for before in one go, if that gives what one by one does."""
@@ -260,14 +321,15 @@ class Fused(nn.Module, Addressable):
         made: bool,
         at: Position = ROOT,
         alone: bool = False,
+        crop_box: tuple[Any, ...] | None = None,
     ) -> Plan:
         drawn: list[Drawn] = []
-        state = State([source.view(k, alone=alone) for k, source in enumerate(sources)], made=made)
+        state = State([source.view(k, alone=alone, crop_box=crop_box) for k, source in enumerate(sources)], made=made)
         state = walk(self.pipeline, state, Draws(rows, drawn, known, at))
         if rows.form is not None:
             self._asked[rows.form] = rows.asked
         signature = tuple(source.signature for source in sources)
-        return Plan(state.views, state.made, signature, drawn, rows, at, alone)
+        return Plan(state.views, state.made, signature, drawn, rows, at, alone, crop_box)
 
     def transform(self, batch: Any, params: Plan) -> Any:
         """The views of a batch with given draws: a function, without chance.
@@ -318,7 +380,13 @@ class Fused(nn.Module, Addressable):
                     ) from None
                 known[surprise.place] = surprise.seen
             after = self._plan(
-                sources, params.rows, {**self._known, **known}, made=made, at=params.at, alone=params.alone
+                sources,
+                params.rows,
+                {**self._known, **known},
+                made=made,
+                at=params.at,
+                alone=params.alone,
+                crop_box=params.crop_box,
             )
             params.views[:], params.drawn[:] = after.views, after.drawn
         self._known |= {place: seen for place, seen in known.items() if seen.stays}

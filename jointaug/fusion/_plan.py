@@ -34,6 +34,7 @@ class Plan:
         rows: where the uniforms came from, and come from again if more has to be planned (see `View.each`).
         at: position of the pipeline, if it is a part of another.
         alone: whether it is of one image, in numbers.
+        crop_box: as `View.crop_box`.
     """
 
     views: list[View]
@@ -43,6 +44,7 @@ class Plan:
     rows: PlanRows = field(repr=False)
     at: Position = ROOT
     alone: bool = False
+    crop_box: tuple[Any, ...] | None = None
 
 
 def masked(before: View, after: View, where: Tensor | bool) -> View:

@@ -44,10 +44,10 @@ class AddressedDataset(Dataset[Any]):
     """Views of a data set's samples, every draw hashed from (seed, epoch, index, draw).
 
     The views of an image do not depend on the number of workers or processes, the order of loading, the batch size or
-    a resume, and `views` makes those of any address again; a fused pipeline's are those of the pipeline. The epoch comes with the index, if that is of an `AddressedSampler`: no
-    loop has to set it. For plain integers call `set_epoch` before each epoch: it lies in shared memory, so that workers
-    that live on (``persistent_workers=True``) see it too. Where both speak, the index wins, and a difference is warned
-    of.
+    a resume, and `views` makes those of any address again; a fused pipeline's are those of the pipeline. The epoch
+    comes with the index, if that is of an `AddressedSampler`: no loop has to set it. For plain integers call
+    `set_epoch` before each epoch: it lies in shared memory, so that workers that live on (``persistent_workers=True``)
+    see it too. Where both speak, the index wins, and a difference is warned of.
 
     A ``DataLoader`` asks for a batch's samples together, and a fused pipeline runs on them at once.
 

@@ -51,13 +51,12 @@ APART = {
     v2.UniformTemporalSubsample: "no transform of an image: of videos",
 }
 """What is for something else than one image."""
-ANNOTATED = {v2.RandomErasing: "; of `value=\"random\"` v2's kernel, from a seed"}
+ANNOTATED = {v2.RandomErasing: '; of `value="random"` v2\'s kernel, from a seed'}
 
 
 def classes(module):
     """Transforms that a module exports."""
-    found = {name: kind for name, kind in vars(module).items() if isinstance(kind, type)}
-    return {name: kind for name, kind in found.items() if callable(getattr(kind, "__call__", None)) and made(kind)}
+    return {name: kind for name, kind in vars(module).items() if isinstance(kind, type) and made(kind)}
 
 
 def made(kind):

@@ -150,7 +150,10 @@ def resized(image: torch.Tensor, size: Any, transform: Any) -> torch.Tensor:
     def along_rows(x: torch.Tensor, rows: int) -> torch.Tensor:
         return F.resize(torch.cat([x, x], -1), [rows, 2 * x.shape[-1]], **how)[..., : x.shape[-1]]
 
-    out = along_rows(along_rows(work, size[0]).mT, size[1]).mT
+    columns = along_rows(work.mT, size[1]).mT
+    if image.dtype is torch.uint8:
+        columns = columns.clamp(0, 255)  # as v2 does it: what a bicubic filter overshoots is cut off twice
+    out = along_rows(columns, size[0])
     return out.round().clamp(0, 255).to(torch.uint8) if image.dtype is torch.uint8 else out.to(image.dtype)
 
 

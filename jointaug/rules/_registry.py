@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 from torchvision.transforms import v2
 
-from .._draws import draw_of, draws
+from .._draws import draws
 from .._validate import interpolation_mode
 from ..functional import INTERPOLATIONS
 from ._view import View
@@ -21,7 +21,7 @@ _PLANNED: Final[set[Rule]] = set()
 
 
 def planned(*types: type) -> Callable[[R], R]:
-    """The decorator of a rule ``(transform, view, params)`` for transforms of which `_draws` knows the draw."""
+    """The decorator of a rule ``(transform, view, params)`` for transforms whose draw is in `jointaug._draws`."""
 
     def remember(rule: R) -> R:
         _PLANNED.add(rule)
@@ -62,6 +62,7 @@ def register(
         >>> import torch
         >>> from torchvision.transforms import v2
         >>> from jointaug import fuse
+        >>> from jointaug.functional import adjust_brightness
         >>> from jointaug.rules import register
         >>> class Dim(v2.Transform):
         ...     def make_params(self, flat_inputs):
@@ -69,10 +70,11 @@ def register(
         ...
         ...     def transform(self, inpt, params):
         ...         return inpt * params["factor"]
-        >>> @register(Dim)
-        ... def dim(transform, view, draws):
-        ...     (u,) = draws.row(1)
-        ...     return view.call(lambda images, u: images * (0.5 + 0.5 * u.float())[:, None, None, None], u)
+        >>> def drawn(transform, row, seen):
+        ...     return {"factor": 0.5 + 0.5 * row[0]}
+        >>> @register(Dim, width=1, params=drawn)
+        ... def dim(transform, view, params):
+        ...     return view.step(adjust_brightness, params["factor"])
         >>> fuse(Dim())(torch.ones(4, 3, 8, 8)).shape
         torch.Size([4, 3, 8, 8])
     """
@@ -105,4 +107,5 @@ def rule_of(transform: Any) -> Rule | None:
     interpolation = transform.__dict__.get("interpolation")
     if interpolation is not None and interpolation_mode(interpolation) not in INTERPOLATIONS:
         return None  # Lanczos and Pillow's own filters
-    return None if type(transform) is v2.RandomErasing and draw_of(transform) is None else rule
+    noise = type(transform) is v2.RandomErasing and transform.value is None
+    return None if noise else rule

@@ -73,9 +73,9 @@ def test_the_native_hash_gives_the_published_words(index, draw, seed, epoch, wor
     k0, k1, s0, s1 = (int(word, 16) for word in words.split())
     counter = (0xFFFFFFFF, 0x01234567, 7, 1)
     step = (counter[1] ^ s1) << 32 | counter[0] ^ s0
-    row = _native.row(index, draw, seed, epoch, step=step, view=7, n=8)
+    (_, row) = _native.row(index, draw, seed, epoch, [(3, 1, 0), (8, step, 7)])
     assert [int(u * 2**32) for u in row[4:]] == list(philox(counter, (k0, k1)))
-    several = _native.rows(torch.tensor([0, index]), torch.tensor([1, draw]), seed, epoch, step=step, view=7, n=8)
+    _, several = _native.rows(torch.tensor([0, index]), torch.tensor([1, draw]), seed, epoch, [(3, 1, 0), (8, step, 7)])
     assert [u[1].item() for u in several] == row
 
 

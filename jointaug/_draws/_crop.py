@@ -116,7 +116,7 @@ def _crop(transform: Any, row: Row, seen: Any) -> dict[str, Any]:
     free = seen.height + sides[1] + sides[3] - height, seen.width + sides[0] + sides[2] - width
     short = min(int(torch.as_tensor(n).min()) if isinstance(n, Tensor) else n for n in free)
     if short < 0:
-        _refuse(transform, seen, free)
+        _refuse(transform, free)
     place = offset(free[0], row[0]), offset(free[1], row[1])
     padded = any(isinstance(side, Tensor) or side for side in sides)
     return {
@@ -134,11 +134,11 @@ def _at_least(value: Any, least: int) -> Any:
     return value.clamp(min=least) if isinstance(value, Tensor) else max(value, least)
 
 
-def _refuse(transform: Any, seen: Any, free: Sequence[Any]) -> None:
+def _refuse(transform: Any, free: Sequence[Any]) -> None:
     """Each image must hold the crop: no negative number of free rows or columns."""
-    rows, columns = (torch.as_tensor(n).expand(getattr(seen, "count", 1)) for n in free)
+    rows, columns = torch.broadcast_tensors(*(torch.atleast_1d(torch.as_tensor(n)) for n in free))
     i = int(((rows < 0) | (columns < 0)).nonzero()[0])
-    height, width = (int(torch.as_tensor(side).expand(len(rows))[i]) for side in (seen.height, seen.width))
+    height, width = (int(n[i]) + side for n, side in zip((rows, columns), two_sides(transform.size), strict=True))
     padded = " once padded" if transform.padding is not None else ""
     raise ValueError(
         f"{transform!r} needs images of at least {' x '.join(map(str, two_sides(transform.size)))}{padded}, got "

@@ -19,7 +19,7 @@ from ._execute import Images, Surprise, execute
 from ._given import Sample, apart, are_views, check_channels, collated, is_batch, is_image, sample_of, split_batch
 from ._images import Source, source_of, sources_of
 from ._plan import Plan
-from ._rows import Fetch, PlanRows, checked_fetch, for_one
+from ._rows import Asked, Fetch, PlanRows, checked_fetch, for_one
 from ._walk import State, walk
 
 
@@ -34,7 +34,7 @@ class Fused(nn.Module, Addressable):
         super().__init__()
         self.pipeline = pipeline
         self._known: dict[Any, Known] = {}
-        self._asked: dict[Any, Any] = {}
+        self._asked: dict[Any, tuple[Asked, ...]] = {}
         views_made(pipeline, None)
         slow = sorted({_named(t) for t in leaves(pipeline) if rule_of(t) is None})
         if slow:
@@ -248,11 +248,8 @@ class Fused(nn.Module, Addressable):
         """Rows for a plan: all that such a one asked for before in one go, if that gives what one by one does."""
         if not at_once:
             return PlanRows(fetch)
-        if form not in self._asked:
-            rows = PlanRows(fetch)
-            self._asked[form] = rows.asked
-            return rows
-        return PlanRows(fetch, list(self._asked[form]))
+        expected = self._asked.get(form)
+        return PlanRows(fetch, (), form) if expected is None else PlanRows(fetch, expected)
 
     def _plan(
         self,
@@ -267,6 +264,8 @@ class Fused(nn.Module, Addressable):
         drawn: list[Drawn] = []
         state = State([source.view(k, alone=alone) for k, source in enumerate(sources)], made=made)
         state = walk(self.pipeline, state, Draws(rows, drawn, known, at))
+        if rows.form is not None:
+            self._asked[rows.form] = rows.asked
         signature = tuple(source.signature for source in sources)
         return Plan(state.views, state.made, signature, drawn, rows, at, alone)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import accumulate
 from typing import Any, TypeAlias
@@ -23,16 +23,17 @@ class PlanRows:
     Args:
         fetch: draws rows.
         expected: what the pipeline asked for before, fetched at once.
+        form: of the plan, for which what it asks shall be remembered.
     """
 
-    def __init__(self, fetch: Fetch, expected: Sequence[Asked] = ()) -> None:
-        self._fetch = fetch
+    def __init__(self, fetch: Fetch, expected: Sequence[Asked] = (), form: tuple[Any, ...] | None = None) -> None:
+        self._fetch, self.form = fetch, form
         self._rows: dict[Asked, Any] = dict(zip(expected, fetch(expected), strict=True)) if expected else {}
 
     @property
-    def asked(self) -> Iterable[Asked]:
-        """All that was asked for, in that order; it grows as a plan is made."""
-        return self._rows.keys()
+    def asked(self) -> tuple[Asked, ...]:
+        """All that was asked for so far, in that order."""
+        return tuple(self._rows)
 
     def rows(self, n: int, *, step: int, view: int) -> Any:
         """``n`` uniforms in (0, 1)."""

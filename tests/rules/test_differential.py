@@ -44,7 +44,7 @@ from jointaug import (
     views_at,
 )
 from jointaug.chance import child_step
-from jointaug.rules import RULES
+from jointaug.rules import RULES, rule_of
 
 from .cases import FORMS, IDENTITIES, OURS, V2, Case, Images, images
 from .oracle import BACKENDS, EXACT, FACTORS, OF_PIL, as_on_pil, as_tensor, by_v2, drawn_for, running_on
@@ -117,13 +117,13 @@ def acting(transform, sample):
 
 def expected(transform, sample, drawn, given, tail):
     """v2's results for one image (in half precision: and that of float32), its dtype, and how far it may be."""
-    if "seed" not in drawn:  # which is torch's, and the image what v2 sees
+    if rule_of(transform) is not None:  # else the transform is v2's own, and the image what v2 sees
         transform, sample = for_tensor_kernels(transform, sample)
     finish = TO_FLOAT if tail else lambda result: result
     raw = by_v2(transform, sample, drawn)
     kind, results = type(transform), [as_tensor(finish(raw))]
     wanted, chain = results[0].dtype, {given.dtype, as_tensor(raw).dtype}
-    if kind in EXACT or drawn.get("applied") is False or "seed" in drawn:
+    if kind in EXACT or drawn.get("applied") is False or rule_of(transform) is None:
         return results, wanted, 0.0
     active = [factor for factor in FACTORS if getattr(transform, factor, None) is not None]
     if kind is v2.ColorJitter and (len(active) > 1 or given.dtype is torch.uint8):  # a chain, which is one in floats

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from . import distributions, functional, fusion, rules, transforms
 from .chance import Address, Addresses
 from .dataset import AddressedDataset
-from .fusion import fuse
+from .fusion import Record, fuse
 from .pipeline import views_at
 from .transforms import (
     ContrastiveCrop,
@@ -46,6 +46,7 @@ __all__ = [
     "MultiResolution",
     "MultiView",
     "PerView",
+    "Record",
     "Shared",
     "UncroppedView",
     "Views",

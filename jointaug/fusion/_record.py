@@ -155,7 +155,7 @@ class Record:
         if self._parent is not None:
             return self._parent.sizes[self._index]
         assert self._views is not None
-        sizes = [self._sides(*_sides(signature)) for signature in self._signatures]
+        sizes = [self._sides(*sides_of(signature)) for signature in self._signatures]
         return sizes[0] if len(sizes) == 1 else torch.stack([sizes[view.source] for view in self._views], -2)
 
     @cached_property
@@ -186,7 +186,7 @@ class Record:
         assert self._views is not None
         maps = []
         for view in self._views:
-            height, width = _sides(self._signatures[view.source])
+            height, width = sides_of(self._signatures[view.source])
             maps.append(map_of(view, view.history, height, width))
         stacked = torch.stack(maps, 1)
         return stacked[0] if self.count is None else stacked
@@ -202,12 +202,12 @@ class Record:
 
         Of a view that is turned against the image, the least box that holds it; nan where the map is unknown.
         """
-        sizes = self.sizes if self._given else self.sizes[..., None, :]
+        sizes = self.sizes if self.given else self.sizes[..., None, :]
         return boxes_of(self.maps, sizes, self.view_sizes)
 
     @property
-    def _given(self) -> bool:
-        """Whether views were given, each the source of one."""
+    def given(self) -> bool:
+        """Whether the pipeline was given views, each the source of one."""
         return self.sizes.ndim == self.view_sizes.ndim
 
     # ---- one image of a batch ------------------------------------------------------------------------------------
@@ -282,7 +282,7 @@ class Record:
         for name, k in zip("ij", numbers, strict=True):
             if k >= views:
                 raise ValueError(f"{name} must be number of a view, in [0, {views}), got {k}; count from 0")
-        if self._given:
+        if self.given:
             raise ValueError(
                 "two views can be compared where both were made of one image, got views that were given; record the "
                 "pipeline that makes them"
@@ -392,7 +392,7 @@ class Record:
         ]
 
 
-def _sides(signature: Any) -> tuple[Side, Side]:
+def sides_of(signature: Any) -> tuple[Side, Side]:
     """Height and width of what a plan was made for."""
     shapes = [signature[0]] if isinstance(signature[0][0], int) else [shape for shape, _ in signature]
     if len(set(shapes)) == 1:

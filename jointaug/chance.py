@@ -187,6 +187,10 @@ class Address:
         _check_count("view", view)
         return self._moved(step=self._step, view=view, ledger=self._ledger)
 
+    def as_batch(self, device: torch.device | str = "cpu") -> Addresses:
+        """The addresses of a batch of this image alone, at the root of the pipeline."""
+        return Addresses(self.seed, self.epoch, torch.tensor([self.index], device=device), self.draw)
+
     def note(self, state: Callable[[], Tensor]) -> None:
         """Hear what a foreign transform left of the generator that was seeded for it (see `noting`)."""
         if self._ledger is not None:

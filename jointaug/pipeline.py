@@ -200,15 +200,18 @@ class _Seen:
 
     @property
     def height(self) -> int:
-        return v2.query_size(self._flat)[0]
+        height: int = v2.query_size(self._flat)[0]
+        return height
 
     @property
     def width(self) -> int:
-        return v2.query_size(self._flat)[1]
+        width: int = v2.query_size(self._flat)[1]
+        return width
 
     @property
     def channels(self) -> int:
-        return v2.query_chw(self._flat)[0]
+        channels: int = v2.query_chw(self._flat)[0]
+        return channels
 
 
 def _drawn(transform: Any, draw: Draw, inputs: tuple[Any, ...], chance: Chance) -> Any:
@@ -300,11 +303,12 @@ def container_of(transform: Any) -> type | None:
 
     A subclass with a ``forward`` of its own is no container: what it does with its parts is not known.
     """
-    return _container_type(type(transform))
+    of: Any = type(transform)
+    return _container_type(of)
 
 
 @lru_cache(maxsize=1024)
-def _container_type(of: type) -> type | None:
+def _container_type(of: Any) -> type | None:
     return next((kind for kind in _CONTAINERS if issubclass(of, kind) and of.forward is kind.forward), None)
 
 

@@ -226,7 +226,7 @@ def viewable(inputs: tuple[Any, ...], taker: object) -> list[bool]:
             f"[..., C, H, W]), got {_kinds(flat) or 'nothing'}{hint}"
         )
     return [
-        argument is bare
+        (bare is not None and argument is bare)
         or isinstance(argument, (tuple, list, dict, *_IMAGES))
         or (isinstance(argument, tv_tensors.TVTensor) and not getattr(argument, "passes_once", False))
         for argument in inputs

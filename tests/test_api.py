@@ -27,6 +27,7 @@ FLOORS = [  # each may import from those before it
     {"_exports", "_native", "_processes", "_validate", "image_files"},
     {"_directions", "distributions", "functional"},
     {"chance"},
+    {"_draws"},
     {"pipeline"},
     {"views"},
     {"transforms"},

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torchvision import tv_tensors
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
@@ -17,7 +18,7 @@ from ._registry import draws
 
 @draws(v2.RandomErasing, width=23)
 def _erase(transform: Any, row: Row, seen: Any) -> dict[str, Any]:
-    """Ten tries for a box that leaves a rim, else nothing. (v2's aspect ratio here is height over width.)"""
+    """Ten tries for a box that leaves a rim, else nothing; v2's aspect ratio here is height over width."""
     if len(transform.value) not in (1, seen.channels):
         raise ValueError(
             f"{transform!r} needs a value of one number or one for each of {seen.channels} channels, got "
@@ -37,7 +38,9 @@ def _leaves_a_rim(w: Any, h: Any, height: Any, width: Any) -> Any:
 
 
 def _augmented(transform: Any, inpt: Any, params: dict[str, Any]) -> Any:
-    """An image after the operations that were drawn, one after another."""
+    """An image after the operations that were drawn, one after another; v2 knows them of images alone."""
+    if isinstance(inpt, (tv_tensors.BoundingBoxes, tv_tensors.Mask, tv_tensors.KeyPoints)):
+        raise TypeError(f"Inputs of type {type(inpt).__name__} are not supported by {type(transform).__name__}()")
     names = list(transform._AUGMENTATION_SPACE)  # noqa: SLF001
     for operation, negative in zip(params["operation"], params["negative"], strict=True):
         inpt = augmented(transform, inpt, names[operation], negative=bool(negative), fill=transform._fill)  # noqa: SLF001

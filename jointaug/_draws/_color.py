@@ -19,13 +19,13 @@ def _color_jitter(transform: Any, row: Row, seen: Any) -> dict[str, Any]:  # noq
     params = {"fn_idx": one_of(_ORDERS, row[4])}
     for name, u in zip(("brightness", "contrast", "saturation", "hue"), row[:4], strict=True):
         span = getattr(transform, name)
-        params[f"{name}_factor"] = None if span is None else between(*span, u)
+        params[f"{name}_factor"] = None if span is None else between(span, u)
     return params
 
 
 @draws(v2.GaussianBlur, width=1)
 def _gaussian_blur(transform: Any, row: Row, seen: Any) -> dict[str, Any]:  # noqa: ARG001
-    sigma = between(*transform.sigma, row[0])
+    sigma = between(transform.sigma, row[0])
     return {"sigma": [sigma, sigma]}
 
 

@@ -45,8 +45,8 @@ def tries(
     if isinstance(row[0], Tensor):
         return _all_tries(scale, spread, row, seen, fits)
     for k in range(_TRIES):
-        pixels = seen.height * seen.width * between(*scale, row[k])
-        aspect = math.exp(between(*spread, row[_TRIES + k]))
+        pixels = seen.height * seen.width * between(scale, row[k])
+        aspect = math.exp(between(spread, row[_TRIES + k]))
         h, w = round(math.sqrt(pixels / aspect)), round(math.sqrt(pixels * aspect))
         if fits(h, w, seen.height, seen.width):
             return True, h, w
@@ -54,12 +54,12 @@ def tries(
 
 
 def _all_tries(
-    scale: Sequence[float], spread: tuple[float, float], row: Row, seen: Any, fits: Callable[[Any, Any, Any, Any], Any]
+    scale: Sequence[float], spread: tuple[float, float], row: Any, seen: Any, fits: Callable[[Any, Any, Any, Any], Any]
 ) -> tuple[Tensor, Tensor, Tensor]:
     areas, aspects = torch.stack(row[:_TRIES]), torch.stack(row[_TRIES : 2 * _TRIES])
     height, width = sides_of(seen, areas.shape[1:], areas.device)
-    pixels = height.double() * width.double() * between(*scale, areas)
-    aspect = between(*spread, aspects).exp()
+    pixels = height.double() * width.double() * between(scale, areas)
+    aspect = between(spread, aspects).exp()
     h, w = (pixels / aspect).sqrt().round().long(), (pixels * aspect).sqrt().round().long()
     good = fits(h, w, height, width)
     first = good.long().argmax(0, keepdim=True)

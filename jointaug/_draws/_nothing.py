@@ -11,7 +11,8 @@ from ._registry import draws
 
 
 @draws(
-    *(v2.CenterCrop, v2.ClampBoundingBoxes, v2.ConvertBoundingBoxFormat, v2.ConvertImageDtype, v2.Grayscale),
+    *(v2.CenterCrop, v2.ClampBoundingBoxes, v2.ClampKeyPoints, v2.ConvertBoundingBoxFormat, v2.ConvertImageDtype),
+    *(v2.Grayscale, v2.SanitizeBoundingBoxes, v2.SanitizeKeyPoints, v2.SetClampingMode),
     *(v2.Identity, v2.Normalize, v2.PILToTensor, v2.Pad, v2.RGB, v2.Resize, v2.ToDtype, v2.ToImage),
     *(v2.ToPILImage, v2.ToPureTensor, v2.ToTensor),
     width=0,

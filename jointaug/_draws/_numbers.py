@@ -1,4 +1,4 @@
-"""Arithmetic that v2's parameters need, on one number or on a tensor ``[B]``: planning one image has no time for tensors."""
+"""Arithmetic that v2's parameters need, on a number or a tensor ``[B]``: one image has no time for tensors."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from torch import Tensor
 from ..chance import place, places
 
 
-def between(low: float, high: float, u: Any) -> Any:
-    """The number at ``u`` in (0, 1) of the way."""
+def between(span: Sequence[float], u: Any) -> Any:
+    """The number at ``u`` in (0, 1) of the way from one end to the other."""
+    low, high = span
     return low + u * (high - low)
 
 

@@ -105,9 +105,7 @@ def rows(
     return _split(list(filled.unbind()), positions)
 
 
-def row(
-    index: int, draw: int, seed: int, epoch: int, positions: Sequence[tuple[int, int, int]]
-) -> list[list[float]]:
+def row(index: int, draw: int, seed: int, epoch: int, positions: Sequence[tuple[int, int, int]]) -> list[list[float]]:
     """`rows` of one image, in floats: several times faster than through tensors."""
     assert library is not None
     places, total = _positions(tuple(positions))

@@ -1,11 +1,10 @@
-"""What goes along with an image: masks, boxes and key points, by v2's own functions with what was drawn for the image."""
+"""What goes along with an image: masks, boxes, key points, by v2's own functions with what was drawn for the image."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 from torchvision.transforms import v2
 
@@ -49,6 +48,8 @@ def moved(sample: Sample, history: Sequence[Drawn], i: int, *, alone: bool) -> d
 
 
 def _acted(transform: Any, leaf: Any, params: dict[str, Any]) -> Any:
+    if isinstance(transform, v2.Transform) and not transform._needs_transform_list([leaf])[0]:  # noqa: SLF001
+        return leaf
     if isinstance(transform, JointTransform):
         return transform.transform_view(leaf, params)
     draw = draw_of(transform)
@@ -58,8 +59,7 @@ def _acted(transform: Any, leaf: Any, params: dict[str, Any]) -> Any:
             "a rule with width and params, @jointaug.rules.register(..., width=1, params=...), or leave it out"
         )
     params = {name: value for name, value in params.items() if name != "applied"}
-    touched = transform._needs_transform_list([leaf])[0]  # noqa: SLF001
-    return draw.act(transform, leaf, params) if touched and isinstance(leaf, Tensor) else leaf
+    return draw.act(transform, leaf, params)
 
 
 def _sanitized(transform: v2.Transform, sample: Sample, new: dict[int, Any]) -> dict[int, Any]:

@@ -172,9 +172,7 @@ def _form(segment: _Segment) -> tuple[Any, ...]:
     """Views whose segments have one form share a pass (no property: Dynamo of torch 2.8 sees none in a named tuple)."""
     cut = segment.cut
     form = None if cut is None else (cut.size, cut.interpolation, cut.antialias, cut.clips)
-    kernels = tuple(
-        (step.kernel, step.where is None, *_forms_of(step, segment.alone)) for step in segment.steps
-    )
+    kernels = tuple((step.kernel, step.where is None, *_forms_of(step, segment.alone)) for step in segment.steps)
     return form, segment.flip is None, kernels, segment.call is None, segment.dtype
 
 
@@ -200,7 +198,9 @@ def _of_image(segment: _Segment, i: int) -> _Segment:
         )
         for step in segment.steps
     )
-    return segment._replace(steps=steps, flip=None if segment.flip is None else segment.flip[i : i + 1])
+    return segment._replace(
+        steps=steps, flip=segment.flip[i : i + 1] if isinstance(segment.flip, Tensor) else segment.flip
+    )
 
 
 def _call(images: Images, call: Call) -> Images:

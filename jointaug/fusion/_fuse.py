@@ -16,7 +16,17 @@ from ..rules import RULES, Drawn, Draws, Each, Known, rule_of
 from ..views import Views
 from ._along import moved
 from ._execute import Images, Surprise, execute
-from ._given import Sample, apart, are_views, check_channels, collated, has_no_image, is_batch, is_image, sample_of, split_batch
+from ._given import (
+    Sample,
+    apart,
+    check_channels,
+    collated,
+    has_no_image,
+    is_given_whole,
+    is_image,
+    sample_of,
+    split_batch,
+)
 from ._images import Source, source_of, sources_of
 from ._origin import Origin
 from ._plan import Plan
@@ -115,11 +125,10 @@ class Fused(nn.Module, Addressable):
         if len(inputs) == 1:
             if is_image(first):
                 return self._one(first, how)
-            if is_batch(first) or are_views(first):
+            if is_given_whole(first):
                 return self._batch(first, how)
-            if isinstance(first, list) and first:
-                if not any(map(is_batch, first)) and not any(map(are_views, first)):
-                    return self._listed(first, how)
+            if isinstance(first, list) and first and not any(map(is_given_whole, first)):
+                return self._listed(first, how)
             if isinstance(first, dict) and first and all(isinstance(v, (list, tuple)) for v in first.values()):
                 return self._columns(first, how)
         item = inputs if len(inputs) > 1 else first
@@ -267,15 +276,12 @@ class Fused(nn.Module, Addressable):
         if isinstance(addresses, Address):
             if generator is not None:
                 raise ValueError("give a generator or an address, not both: an address says all that is drawn")
-            fetch, at, alone = addresses.rows_at, Position(*addresses.position), pixels.is_cpu
-            if not alone:
-                index = torch.tensor([addresses.index], device=pixels.device)
-                fetch = Addresses(addresses.seed, addresses.epoch, index, addresses.draw).rows_at
+            at, alone = Position(*addresses.position), pixels.is_cpu
+            fetch: Fetch = addresses.rows_at if alone else addresses.as_batch(pixels.device).rows_at
         else:
-            fetch = checked_fetch(1, pixels.device, generator, addresses)
             at, alone = ROOT, pixels.is_cpu and addresses is None
-            if alone:
-                fetch = partial(for_one, generator)
+            fetch = checked_fetch(1, pixels.device, generator, addresses)
+            fetch = partial(for_one, generator) if alone else fetch
         rows = self._rows(fetch, (1, False, at), at_once=alone)
         return self._plan([source], rows, self._known, made=False, at=at, alone=alone)
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 from torch.utils.data import default_collate
 from torchvision import tv_tensors
+from torchvision.transforms.v2 import functional as F
 
 from ..views import put_together, viewable
 
@@ -46,9 +47,7 @@ class Sample:
 
     def put_together(self, views: Sequence[Mapping[int, Any]], *, made: bool) -> Any:
         """What the pipeline returns of it, from each view's new leaves by their number."""
-        outputs = [
-            tree_unflatten([new.get(i, leaf) for i, leaf in enumerate(self.leaves)], self.spec) for new in views
-        ]
+        outputs = [tree_unflatten([new.get(i, leaf) for i, leaf in enumerate(self.leaves)], self.spec) for new in views]
         return put_together(outputs, self.carried) if made else outputs[0]
 
 
@@ -82,6 +81,13 @@ def sample_of(item: Any, name: str) -> Sample:
         )
     check_channels(leaves[found[0]], name)
     along = [i for i, leaf in enumerate(leaves) if isinstance(leaf, _GOES_ALONG)]
+    for leaf in (leaves[i] for i in along):
+        size = F.get_size(leaves[found[0]])
+        if F.get_size(leaf) != size:
+            raise ValueError(
+                f"what goes along with an image must have the image's size, got {type(leaf).__name__} of (height, "
+                f"width) {tuple(F.get_size(leaf))} beside an image of {tuple(size)} in {name}; resize it before"
+            )
     return Sample(leaves, spec, found[0], along, viewable(inputs, Sample))
 
 
@@ -153,8 +159,8 @@ def split_batch(item: Any) -> tuple[Any, Callable[[Any], Any]] | None:
     Raises:
         TypeError: for several batches, and for masks, boxes or key points beside one: they would stay uncropped.
     """
-    leaves, spec = tree_flatten(item, is_leaf=_is_given_whole)
-    found = [i for i, leaf in enumerate(leaves) if _is_given_whole(leaf)]
+    leaves, spec = tree_flatten(item, is_leaf=is_given_whole)
+    found = [i for i, leaf in enumerate(leaves) if is_given_whole(leaf)]
     if not found:
         return None
     if len(found) > 1:
@@ -172,7 +178,8 @@ def split_batch(item: Any) -> tuple[Any, Callable[[Any], Any]] | None:
     return leaves[place], lambda batch: tree_unflatten([*leaves[:place], batch, *leaves[place + 1 :]], spec)
 
 
-def _is_given_whole(part: Any) -> bool:
+def is_given_whole(part: Any) -> bool:
+    """Whether something is a batch, or a list of batches of views."""
     return is_batch(part) or are_views(part)
 
 
@@ -183,7 +190,9 @@ def _told(leaf: Any) -> str:
     return "a PIL image" if isinstance(leaf, PIL.Image.Image) else f"{type(leaf).__name__} {leaf!r:.30}"
 
 
-def collated(samples: Sequence[Sample], views: Sequence[Any], moved: Sequence[Sequence[Mapping[int, Any]]], *, made: bool) -> Any:
+def collated(
+    samples: Sequence[Sample], views: Sequence[Any], moved: Sequence[Sequence[Mapping[int, Any]]], *, made: bool
+) -> Any:
     """What ``default_collate`` gives of the samples' results: a list of arguments, each a list of views' batches.
 
     What cannot be one tensor (boxes, PIL images, None) stays a list. Where samples are nested differently, the result
@@ -212,9 +221,7 @@ def collated(samples: Sequence[Sample], views: Sequence[Any], moved: Sequence[Se
         return list(outputs[0]) if len(first.carried) > 1 else outputs[0]
     if len(first.carried) == 1:
         return outputs
-    return [
-        [output[i] for output in outputs] if carried else outputs[0][i] for i, carried in enumerate(first.carried)
-    ]
+    return [[output[i] for output in outputs] if carried else outputs[0][i] for i, carried in enumerate(first.carried)]
 
 
 def apart(
@@ -222,9 +229,7 @@ def apart(
 ) -> list[Any]:
     """Each sample's result, as the pipeline gives it; the views lie in the batch's memory."""
     return [
-        sample.put_together(
-            [{sample.place: batch[n], **moved[k][n]} for k, batch in enumerate(views)], made=made
-        )
+        sample.put_together([{sample.place: batch[n], **moved[k][n]} for k, batch in enumerate(views)], made=made)
         for n, sample in enumerate(samples)
     ]
 

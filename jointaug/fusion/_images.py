@@ -25,7 +25,7 @@ class Source(NamedTuple):
     kind: type
 
     def view(self, number: int, *, alone: bool = False) -> View:
-        """The view that nothing was done to yet, of input ``number``; of one image ``alone`` to be planned in numbers."""
+        """The view that nothing was done to yet, of input ``number``; planned in numbers, if ``alone``."""
         images, first = self.images, self.images[0]
         sides: list[Any] = [first.shape[-2], first.shape[-1]]
         if isinstance(images, list) and not one_size(images):

@@ -145,7 +145,7 @@ def _inverse(maps: Tensor) -> Tensor:
 
 
 def _corners(sizes: Tensor) -> Tensor:
-    """x and y of the corners of images ``[..., 4, 2]``."""
+    """X and y of the corners of images ``[..., 4, 2]``."""
     height, width = (sizes.double() - 0.5).unbind(-1)
     low = torch.full_like(height, -0.5)
     return torch.stack(

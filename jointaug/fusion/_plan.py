@@ -61,8 +61,8 @@ def masked(before: View, after: View, where: Tensor | bool) -> View:
         if any(isinstance(step, Cut) for step in steps) or _shape(before) != _shape(after):
             return after if where else before
         # the steps stay, whether they act or not, so that views which differ in that alone share a pass
-        program = (*before.program, *(_under(step, _both(where, step.where)) for step in steps))
-        return (after if where else before)._with(program=program)
+        program = (*before.program, *(_under(step, where) for step in steps))
+        return (after if where else before).running(program)
     return chosen_view(before, [after, before], [where, ~where])
 
 
@@ -114,7 +114,7 @@ def chosen_view(before: View, branches: Sequence[View], masks: Sequence[Any]) ->
         for instruction in tail:
             if isinstance(instruction, Cut):
                 raise ValueError("a random choice can be fused only if a crop is its first step; crop outside of it")
-            program = (*program, _under(instruction, _both(mask, instruction.where)))
+            program = (*program, _under(instruction, mask))
     kind = kinds.pop() if len(kinds) == 1 else None
     return replace(branches[0], program=program, kind=kind, history=history)
 
@@ -123,16 +123,13 @@ def _shape(view: View) -> tuple[Any, ...]:
     return _static(view.height), _static(view.width), view.channels, view.dtype
 
 
-def _both(mask: Any, where: Any) -> Any:
-    return mask if where is None else mask & where
-
-
-def _under(instruction: Any, where: Tensor | bool) -> Step | Call | Each:
-    return (
-        Step(instruction.kernel, instruction.parameters, where)
-        if isinstance(instruction, Step)
-        else replace(instruction, where=where)
-    )
+def _under(instruction: Any, mask: Tensor | bool) -> Step | Call | Each:
+    """The instruction, where ``mask`` holds, too."""
+    where = mask if instruction.where is None else mask & instruction.where
+    if isinstance(instruction, Step):
+        return instruction._replace(where=where)
+    changed: Call | Each = replace(instruction, where=where)
+    return changed
 
 
 def _static(side: Side) -> Any:

@@ -214,7 +214,9 @@ class Record:
 
     def __len__(self) -> int:
         if self.count is None:
-            raise TypeError("the record of one image has no length, got len(record); len(record.steps) counts its views")
+            raise TypeError(
+                "the record of one image has no length, got len(record); len(record.steps) counts its views"
+            )
         return self.count
 
     def __getitem__(self, index: int) -> Record:
@@ -269,7 +271,9 @@ class Record:
         sides = (size, size) if not isinstance(size, (tuple, list)) else tuple(size)
         if len(sides) != 2:
             raise ValueError(f"size must be one number, or rows and columns, got {size!r}; write size=7")
-        rows, columns = (integer("size", side, low=1, rule="at least one cell", remedy="write size=7") for side in sides)
+        rows, columns = (
+            integer("size", side, low=1, rule="at least one cell", remedy="write size=7") for side in sides
+        )
 
         def between(*args: Any) -> Grid:
             return grid(*args, (rows, columns))
@@ -290,9 +294,7 @@ class Record:
         columns = [self.maps, self.view_sizes]
         maps, view_sizes = (column[None] if self.count is None else column for column in columns)
         sizes = self.sizes[None] if self.count is None else self.sizes
-        found = function(
-            *(maps[:, k] for k in numbers), sizes, tuple(view_sizes[:, k] for k in numbers)
-        )
+        found = function(*(maps[:, k] for k in numbers), sizes, tuple(view_sizes[:, k] for k in numbers))
         return type(found)(*(column[0] for column in found)) if self.count is None else found
 
     # ---- as text, and pickled ------------------------------------------------------------------------------------
@@ -357,7 +359,9 @@ class Record:
         try:
             self = cls._empty(data["count"], made=data["made"])
             views = [
-                tuple(Entry(e["path"], e["view"], _decoded(e["params"], nested=True), _decoded(e["where"])) for e in view)
+                tuple(
+                    Entry(e["path"], e["view"], _decoded(e["params"], nested=True), _decoded(e["where"])) for e in view
+                )
                 for view in data["views"]
             ]
             self.__dict__ |= {

@@ -55,7 +55,9 @@ class Again:
             raise ValueError(f"a record must be of as many images as are given, got one of {own} for {count}; {hint}")
         if made != record.given:
             told = ("images", "views") if record.given else ("views", "images")
-            raise ValueError(f"a record must be of what is given, got {told[0]} for a record made of {told[1]}; swap them")
+            raise ValueError(
+                f"a record must be of what is given, got {told[0]} for a record made of {told[1]}; swap them"
+            )
         found = [torch.stack([torch.as_tensor(side).expand(count) for side in pair], -1) for pair in sides]
         sizes = record.sizes.cpu() if record.count is not None else record.sizes.cpu()[None]
         given = torch.stack(found, 1) if made else found[0]

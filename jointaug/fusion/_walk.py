@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -134,9 +133,9 @@ def _query(transform: JointTransform, view: View) -> tuple[Any, ...]:
 def _choice(transform: v2.RandomChoice, state: State, draws: Draws) -> State:
     (u,) = draws.numbers(1)
     if not isinstance(u, Tensor):
-        choice = chosen(u, transform.p)
-        draws.record(transform, {"choice": choice})
-        part = parts(transform)[choice]
+        number = chosen(u, transform.p)
+        draws.record(transform, {"choice": number})
+        part = parts(transform)[number]
         return walk(part.transform, state, part.of(draws))
     branches = [walk(part.transform, state, part.of(draws)) for part in parts(transform)]
     edges = torch.tensor(transform.p, dtype=torch.float64, device=u.device).cumsum(0)

@@ -72,7 +72,7 @@ def _random_crop(transform: v2.RandomCrop, view: View, params: dict[str, Any]) -
 
 
 def _padded(transform: v2.RandomCrop, view: View, sides: Sequence[Any]) -> View:
-    """The images with so many pixels more on the left, top, right and bottom; each with its own, if they are tensors."""
+    """The images with so many pixels more on the left, top, right and bottom; by their own, if they are tensors."""
     fill = view.of_kind(transform._fill, transform)  # noqa: SLF001
     pad = partial(_pad, fill=fill, mode=transform.padding_mode)
     left, top, right, bottom = sides

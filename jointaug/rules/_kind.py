@@ -51,7 +51,10 @@ def _to_dtype(transform: Any, view: View, params: dict[str, Any]) -> View:  # no
     return view.cast(dtype) if scale else view.call(partial(Tensor.to, dtype=dtype)).cast(dtype)
 
 
-@planned(v2.Identity)
+@planned(
+    *(v2.ClampBoundingBoxes, v2.ClampKeyPoints, v2.ConvertBoundingBoxFormat, v2.Identity),
+    *(v2.SanitizeBoundingBoxes, v2.SanitizeKeyPoints, v2.SetClampingMode),
+)
 def _as_is(transform: v2.Identity, view: View, params: dict[str, Any]) -> View:  # noqa: ARG001
     return view
 

@@ -97,7 +97,7 @@ def _is_real(value: Any) -> bool:
 
 def _times(a: Any, b: Any) -> Any:
     """A product; of a zero and a tensor no tensor is made."""
-    if not isinstance(a, Tensor) and a == 0.0 or not isinstance(b, Tensor) and b == 0.0:
+    if (not isinstance(a, Tensor) and a == 0.0) or (not isinstance(b, Tensor) and b == 0.0):
         return 0.0
     return a * b
 

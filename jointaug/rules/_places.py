@@ -21,7 +21,7 @@ from ..transforms import JointBlur, JointColor
 from ._done import done
 from ._map import STILL, Map, after, chosen, either, mirrored, of_cut, real, shifted, stacked, upside_down
 from ._registry import rule_of
-from ._view import Call, Cut, Draws, Drawn, Each, Side, View
+from ._view import Call, Cut, Drawn, Draws, Each, Side, View
 
 Moved: TypeAlias = "tuple[Map | None, Side, Side]"
 """A map (None: unknown), and height and width of the result."""
@@ -160,7 +160,7 @@ def affine(angle: Any, translate: Any, scale: Any, shear: Any, center: tuple[Any
 
 
 def _center(center: Sequence[float] | None, height: Side, width: Side) -> tuple[Any, Any]:
-    """torchvision's ``center`` (pixel (0, 0) has its corner there), among centers of pixels."""
+    """Torchvision's ``center`` (pixel (0, 0) has its corner there), among centers of pixels."""
     if center is None:
         return (real(width) - 1.0) / 2, (real(height) - 1.0) / 2
     return center[0] - 0.5, center[1] - 0.5

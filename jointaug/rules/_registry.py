@@ -21,7 +21,7 @@ _PLANNED: Final[set[Rule]] = set()
 
 
 def planned(*types: type) -> Callable[[R], R]:
-    """The decorator of a rule ``(transform, view, params)`` for transforms of which `jointaug._draws` knows the draw."""
+    """The decorator of a rule ``(transform, view, params)`` for transforms of which `_draws` knows the draw."""
 
     def remember(rule: R) -> R:
         _PLANNED.add(rule)
@@ -50,9 +50,9 @@ def register(
 
     The rule takes ``(transform, view, draws)``: it draws with ``draws.row(n)`` (tensors ``[B]``) and returns the view
     with instructions added (``view.step``, ``view.cut``, ``view.call``). Image by image, at an address, the transform
-    itself then draws from numbers of its own. With ``width`` and ``params`` both executors draw the same: the rule takes
-    ``(transform, view, params)``, what ``params`` gave (``view.own`` makes numbers of one image tensors ``[1]``), and
-    image by image the transform's ``transform`` takes it. For a `JointTransform` the rule takes ``(transform, view,
+    itself then draws from numbers of its own. With ``width`` and ``params`` both executors draw the same: the rule
+    takes ``(transform, view, params)``, what ``params`` gave (``view.own`` makes numbers of one image tensors ``[1]``),
+    and image by image the transform's ``transform`` takes it. For a `JointTransform` the rule takes ``(transform, view,
     params)``, the view's own parameters, tensors ``[B]``, already drawn.
 
     Raises:

@@ -30,7 +30,7 @@ class Cut:
         clips: whether a bicubic filter's overshoot is cut off, as v2 does it in uint8 and not in float.
     """
 
-    boxes: Tensor | tuple[int, int, int, int]
+    boxes: Any
     size: tuple[int, int]
     interpolation: InterpolationMode
     antialias: bool
@@ -100,8 +100,8 @@ class Drawn:
     Attributes:
         step: the number of its position in the pipeline (`jointaug.chance.child_step`).
         view: which view, or group of coupled views.
-        params: by the names of its ``make_params`` or ``params_from_uniform``: tensors ``[B, ...]``, one for each image,
-            or numbers (of one image, or the same for all).
+        params: by the names of its ``make_params`` or ``params_from_uniform``: tensors ``[B, ...]``, one for each
+            image, or numbers (of one image, or the same for all).
         where: on which images random containers let it act; None: all.
     """
 
@@ -300,6 +300,10 @@ class View:
     def cast(self, dtype: torch.dtype) -> View:
         """The view in another dtype; values scale between [0, 1] and [0, 255]."""
         return self._with(dtype=dtype)
+
+    def running(self, program: tuple[Instruction, ...]) -> View:
+        """The view with another program."""
+        return self._with(program=program)
 
     def after(self, drawn: Drawn) -> View:
         """The view, knowing what a transform drew for it."""

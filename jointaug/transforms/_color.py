@@ -9,12 +9,14 @@ from typing import Any, Final
 import PIL.Image
 import torch
 from torch import Tensor
+from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional as F
 
 from .._validate import interval, number
 from ..chance import Row
 from ..distributions import JointPair, PairLaw
 from ..functional import color_jitter
+from ..views import is_bare
 from ._joint import JointTransform
 from ._pixels import LIGHT, check_pixels, on_pixels
 
@@ -127,7 +129,8 @@ class JointColor(JointTransform):
         """As the base's, once it is clear that the pixels have a brightness and a hue."""
         for leaf in flat_inputs:
             check_pixels(leaf, self, LIGHT)
-            if isinstance(leaf, Tensor) and leaf.ndim > 2 and leaf.shape[-3] not in (1, 3):
+            image = is_bare(leaf) or isinstance(leaf, (tv_tensors.Image, tv_tensors.Video))
+            if image and leaf.ndim > 2 and leaf.shape[-3] not in (1, 3):
                 raise ValueError(
                     f"JointColor takes images of one channel or three, got shape {tuple(leaf.shape)}; leave out an "
                     "alpha channel: image[:3]"

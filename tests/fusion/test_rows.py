@@ -36,10 +36,17 @@ def test_all_rows_in_one_go_are_those_of_one_by_one(fetch):
     for n, step, view in POSITIONS:
         row = one_by_one.rows(n, step=step, view=view)
         assert len(row) == n
-        assert all(map(torch.equal, *([torch.as_tensor(u) for u in rows] for rows in (row, at_once.rows(n, step=step, view=view)))))
+        assert all(
+            map(
+                torch.equal,
+                *([torch.as_tensor(u) for u in rows] for rows in (row, at_once.rows(n, step=step, view=view))),
+            )
+        )
     assert list(one_by_one.asked) == POSITIONS
     more = at_once.rows(3, step=9, view=0)
-    assert all(map(torch.equal, *([torch.as_tensor(u) for u in rows] for rows in (more, one_by_one.rows(3, step=9, view=0)))))
+    assert all(
+        map(torch.equal, *([torch.as_tensor(u) for u in rows] for rows in (more, one_by_one.rows(3, step=9, view=0))))
+    )
 
 
 def test_rows_come_from_addresses_where_there_are_some():

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 from . import distributions, functional, fusion, rules, transforms
 from .chance import Address, Addresses
 from .dataset import AddressedDataset
-from .fusion import Record, fuse
-from .pipeline import views_at
+from .fusion import Record, fuse, views_at
 from .transforms import (
     ContrastiveCrop,
     CropBox,

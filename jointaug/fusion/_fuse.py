@@ -265,10 +265,10 @@ class Fused(nn.Module, Addressable):
         """The plan of one image, in numbers, and what it gives."""
         check_channels(image, "an image")
         source = source_of(image)
-        if isinstance(how, _Fresh):
-            plan = self._drawn_alone(source, *how)
-        else:
+        if isinstance(how, Again):
             plan = self._repeated([source], how, made=False)
+        else:
+            plan = self._drawn_alone(source, how.generator, how.addresses)
         return plan, [result[0] for result in self._results([source], plan, made=False)]
 
     def _drawn_alone(self, source: Source, generator: Any, addresses: Any) -> Plan:
@@ -363,8 +363,8 @@ class Fused(nn.Module, Addressable):
         device = sources[0].images[0].device
         if alone and device.type != "cpu":
             raise ValueError(
-                f"one image must be on the CPU to have its views made again, got one on {device}; give a batch with the "
-                "record of a batch, or image.cpu()"
+                f"one image must be on the CPU to have its views made again, got one on {device}; give a batch with "
+                "the record of a batch, or image.cpu()"
             )
         views = how.views(sources, self._known)
         signature = tuple(source.signature for source in sources)

@@ -111,8 +111,8 @@ def sample_along(inputs: tuple[Any, ...]) -> Sample:
     along = [i for i, leaf in enumerate(leaves) if isinstance(leaf, _GOES_ALONG)]
     if not along:
         raise TypeError(
-            f"a sample without an image must hold masks, boxes or key points, got {', '.join(map(_told, leaves))}; give "
-            "tv_tensors.Mask(...)"
+            f"a sample without an image must hold masks, boxes or key points, got {', '.join(map(_told, leaves))}; "
+            "give tv_tensors.Mask(...)"
         )
     carried = [isinstance(argument, (tuple, list, dict, tv_tensors.TVTensor)) for argument in inputs]
     return Sample(leaves, spec, -1, along, carried)

@@ -134,14 +134,16 @@ def _homogeneous(maps: Tensor, points: Tensor) -> Tensor:
 
 def _applied(maps: Tensor, points: Tensor) -> Tensor:
     found = _homogeneous(maps, points)
-    return found[..., :2] / found[..., 2:]
+    places: Tensor = found[..., :2] / found[..., 2:]
+    return places
 
 
 def _inverse(maps: Tensor) -> Tensor:
     """Inverse maps; nan where one is unknown or has none."""
     unknown = maps.isnan().flatten(-2).any(-1)[..., None, None]
     known = torch.where(unknown, torch.eye(3, dtype=maps.dtype, device=maps.device), maps)
-    return torch.linalg.inv_ex(known).inverse.masked_fill(unknown, torch.nan)
+    inverse: Tensor = torch.linalg.inv_ex(known).inverse
+    return inverse.masked_fill(unknown, torch.nan)
 
 
 def _corners(sizes: Tensor) -> Tensor:

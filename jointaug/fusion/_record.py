@@ -6,7 +6,7 @@ import json
 import math
 import operator
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final, NamedTuple, TypeVar
 
 import torch
@@ -83,6 +83,8 @@ class Record:
         >>> position, inside = record.grid(0, 1, 7)
     """
 
+    count: int | None
+    made: bool
     _views: Sequence[View] | None = None
     _parent: Record | None = None
     _index: int
@@ -275,10 +277,7 @@ class Record:
             integer("size", side, low=1, rule="at least one cell", remedy="write size=7") for side in sides
         )
 
-        def between(*args: Any) -> Grid:
-            return grid(*args, (rows, columns))
-
-        return self._of_two(i, j, between)
+        return self._of_two(i, j, partial(grid, cells=(rows, columns)))
 
     def _of_two(self, i: int, j: int, function: Callable[..., T]) -> T:
         views = len(self.history)

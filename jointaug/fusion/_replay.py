@@ -104,7 +104,7 @@ class Again:
             for history in self._histories
         ]
         if masks:
-            results = [tv_tensors.Mask(torch.stack(view)) for view in results]  # type: ignore[misc]
+            results = [tv_tensors.Mask(torch.stack(view)) for view in results]
         return results if record.made else results[0]
 
     def _check_along(self, rows: Sequence[Sample]) -> None:

@@ -1,7 +1,7 @@
 """Where the pixels of a view come from, by what was drawn for it: v2's geometry from v2's parameters.
 
-Rules that crop, resize and flip say it by their instructions; of the transforms whose rules are functions of torchvision
-it is said here, by type.
+Rules that crop, resize and flip say it by their instructions; of the transforms whose rules are functions of
+torchvision it is said here, by type.
 """
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ def map_of(view: View, history: Sequence[Drawn], height: Side, width: Side) -> T
     total: Map = STILL
     lost: Any = False
     for drawn in history:
-        if type(drawn.transform) in STAYS or drawn.where is False:
+        if type(drawn.transform) in STAYS or not _may_act(drawn.where):
             continue
         entries, after_height, after_width = _moved(view, drawn, height, width)
         if entries is None:
-            lost = _joined(lost, _acted(drawn))
+            lost = lost | _acted(drawn)
             if lost is True:
                 break
         else:
@@ -72,15 +72,15 @@ def map_of(view: View, history: Sequence[Drawn], height: Side, width: Side) -> T
     return maps if lost is False else maps.masked_fill(lost[:, None, None], math.nan)
 
 
+def _may_act(where: Any) -> bool:
+    return where is not False
+
+
 def _acted(drawn: Drawn) -> Any:
     """On which images a step acted: True or a tensor ``[B]``."""
     applied = drawn.params.get("applied", True)
     where = True if drawn.where is None else drawn.where
     return applied & where
-
-
-def _joined(first: Any, second: Any) -> Any:
-    return first | second
 
 
 def _moved(view: View, drawn: Drawn, height: Side, width: Side) -> Moved:
@@ -169,8 +169,8 @@ def _center(center: Sequence[float] | None, height: Side, width: Side) -> tuple[
 @_moves(v2.RandomAffine)
 def _affine(transform: Any, params: dict[str, Any], height: Side, width: Side) -> Moved:
     center = _center(transform.center, height, width)
-    drawn = (params[name] for name in ("angle", "translate", "scale", "shear"))
-    return affine(*drawn, center), height, width
+    moved = affine(params["angle"], params["translate"], params["scale"], params["shear"], center)
+    return moved, height, width
 
 
 @_moves(v2.RandomRotation)
@@ -188,7 +188,8 @@ def _expanded(angle: Any, height: Side, width: Side) -> tuple[Side, Side]:
     """Height and width of torchvision's rotated image that holds all corners, by its own arithmetic."""
     many = [value for value in (angle, height, width) if isinstance(value, Tensor)]
     if not many:
-        size = F.rotate(torch.empty(1, height, width, device="meta"), angle, expand=True).shape
+        image = torch.empty((1, int(height), int(width)), device="meta")
+        size = F.rotate(image, angle, expand=True).shape
         return size[-2], size[-1]
     columns = [torch.as_tensor(value).expand(len(many[0])).tolist() for value in (angle, height, width)]
     sizes = torch.tensor([_expanded(*row) for row in zip(*columns, strict=True)], device=many[0].device)
@@ -234,8 +235,8 @@ def _center_crop(transform: Any, params: dict[str, Any], height: Side, width: Si
 def _central(have: Side, want: int) -> Any:
     """Where torchvision's central crop begins: it pads what is missing, then rounds half to even."""
     if isinstance(have, Tensor):
-        missing = (want - have).clamp(min=0)
-        return ((have + missing - want) / 2).round() - missing // 2
+        lacking = (want - have).clamp(min=0)
+        return ((have + lacking - want) / 2).round() - lacking // 2
     missing = max(want - have, 0)
     return round((have + missing - want) / 2) - missing // 2
 

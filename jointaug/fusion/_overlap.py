@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
+
+_ROUNDING: Final = 1e-9  # pixels: of products of maps, of which a quarter turn is one
 
 
 class Overlap(NamedTuple):
@@ -124,7 +126,9 @@ def grid(
 
 
 def _is_in(position: Tensor, sizes: Tensor) -> Tensor:
-    return ((position >= -0.5) & (position <= sizes.double().flip(-1)[:, None] - 0.5)).all(-1)
+    """Whether places are in images, their edges included, whichever way they were rounded."""
+    least, most = -0.5 - _ROUNDING, sizes.double().flip(-1)[:, None] - 0.5 + _ROUNDING
+    return ((position >= least) & (position <= most)).all(-1)
 
 
 def _homogeneous(maps: Tensor, points: Tensor) -> Tensor:

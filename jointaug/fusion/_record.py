@@ -135,7 +135,7 @@ class Record:
         assert self._views is not None
         path = self._origin.path_of
         return tuple(
-            tuple(Entry(path(drawn), drawn.view, _listed(drawn.params), drawn.where) for drawn in view.history)
+            tuple(Entry(path(drawn), drawn.view, drawn.params, drawn.where) for drawn in view.history)
             for view in self._views
         )
 
@@ -409,15 +409,8 @@ def _of_image(entries: Sequence[Entry], i: int) -> tuple[Entry, ...]:
     kept = []
     for path, view, params, where in entries:
         if where is None or bool(where[i]):
-            kept.append(Entry(path, view, _listed(of_image(params, i)), None))
+            kept.append(Entry(path, view, of_image(params, i), None))
     return tuple(kept)
-
-
-def _listed(value: Any) -> Any:
-    """Tuples as lists: so they are again in JSON."""
-    if isinstance(value, dict):
-        return {name: _listed(item) for name, item in value.items()}
-    return [_listed(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def _encoded(value: Any, what: str) -> Any:
@@ -425,8 +418,9 @@ def _encoded(value: Any, what: str) -> Any:
         return value
     if isinstance(value, Tensor):
         return {"dtype": str(value.dtype).removeprefix("torch."), "values": value.tolist()}
-    if isinstance(value, list):
-        return [_encoded(item, what) for item in value]
+    if isinstance(value, (list, tuple)):
+        items = [_encoded(item, what) for item in value]
+        return {"tuple": items} if isinstance(value, tuple) else items
     if isinstance(value, dict) and all(isinstance(name, str) for name in value):
         return {"dict": {name: _encoded(item, what) for name, item in value.items()}}
     raise TypeError(
@@ -440,6 +434,8 @@ def _decoded(value: Any, *, nested: bool = False) -> Any:
         return [_decoded(item) for item in value]
     if not isinstance(value, dict):
         return value
+    if "tuple" in value and not nested:
+        return tuple(_decoded(item) for item in value["tuple"])
     if nested or "dict" in value:
         return {name: _decoded(item) for name, item in (value if nested else value["dict"]).items()}
     return torch.tensor(value["values"], dtype=getattr(torch, value["dtype"]))

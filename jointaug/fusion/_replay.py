@@ -159,4 +159,4 @@ def _to(value: Any, device: torch.device) -> Any:
         return value.to(device)
     if isinstance(value, dict):
         return {name: _to(item, device) for name, item in value.items()}
-    return [_to(item, device) for item in value] if isinstance(value, list) else value
+    return type(value)(_to(item, device) for item in value) if isinstance(value, (list, tuple)) else value

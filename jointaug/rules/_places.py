@@ -87,7 +87,7 @@ def _moved(view: View, drawn: Drawn, height: Side, width: Side) -> Moved:
     """What one step did to places, on the images that containers let it act on."""
     transform, params = drawn.transform, drawn.params
     moves = _MOVES.get(type(transform))
-    if moves is not None:
+    if moves is not None and set(params) != {"seed"}:  # else it drew by itself
         entries, new_height, new_width = moves(transform, params, height, width)
         applied = params.get("applied")
         entries = entries if entries is None else chosen(applied, entries, STILL)

@@ -55,11 +55,9 @@ GEOMETRIC = {
     "crop of a crop": v2.Compose(
         [
             JointCrop(48, antialias=False),
-            PerView(
-                v2.Compose(
-                    [v2.RandomHorizontalFlip(), v2.RandomResizedCrop(24, antialias=False), v2.RandomVerticalFlip()]
-                )
-            ),
+            PerView(v2.RandomHorizontalFlip()),
+            PerView(v2.RandomResizedCrop(24, antialias=False)),
+            PerView(v2.RandomVerticalFlip()),
         ]
     ),
     "padded": v2.Compose([JointCrop(32, antialias=False), PerView(v2.RandomCrop(32, padding=4))]),
@@ -73,7 +71,7 @@ GEOMETRIC = {
     "ordered": v2.Compose(
         [
             JointCrop(32, antialias=False),
-            PerView(v2.RandomOrder([v2.RandomCrop(32, padding=4), v2.RandomHorizontalFlip()])),
+            PerView(v2.RandomOrder([v2.RandomVerticalFlip(), v2.RandomHorizontalFlip()])),
         ]
     ),
     "resized": v2.Compose([MultiView(*[v2.Compose([v2.Resize(30, antialias=False), v2.CenterCrop(24)])] * 2)]),
@@ -139,10 +137,8 @@ def test_steps_have_paths_v2s_parameters_and_whether_they_acted():
         assert (blur.path, color.path) == ("2.JointBlur", "3.JointColor")
         jitter, gray = view[1:3]
         assert jitter.path == "1.PerView.0.RandomApply.0.ColorJitter"
-        assert set(jitter.params) == {
-            "fn_idx",
-            *(f"{x}_factor" for x in ("brightness", "contrast", "saturation", "hue")),
-        }
+        factors = (f"{name}_factor" for name in ("brightness", "contrast", "saturation", "hue"))
+        assert set(jitter.params) == {"fn_idx", *factors}
         assert jitter.acted.dtype == gray.acted.dtype == torch.bool
         gray_views = (views[k][:, :1] == views[k]).flatten(1).all(1)
         assert gray.path == "1.PerView.1.RandomGrayscale"
@@ -151,7 +147,7 @@ def test_steps_have_paths_v2s_parameters_and_whether_they_acted():
 
 
 def test_a_row_says_what_was_done_to_its_image_alone():
-    """As the record of that image alone, numbers to 4 ulp: containers' draws are which steps there are."""
+    """As the record of that image alone, numbers to 4 ulp (of laws: to 16). Containers' draws are which steps there are."""
     _, record = recorded()
     assert len(record) == 6
     orders = set()
@@ -163,7 +159,9 @@ def test_a_row_says_what_was_done_to_its_image_alone():
             for a, b in zip(of_row, of_alone, strict=True):
                 for name in a.params | b.params:
                     np.testing.assert_array_max_ulp(
-                        np.array(a.params[name], dtype=float), np.array(b.params[name], dtype=float), 4
+                        np.array(a.params[name], dtype=float),
+                        np.array(b.params[name], dtype=float),
+                        16 if a.name.startswith("Joint") else 4,
                     )
             orders.add(tuple(s.path for s in of_row))
         assert torch.equal(row.maps, alone.maps)
@@ -228,7 +226,7 @@ def test_a_plan_is_a_record_before_any_pixel():
 @pytest.mark.filterwarnings("ignore:fuse has no rule")
 def test_maps_that_are_not_known_say_so():
     pipeline = v2.Compose(
-        [JointCrop(16), PerView(v2.RandomApply([v2.ElasticTransform()], 0.5), v2.RandomHorizontalFlip())]
+        [JointCrop(16), PerView(v2.RandomApply([v2.ElasticTransform(sigma=1.0)], 0.5), v2.RandomHorizontalFlip())]
     )
     _, record = recorded(pipeline)
     elastic = record.steps[0][1]
@@ -279,9 +277,7 @@ def test_text_and_pickle_hold_all_of_it_exactly(name, through):
 
 @pytest.mark.filterwarnings("ignore:fuse has no rule")
 def test_unknown_maps_are_null_in_text():
-    _, record = recorded(
-        v2.Compose([JointCrop(16), PerView(v2.RandomApply([v2.RandomRotation(0)]), v2.ElasticTransform())])
-    )
+    _, record = recorded(v2.Compose([JointCrop(16), PerView(v2.Identity(), v2.ElasticTransform(sigma=1.0))]))
     text = record.to_json()
     assert json.loads(text)["maps"][0][1] is None
     again = Record.from_json(text)
@@ -326,5 +322,5 @@ def test_bad_input(name):
 def test_a_parameter_that_is_no_data_is_named():
     _, record = recorded()
     record.history[0][0].params["odd"] = object()
-    with pytest.raises(TypeError, match="got object at 0.JointCrop, odd; draw numbers"):
+    with pytest.raises(TypeError, match=r"got object at 0\.JointCrop, odd; draw numbers"):
         record.to_json()

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .._draws import of_image
 from .._validate import integer
-from ..rules import Drawn, Side, View, map_of
+from ..rules import Drawn, Side, View, maps_of
 from ._origin import Origin
 from ._overlap import Grid, Overlap, boxes_of, grid, overlap
 
@@ -186,12 +186,7 @@ class Record:
         if self._parent is not None:
             return self._parent.maps[self._index]
         assert self._views is not None
-        maps = []
-        for view in self._views:
-            height, width = sides_of(self._signatures[view.source])
-            maps.append(map_of(view, view.history, height, width))
-        stacked = torch.stack(maps, 1)
-        return stacked[0] if self.count is None else stacked
+        return maps_of(self._views, [sides_of(self._signatures[view.source]) for view in self._views])
 
     @property
     def has_map(self) -> Tensor:

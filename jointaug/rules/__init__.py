@@ -8,7 +8,7 @@ from .._exports import claim as _claim
 from . import _augment, _color, _geometry, _kind, _ours  # noqa: F401 (they register their rules)
 from ._done import ROWS, Kept, done
 from ._map import STILL, Map
-from ._places import map_of
+from ._places import maps_of
 from ._registry import RULES as RULES  # the table itself, for tests
 from ._registry import Rule, is_planned, register, rule_of
 from ._view import Call, Cut, Drawn, Draws, Each, Known, Rows, Side, View
@@ -34,7 +34,7 @@ __all__ = [
     "done",
     "image_by_image",
     "is_planned",
-    "map_of",
+    "maps_of",
     "register",
     "rule_of",
     "seeds",

@@ -53,6 +53,14 @@ def after(first: Map, then: Map) -> Map:
         return first
     if first is STILL:
         return then
+    a, b, c, d, e, f, g, h, i = first
+    p, q, r, s, t, u, v, w, z = then
+    if type(p + q + r + s + t + u + v + w + z) is float and type(a + b + c + d + e + f + g + h + i) is float:
+        return (  # one image alone has no time for loops
+            *(a * p + b * s + c * v, a * q + b * t + c * w, a * r + b * u + c * z),
+            *(d * p + e * s + f * v, d * q + e * t + f * w, d * r + e * u + f * z),
+            *(g * p + h * s + i * v, g * q + h * t + i * w, g * r + h * u + i * z),
+        )
     return tuple(
         _sum([_times(first[row + k], then[3 * k + column]) for k in range(3)])
         for row in (0, 3, 6)

@@ -41,21 +41,35 @@ _MOVES: Final[dict[type, Callable[[Any, dict[str, Any], Side, Side], Moved]]] = 
 """By type, ``(transform, params, height, width)`` to what it does to places."""
 
 
-def map_of(view: View, history: Sequence[Drawn], height: Side, width: Side) -> Tensor:
-    """From pixel centers of a view to those of its source (see `jointaug.rules.Map`).
+def maps_of(views: Sequence[View], sides: Sequence[tuple[Side, Side]]) -> Tensor:
+    """From pixel centers of each view to those of its source (see `jointaug.rules.Map`).
 
     Args:
-        view: any of the batch (its number of images, its device, its kind of numbers count).
-        history: what was drawn for it.
-        height: of the source.
-        width: of the source.
+        views: planned.
+        sides: height and width of each view's source.
 
     Returns:
-        float64 ``[B, 3, 3]``; nan for images whose pixels some step moved in a way that is not known.
+        float64 ``[B, V, 3, 3]``, or ``[V, 3, 3]`` for views planned for one image alone; nan where some step moved
+        pixels in a way that is not known.
     """
+    found = [_map_of(view, *pair) for view, pair in zip(views, sides, strict=True)]
+    if views[0].alone:
+        numbers = [[float(entry) for entry in entries] if lost is False else [math.nan] * 9 for entries, lost in found]
+        return torch.tensor(numbers, dtype=torch.float64).view(-1, 3, 3)
+    count, device = views[0].count, views[0].device
+    maps = []
+    for entries, lost in found:
+        each = stacked(entries, count, device)
+        where = torch.as_tensor(lost, device=device).expand(count)
+        maps.append(each if lost is False else each.masked_fill(where[:, None, None], math.nan))
+    return torch.stack(maps, 1)
+
+
+def _map_of(view: View, height: Side, width: Side) -> tuple[Map, Any]:
+    """A view's map, and on which images it is not known."""
     total: Map = STILL
     lost: Any = False
-    for drawn in history:
+    for drawn in view.history:
         if type(drawn.transform) in STAYS or not _may_act(drawn.where):
             continue
         entries, after_height, after_width = _moved(view, drawn, height, width)
@@ -66,10 +80,7 @@ def map_of(view: View, history: Sequence[Drawn], height: Side, width: Side) -> T
         else:
             total = after(total, chosen(drawn.where, entries, STILL))
         height, width = either(drawn.where, after_height, height), either(drawn.where, after_width, width)
-    if lost is True:
-        return torch.full((view.count, 3, 3), math.nan, dtype=torch.float64, device=view.device)
-    maps = stacked(total, view.count, view.device)
-    return maps if lost is False else maps.masked_fill(lost[:, None, None], math.nan)
+    return total, lost
 
 
 def _may_act(where: Any) -> bool:

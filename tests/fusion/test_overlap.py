@@ -1,6 +1,7 @@
 """What two views share, against a slow obvious loop: points of the source, and cells one by one."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from torchvision.transforms import v2
 
 from jointaug import Addresses, JointCrop, MultiView, PerView, fuse
 from jointaug.fusion._overlap import boxes_of, grid, overlap
-from jointaug.rules import Drawn, View, map_of
+from jointaug.rules import Drawn, View, maps_of
 from jointaug.rules._places import affine
 
 HEIGHT, WIDTH = 30, 40
@@ -21,7 +22,8 @@ def crop(top, left, height, width, size=(12, 16), *, flip=False, angle=0.0):
     box = {"top": top, "left": left, "height": height, "width": width}
     steps = [(v2.RandomRotation(90), {"angle": angle})] if angle else []
     steps += [(v2.RandomResizedCrop(size), box), (v2.RandomHorizontalFlip(), {"applied": flip})]
-    maps = map_of(view, [Drawn(transform, 0, 0, params) for transform, params in steps], HEIGHT, WIDTH)
+    history = tuple(Drawn(transform, 0, 0, params) for transform, params in steps)
+    maps = maps_of([replace(view, history=history)], [(HEIGHT, WIDTH)])
     return maps, torch.tensor([size])
 
 

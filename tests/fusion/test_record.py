@@ -147,7 +147,7 @@ def test_steps_have_paths_v2s_parameters_and_whether_they_acted():
 
 
 def test_a_row_says_what_was_done_to_its_image_alone():
-    """As the record of that image alone, numbers to 4 ulp (of laws: to 16). Containers' draws are which steps there are."""
+    """As that image's record alone, numbers to 4 ulp (of laws: to 16). Containers' draws are which steps there are."""
     _, record = recorded()
     assert len(record) == 6
     orders = set()

@@ -53,7 +53,6 @@ PIPELINES = {
         ]
     ),
     "a choice of crops": v2.RandomChoice([JointCrop(24, beta=2.0), v2.Compose([JointCrop(24), JointBlur(p=1.0)])]),
-    "an order that crops": v2.RandomChoice([v2.RandomCrop(24), v2.RandomResizedCrop(24, interpolation=0)]),
     "to float": v2.Compose(
         [v2.RandomResizedCrop(24), v2.ToDtype(torch.float32, scale=True), v2.Normalize([0.5], [0.2])]
     ),
@@ -78,8 +77,6 @@ def listed(views):
 @pytest.mark.parametrize("kind", ["batch", "list", "alone", "row"])
 @pytest.mark.parametrize("name", PIPELINES)
 def test_the_same_views_of_the_same_images(name, kind, through):
-    if name == "an order that crops":
-        pytest.skip("crops of two interpolations cannot be one batch") if kind != "alone" else None
     fused = fuse(PIPELINES[name])
     images = {"batch": IMAGES, "list": LIST, "alone": IMAGES[0], "row": IMAGES}[kind]
     addresses = Address(0, 0, 5) if kind == "alone" else Addresses(0, 0, torch.arange(len(images)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torchvision.transforms import InterpolationMode, v2
 
 from jointaug import JointCrop, MultiResolution, UncroppedView
 from jointaug._draws import DRAWS
-from jointaug.rules import RULES, STILL, Drawn, View, map_of, register
+from jointaug.rules import RULES, STILL, Drawn, View, maps_of, register
 from jointaug.rules._places import _MOVES, STAYS, affine, operation_map
 
 HEIGHT, WIDTH = 45, 60
@@ -45,10 +46,13 @@ def one_view(**changes):
     return View(0, HEIGHT, WIDTH, **{**given, **changes})
 
 
-def found(*steps, view=None, height=HEIGHT, width=WIDTH):
+def maps_after(view, history, height=HEIGHT, width=WIDTH):
+    return maps_of([replace(view, history=tuple(history))], [(height, width)])
+
+
+def found(*steps, height=HEIGHT, width=WIDTH):
     """The map of ``(transform, params)`` in turn."""
-    history = [Drawn(transform, 0, 0, params) for transform, params in steps]
-    return map_of(view or one_view(), history, height, width)[0]
+    return maps_after(one_view(), [Drawn(transform, 0, 0, params) for transform, params in steps], height, width)[0]
 
 
 BILINEAR = InterpolationMode.BILINEAR
@@ -185,7 +189,7 @@ def test_randaugment_composes_what_it_drew_alone_and_in_a_batch():
     operations = torch.randint(len(augment._AUGMENTATION_SPACE), (20, 3), generator=torch.Generator().manual_seed(0))
     negative = torch.rand(20, 3, generator=torch.Generator().manual_seed(1)) < 0.5
     batch = one_view(count=20, alone=False)
-    maps = map_of(batch, [Drawn(augment, 0, 0, {"operation": operations, "negative": negative})], HEIGHT, WIDTH)
+    maps = maps_after(batch, [Drawn(augment, 0, 0, {"operation": operations, "negative": negative})])[:, 0]
     for i in range(20):
         params = {"operation": operations[i].tolist(), "negative": negative[i].tolist()}
         assert torch.equal(maps[i], found((augment, params)))
@@ -222,7 +226,7 @@ def test_numbers_and_tensors_say_the_same():
     ]
     heights, widths = torch.tensor([45, 50]), torch.tensor([60, 31])
     history = [Drawn(transform, 0, 0, params) for transform, params in steps]
-    maps = map_of(one_view(count=2, alone=False), history, heights, widths)
+    maps = maps_after(one_view(count=2, alone=False), history, heights, widths)[:, 0]
     for i in range(2):
         own = [(transform, of_one(params, i)) for transform, params in steps]
         alone = found(*own, height=int(heights[i]), width=int(widths[i]))
@@ -242,7 +246,7 @@ def test_what_is_not_known_says_so_for_those_images_alone():
     where = torch.tensor([True, False])
     box = {name: torch.tensor([v, v]) for name, v in CASES["resized crop"][1].items()}
     history = [Drawn(v2.ElasticTransform(), 0, 0, {}, where), Drawn(CROP, 0, 0, box)]
-    maps = map_of(one_view(count=2, alone=False), history, HEIGHT, WIDTH)
+    maps = maps_after(one_view(count=2, alone=False), history)[:, 0]
     assert maps[0].isnan().all()
     assert torch.equal(maps[1], found(CASES["resized crop"]))
     assert found((v2.ElasticTransform(), {}), CASES["resized crop"]).isnan().all()

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from . import distributions, functional, fusion, rules, transforms
+from . import distributions, functional, fusion, loading, rules, transforms
 from .chance import Address, Addresses
-from .dataset import AddressedDataset
 from .fusion import Record, fuse, views_at
+from .loading import AddressedDataset, AddressedSampler, AddressedStream
 from .transforms import (
     ContrastiveCrop,
     CropBox,
@@ -35,6 +35,8 @@ else:
 __all__ = [
     "Address",
     "AddressedDataset",
+    "AddressedSampler",
+    "AddressedStream",
     "Addresses",
     "ContrastiveCrop",
     "CropBox",
@@ -56,6 +58,7 @@ __all__ = [
     "fuse",
     "fusion",
     "image_files",
+    "loading",
     "losses",
     "neighbors",
     "plotting",

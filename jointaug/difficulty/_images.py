@@ -14,8 +14,8 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.v2 import functional as F
 
 from .._validate import integer
-from ..dataset import Indexed
 from ..image_files import image_files, read_image
+from ..loading import Indexed
 from ..views import Views
 
 

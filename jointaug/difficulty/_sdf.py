@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from .._validate import integer
 from ..chance import Address, Addresses
-from ..dataset import Indexed
 from ..fusion import Fused, fuse
+from ..loading import Indexed
 from ..pipeline import ROOT
 from ._estimates import Moments, Target, checked_level
 from ._images import Batches

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from .._validate import integer, number
 from ..chance import Addresses, named_step
-from ..dataset import Indexed
+from ..loading import Indexed
 from ._chance import uniform_tensor
 from ._checkpoints import read, require_same, write
 from ._images import ImageFiles, ImageTensors, fitted

@@ -16,6 +16,7 @@ from .. import pipeline as images_alone
 from ..chance import Address
 from ..pipeline import Position
 from ..rules import Draws, Known, View
+from ..transforms import CropBox
 from ..views import has_views, take_apart
 from ._fuse import Fused
 from ._given import is_explicit
@@ -90,9 +91,11 @@ def _image_in(sample: Any) -> Any:
 def _source(sample: tuple[Any, ...], number: int) -> View:
     image = _image_in(sample)
     height, width = F.get_size(image)
-    kind = kind_of(image)
+    kind, boxes = kind_of(image), [leaf for leaf in tree_leaves(sample) if isinstance(leaf, CropBox)]
     return View(
-        *(number, height, width, F.get_num_channels(image), _dtype(image), torch.device("cpu"), 1, kind), alone=True
+        *(number, height, width, F.get_num_channels(image), _dtype(image), torch.device("cpu"), 1, kind),
+        alone=True,
+        crop_box=tuple(boxes[0].tolist()) if boxes else None,
     )
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..chance import Address, Addresses, Chance
+from ..loading import Indexed, Loader
 from ..pipeline import ROOT, Addressable, Part, Position, leaves, views_made
 from ..rules import RULES, Drawn, Draws, Each, Known, rule_of
 from ..views import Views
@@ -20,7 +21,9 @@ from ._given import (
     Sample,
     apart,
     check_channels,
+    checked_crop_box,
     collated,
+    crop_boxes_of,
     has_no_image,
     is_given_whole,
     is_image,
@@ -36,11 +39,16 @@ from ._rows import Asked, Fetch, PlanRows, checked_fetch, for_one, no_rows
 from ._walk import State, walk
 
 
-class _Fresh(NamedTuple):
-    """That views are drawn, and from what."""
+class _How(NamedTuple):
+    """How views are drawn: the keywords of a call."""
 
-    generator: Any
-    addresses: Any
+    generator: torch.Generator | None = None
+    addresses: Addresses | Address | None = None
+    crop_boxes: Tensor | None = None
+
+    def at_box(self, box: Tensor | None) -> _How:
+        """With the boxes that came with the samples, if they did."""
+        return self if box is None else self._replace(crop_boxes=box)
 
 
 class _Made(NamedTuple):
@@ -78,6 +86,7 @@ class Fused(nn.Module, Addressable):
         *inputs: Any,
         generator: torch.Generator | None = None,
         addresses: Addresses | Address | None = None,
+        crop_boxes: Tensor | None = None,
         record: bool = False,
     ) -> Any:
         """The views of an image, of a sample, or of a batch.
@@ -104,6 +113,8 @@ class Fused(nn.Module, Addressable):
             generator: of torch, on the images' device, for all draws; torch's global one by default.
             addresses: one for each image (an `Address` for one): then each image's views are those of its address,
                 whatever the batch.
+            crop_boxes: where `ContrastiveCrop` puts each image's crops, if a sample has no `CropBox` of its own: float
+                ``[B, 4]`` (one image: ``[4]``), left, top, right, bottom as fractions of the sides.
             record: whether to say what was done, too.
 
         Returns:
@@ -114,10 +125,10 @@ class Fused(nn.Module, Addressable):
             TypeError: for two images in one sample, a sample without one, masks beside a batch.
             ValueError: for tensors of three dimensions that are no image.
         """
-        made = self._made(inputs, _Fresh(generator, addresses))
+        made = self._made(inputs, _How(generator, addresses, crop_boxes))
         return (made.result, self._recorded(made)) if record else made.result
 
-    def _made(self, inputs: tuple[Any, ...], how: _Fresh | Again) -> _Made:
+    def _made(self, inputs: tuple[Any, ...], how: _How | Again) -> _Made:
         """What a call gives."""
         if not inputs:
             raise TypeError("fuse(pipeline) must be given images, got nothing; write fused(images)")
@@ -152,6 +163,29 @@ class Fused(nn.Module, Addressable):
         """
         return self(list(samples), record=record)
 
+    def loader(
+        self, dataset: Indexed, batch_size: int, *, seed: int = 0, shuffle: bool = False, **options: Any
+    ) -> Loader:
+        """Batches of the views of a data set's samples, epoch after epoch, every draw by its address.
+
+        Args:
+            dataset: map-style, without a view maker of its own.
+            batch_size: samples of a batch, in each process.
+            seed: of order and views, in [0, 2**64).
+            shuffle: whether each epoch has a random order of its own.
+            options: of `jointaug.loading.Loader`: ``record``, ``drop_last``, ``num_workers``, ...
+
+        Example:
+            >>> import torch
+            >>> from jointaug import JointCrop, fuse
+            >>> images = [(torch.zeros(3, 40, 40, dtype=torch.uint8), label) for label in range(6)]
+            >>> for (first, second), labels in fuse(JointCrop(16)).loader(images, 4, shuffle=True):
+            ...     print(tuple(first.shape), len(labels))
+            (4, 3, 16, 16) 4
+            (2, 3, 16, 16) 2
+        """
+        return Loader(dataset, self, batch_size, seed=seed, shuffle=shuffle, **options)
+
     def samples(
         self,
         samples: Sequence[Any],
@@ -171,14 +205,14 @@ class Fused(nn.Module, Addressable):
         Returns:
             A list; with ``record``, that and the `jointaug.Record` of the batch.
         """
-        made = self._samples(samples, _Fresh(generator, addresses))
+        made = self._samples(samples, _How(generator, addresses))
         return (made.result, self._recorded(made)) if record else made.result
 
     def run(self, inputs: tuple[Any, ...], chance: Chance) -> Any:
         """The views of a sample, every draw from ``chance``."""
         if not isinstance(chance, Address):
             return self(*inputs)
-        how = _Fresh(None, chance)
+        how = _How(None, chance)
         one = len(inputs) == 1 and is_image(inputs[0])
         return (self._one(inputs[0], how) if one else self._sample(inputs, how)).result
 
@@ -192,21 +226,21 @@ class Fused(nn.Module, Addressable):
 
     # ---- what is given, step by step -----------------------------------------------------------------------------
 
-    def _one(self, image: Any, how: _Fresh | Again) -> _Made:
+    def _one(self, image: Any, how: _How | Again) -> _Made:
         """`Views` of one image, or one image."""
         plan, results = self._alone(image, how)
         return _Made(Views(results) if plan.made else results[0], plan, one=True)
 
-    def _sample(self, inputs: tuple[Any, ...], how: _Fresh | Again) -> _Made:
+    def _sample(self, inputs: tuple[Any, ...], how: _How | Again) -> _Made:
         sample = sample_of(inputs, "a sample")
-        plan, results = self._alone(sample.image, how)
+        plan, results = self._alone(sample.image, how, sample.crop_box)
         views = [
             {sample.place: result, **moved(sample, view.history, 0, alone=view.alone)}
             for result, view in zip(results, plan.views, strict=True)
         ]
         return _Made(sample.put_together(views, made=plan.made), plan, one=True)
 
-    def _listed(self, items: list[Any], how: _Fresh | Again) -> _Made:
+    def _listed(self, items: list[Any], how: _How | Again) -> _Made:
         """A list of images, or of samples."""
         if not any(isinstance(item, (tuple, dict)) for item in items):
             return self._batch(items, how)
@@ -214,13 +248,13 @@ class Fused(nn.Module, Addressable):
         plan, views, along = self._many(laid_out, how)
         return _Made(collated(laid_out, views, along, made=plan.made), plan, one=False)
 
-    def _samples(self, items: Sequence[Any], how: _Fresh | Again) -> _Made:
+    def _samples(self, items: Sequence[Any], how: _How | Again) -> _Made:
         """A list of the samples' results."""
         laid_out = [sample_of(item, f"samples[{n}]") for n, item in enumerate(items)]
         plan, views, along = self._many(laid_out, how)
         return _Made(apart(laid_out, views, along, made=plan.made), plan, one=False)
 
-    def _columns(self, columns: dict[str, Any], how: _Fresh | Again) -> _Made:
+    def _columns(self, columns: dict[str, Any], how: _How | Again) -> _Made:
         """A dict of lists, one entry for each sample."""
         lengths = {name: len(column) for name, column in columns.items()}
         if len(set(lengths.values())) > 1:
@@ -234,44 +268,39 @@ class Fused(nn.Module, Addressable):
             ]
         return made._replace(result=answers)
 
-    def _batch(self, batch: Any, how: _Fresh | Again) -> _Made:
+    def _batch(self, batch: Any, how: _How | Again) -> _Made:
         """A list of views' batches, or a batch."""
         plan = self._planned(batch, how)
         return _Made(self.transform(batch, plan), plan, one=False)
 
-    def _many(self, samples: list[Sample], how: _Fresh | Again) -> tuple[Plan, list[Any], list[list[dict[int, Any]]]]:
+    def _many(self, samples: list[Sample], how: _How | Again) -> tuple[Plan, list[Any], list[list[dict[int, Any]]]]:
         """The plan; for each view its batch, and for each sample what went along."""
         images = [sample.image for sample in samples]
-        plan = self._planned(images, how)
+        plan = self._planned(images, how.at_box(crop_boxes_of(samples)) if isinstance(how, _How) else how)
         results = self.transform(images, plan)
         along = [
             [moved(sample, view.history, n, alone=False) for n, sample in enumerate(samples)] for view in plan.views
         ]
         return plan, results if plan.made else [results], along
 
-    def _planned(self, batch: Any, how: _Fresh | Again) -> Plan:
+    def _planned(self, batch: Any, how: _How | Again) -> Plan:
         """The plan of a batch."""
-        if isinstance(how, _Fresh):
-            addresses = how.addresses
-            if isinstance(addresses, Address):
-                raise TypeError(
-                    f"addresses of a batch must be Addresses, got {addresses!r}; write Addresses(seed, epoch, index)"
-                )
-            return self.make_params(batch, generator=how.generator, addresses=addresses)
+        if isinstance(how, _How):
+            return self.make_params(batch, **how._asdict())
         sources, given_views = sources_of(batch)
         return self._repeated(sources, how, made=given_views)
 
-    def _alone(self, image: Any, how: _Fresh | Again) -> tuple[Plan, list[Tensor]]:
+    def _alone(self, image: Any, how: _How | Again, crop_box: Tensor | None = None) -> tuple[Plan, list[Tensor]]:
         """The plan of one image, in numbers, and what it gives."""
         check_channels(image, "an image")
         source = source_of(image)
         if isinstance(how, Again):
             plan = self._repeated([source], how, made=False)
         else:
-            plan = self._drawn_alone(source, how.generator, how.addresses)
+            plan = self._drawn_alone(source, *how.at_box(crop_box))
         return plan, [result[0] for result in self._results([source], plan, made=False)]
 
-    def _drawn_alone(self, source: Source, generator: Any, addresses: Any) -> Plan:
+    def _drawn_alone(self, source: Source, generator: Any, addresses: Any, crop_box: Tensor | None) -> Plan:
         pixels = source.images[0]
         if isinstance(addresses, Address):
             if generator is not None:
@@ -283,7 +312,9 @@ class Fused(nn.Module, Addressable):
             fetch = checked_fetch(1, pixels.device, generator, addresses)
             fetch = partial(for_one, generator) if alone else fetch
         rows = self._rows(fetch, (1, False, at), at_once=alone)
-        return self._plan([source], rows, self._known, made=False, at=at, alone=alone)
+        box = checked_crop_box(crop_box if crop_box is None else crop_box[None], 1, pixels.device)
+        box = tuple(float(side) for side in box) if box is not None and alone else box
+        return self._plan([source], rows, self._known, made=False, at=at, alone=alone, crop_box=box)
 
     # ---- records -------------------------------------------------------------------------------------------------
 
@@ -373,7 +404,12 @@ class Fused(nn.Module, Addressable):
     # ---- plan and work -------------------------------------------------------------------------------------------
 
     def make_params(
-        self, batch: Any, *, generator: torch.Generator | None = None, addresses: Addresses | None = None
+        self,
+        batch: Any,
+        *,
+        generator: torch.Generator | None = None,
+        addresses: Addresses | None = None,
+        crop_boxes: Tensor | None = None,
     ) -> Plan:
         """All that `forward` would draw for this batch, as data; no pixel is touched.
 
@@ -381,12 +417,18 @@ class Fused(nn.Module, Addressable):
             batch: images ``[B, C, H, W]``, a list of images, or a list of batches (collated views).
             generator: as `forward`.
             addresses: as `forward`.
+            crop_boxes: as `forward`.
         """
+        if isinstance(addresses, Address):
+            raise TypeError(
+                f"addresses of a batch must be Addresses, got {addresses!r}; write Addresses(seed, epoch, index)"
+            )
         sources, given_views = sources_of(batch)
         first = sources[0].images
         fetch = checked_fetch(len(first), first[0].device, generator, addresses)
         rows = self._rows(fetch, (len(sources), given_views, ROOT), at_once=addresses is not None)
-        return self._plan(sources, rows, self._known, made=given_views)
+        box = checked_crop_box(crop_boxes, len(first), first[0].device)
+        return self._plan(sources, rows, self._known, made=given_views, crop_box=box)
 
     def _rows(self, fetch: Fetch, form: tuple[Any, ...], *, at_once: bool) -> PlanRows:
         """Rows for a plan: all that such a one asked for before in one go, if that gives what one by one does."""
@@ -404,14 +446,15 @@ class Fused(nn.Module, Addressable):
         made: bool,
         at: Position = ROOT,
         alone: bool = False,
+        crop_box: tuple[Any, ...] | None = None,
     ) -> Plan:
         drawn: list[Drawn] = []
-        state = State([source.view(k, alone=alone) for k, source in enumerate(sources)], made=made)
+        state = State([source.view(k, alone=alone, crop_box=crop_box) for k, source in enumerate(sources)], made=made)
         state = walk(self.pipeline, state, Draws(rows, drawn, known, at))
         if rows.form is not None:
             self._asked[rows.form] = rows.asked
         signature = tuple(source.signature for source in sources)
-        return Plan(state.views, state.made, signature, drawn, rows, at, alone)
+        return Plan(state.views, state.made, signature, drawn, rows, at, alone, crop_box)
 
     def transform(self, batch: Any, params: Plan) -> Any:
         """The views of a batch with given draws: a function, without chance.
@@ -465,7 +508,9 @@ class Fused(nn.Module, Addressable):
             if params.again is not None:
                 params.views[:] = params.again.views(sources, seen)
                 continue
-            after = self._plan(sources, params.rows, seen, made=made, at=params.at, alone=params.alone)
+            after = self._plan(
+                sources, params.rows, seen, made=made, at=params.at, alone=params.alone, crop_box=params.crop_box
+            )
             params.views[:], params.drawn[:] = after.views, after.drawn
         self._known |= {place: seen for place, seen in known.items() if seen.stays}
         return results

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import PIL.Image
+import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 from torch.utils.data import default_collate
 from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional as F
 
+from ..transforms import CropBox
 from ..views import put_together, viewable
 
 _CHANNELS: Final = (1, 3, 4)
@@ -31,6 +33,7 @@ class Sample:
         spec: how they hang together.
         place: which of the leaves is the image.
         along: which leaves a geometric transform moves, besides the image.
+        crop_box: where its crops are put, if it says so.
         carried: for each argument, whether it becomes `Views` (`jointaug.views.viewable`).
     """
 
@@ -38,6 +41,7 @@ class Sample:
     spec: Any
     place: int
     along: list[int]
+    crop_box: CropBox | None
     carried: list[bool]
 
     @property
@@ -88,7 +92,47 @@ def sample_of(item: Any, name: str) -> Sample:
                 f"what goes along with an image must have the image's size, got {type(leaf).__name__} of (height, "
                 f"width) {tuple(F.get_size(leaf))} beside an image of {tuple(size)} in {name}; resize it before"
             )
-    return Sample(leaves, spec, found[0], along, viewable(inputs, Sample))
+    boxes = [leaf for leaf in leaves if isinstance(leaf, CropBox)]
+    if len(boxes) > 1:
+        raise ValueError(f"{name} must hold at most one CropBox, got {len(boxes)}; keep the image's own")
+    return Sample(leaves, spec, found[0], along, boxes[0] if boxes else None, viewable(inputs, Sample))
+
+
+def crop_boxes_of(samples: Sequence[Sample]) -> Tensor | None:
+    """The samples' boxes ``[B, 4]``, if they have some.
+
+    Raises:
+        ValueError: if some have one and some have none.
+    """
+    boxes = [sample.crop_box for sample in samples]
+    without = [n for n, box in enumerate(boxes) if box is None]
+    if len(without) == len(boxes):
+        return None
+    if without:
+        raise ValueError(
+            f"all samples of a batch must have a CropBox, or none, got none in sample {without[0]}; "
+            "CropBox([0, 0, 1, 1]) is the whole image"
+        )
+    return torch.stack([box.as_subclass(Tensor) for box in boxes if box is not None])
+
+
+def checked_crop_box(value: Any, count: int, device: torch.device) -> tuple[Any, ...] | None:
+    """Boxes as the views of a batch have them.
+
+    Raises:
+        TypeError: for what is no tensor of floats.
+        ValueError: for another shape.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, Tensor) or not value.is_floating_point():
+        raise TypeError(f"crop_boxes must be a float tensor [B, 4] of fractions of the sides, got {value!r:.60}")
+    if value.shape != (count, 4):
+        raise ValueError(
+            f"crop_boxes must hold left, top, right, bottom for each of {count} images, got shape "
+            f"{tuple(value.shape)}; index them as the images"
+        )
+    return tuple(value.as_subclass(Tensor).to(device).double().unbind(1))
 
 
 def has_no_image(inputs: tuple[Any, ...]) -> bool:
@@ -115,7 +159,7 @@ def sample_along(inputs: tuple[Any, ...]) -> Sample:
             "give tv_tensors.Mask(...)"
         )
     carried = [isinstance(argument, (tuple, list, dict, tv_tensors.TVTensor)) for argument in inputs]
-    return Sample(leaves, spec, -1, along, carried)
+    return Sample(leaves, spec, -1, along, None, carried)
 
 
 def is_explicit(item: Any) -> bool:

@@ -24,7 +24,7 @@ class Source(NamedTuple):
     images: Tensor | list[Tensor]
     kind: type
 
-    def view(self, number: int, *, alone: bool = False) -> View:
+    def view(self, number: int, *, alone: bool = False, crop_box: tuple[Any, ...] | None = None) -> View:
         """The view that nothing was done to yet, of input ``number``; planned in numbers, if ``alone``."""
         images, first = self.images, self.images[0]
         sides: list[Any] = [first.shape[-2], first.shape[-1]]
@@ -33,6 +33,7 @@ class Source(NamedTuple):
         return View(
             *(number, sides[0], sides[1], first.shape[0], first.dtype, first.device, len(images), self.kind),
             alone=alone,
+            crop_box=crop_box,
         )
 
     @property

@@ -41,6 +41,7 @@ class Plan:
         rows: where the uniforms came from, and come from again if more has to be planned (see `View.each`).
         at: position of the pipeline, if it is a part of another.
         alone: whether it is of one image, in numbers.
+        crop_box: as `View.crop_box`.
         again: the record that it repeats, if it does: then no row is asked for.
     """
 
@@ -51,6 +52,7 @@ class Plan:
     rows: PlanRows = field(repr=False)
     at: Position = ROOT
     alone: bool = False
+    crop_box: tuple[Any, ...] | None = None
     again: Again | None = field(default=None, repr=False)
 
 

@@ -12,7 +12,7 @@ from torchvision.transforms import v2
 from .._draws import draw_of
 from ..pipeline import Part, chosen, container_of, parts
 from ..rules import ROWS, Draws, Kept, View, done, is_planned, rule_of, seeds
-from ..transforms import JointTransform
+from ..transforms import ContrastiveCrop, JointTransform
 from ..views import MultiView, PerView, Shared
 from ._plan import chosen_view, masked
 
@@ -124,6 +124,8 @@ def _joint(transform: JointTransform, state: State, draws: Draws) -> State:
 
 def _query(transform: JointTransform, view: View) -> tuple[Any, ...]:
     """What a draw must know of a view, for a batch: sides as they are, the rest as for an image without extras."""
+    if isinstance(transform, ContrastiveCrop):
+        return view.height, view.width, *(view.crop_box or ())
     if type(transform).query is JointTransform.query:
         return view.height, view.width
     image = torch.empty(view.channels, 1, 1, device="meta")

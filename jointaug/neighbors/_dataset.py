@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ..chance import Address
-from ..dataset import AddressedDataset, Indexed
+from ..loading import AddressedDataset, Indexed
 from ._chance import named_draw
 from ._positives import DRAW, positives_table
 
@@ -23,7 +23,9 @@ class NeighborDataset(Dataset[Any]):
     on nothing else. ``views_i`` are those that ``AddressedDataset`` serves under the same seed, epoch and index; it
     is the one that fetches and serves here too.
 
-    Epoch and table lie in shared memory, so that workers that live on (``persistent_workers=True``) see a new one.
+    Epoch and table lie in shared memory, so that workers that live on (``persistent_workers=True``) see a new one. An
+    index that carries its epoch and draw (`jointaug.AddressedSampler`) is served those; for the draws after the first
+    the positive is another one too.
 
     Args:
         dataset: map-style; of a sample that is a tuple ``(image, ...)`` the image alone is taken.
@@ -126,18 +128,33 @@ class NeighborDataset(Dataset[Any]):
 
     def positive(self, index: int) -> int:
         """The positive drawn for an image in this epoch: the draw that `draw_positives` makes."""
-        index = self._served.row(index)
-        line = self._positives[index]
+        address = self._served.address(index)
+        line = self._positives[address.index]
         size = int((line >= 0).sum())
-        (u,) = Address(self.seed, self.epoch, index, named_draw(DRAW)).row(1)
-        return int(line[int(u * size)]) if size else index
+        (u,) = _beside(address, DRAW).row(1)
+        return int(line[int(u * size)]) if size else address.index
 
     def __getitem__(self, index: int) -> tuple[Any, Any, int]:
-        index = self._served.row(index)
-        first = Address(self.seed, self.epoch, index)
-        second = Address(self.seed, self.epoch, index, named_draw("views of a positive"))
+        self._served.check(index)
+        return self._pair(index)
+
+    def __getitems__(self, indices: Sequence[int]) -> list[tuple[Any, Any, int]]:
+        """The pairs of several indices, one after the other; a loader asks for a batch in this way."""
+        for index in indices:
+            self._served.check(index, by_loader=True)
+        return [self._pair(index) for index in indices]
+
+    def _pair(self, index: int) -> tuple[Any, Any, int]:
+        first = self._served.address(index)
+        second = _beside(first, "views of a positive")
         return (
-            self._served.views_at(index, first, image_alone=True),
+            self._served.views_at(first.index, first, image_alone=True),
             self._served.views_at(self.positive(index), second, image_alone=True),
-            index,
+            first.index,
         )
+
+
+def _beside(address: Address, name: str) -> Address:
+    """The address of what is drawn beside an image's views; each of the image's own draws has another."""
+    again = f" {address.draw}" if address.draw else ""
+    return Address(address.seed, address.epoch, address.index, named_draw(name + again))

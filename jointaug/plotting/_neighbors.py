@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-    from ..dataset import Indexed
+    from ..loading import Indexed
 
 
 def plot_neighbors(

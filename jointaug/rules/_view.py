@@ -128,6 +128,8 @@ class View:
         program: what is done to the pixels.
         history: the transforms that said so, in their order, with what they drew.
         alone: whether it is planned for one image, in numbers (``count`` is 1): planning has no time for tensors then.
+        crop_box: where each image's crops are put (`jointaug.CropBox`): left, top, right, bottom as fractions, numbers
+            or float64 ``[B]``; None, if nowhere in particular.
     """
 
     source: int
@@ -141,6 +143,7 @@ class View:
     program: tuple[Instruction, ...] = ()
     history: tuple[Drawn, ...] = ()
     alone: bool = False
+    crop_box: tuple[Any, ...] | None = None
 
     def _with(self, **changes: Any) -> View:
         """`dataclasses.replace`, several times as fast."""

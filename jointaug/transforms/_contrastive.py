@@ -61,8 +61,8 @@ class ContrastiveCrop(JointCrop):
     ``JointCrop(alpha=alpha)``.
 
     The box comes from the network's heat map (`crop_box_from_heatmap`) as a `CropBox` in the sample. Without one the
-    crops are plain, at uniform positions: the paper's warm-up, when no box is known yet. (`jointaug.fuse` takes images
-    alone, so its crops are plain.)
+    crops are plain, at uniform positions: the paper's warm-up, when no box is known yet. A fused pipeline takes the
+    boxes of a batch as ``fused(images, crop_boxes=boxes)``, too.
 
     Areas are independent by default, as in that paper; ``beta=`` draws them as `JointCrop` does (Zhang et al. 2025,
     App. G).

@@ -7,7 +7,19 @@ import torch
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from jointaug import Address, Addresses, JointBlur, JointCrop, JointTransform, PerView, Views, fuse, views_at
+from jointaug import (
+    Address,
+    Addresses,
+    ContrastiveCrop,
+    CropBox,
+    JointBlur,
+    JointCrop,
+    JointTransform,
+    PerView,
+    Views,
+    fuse,
+    views_at,
+)
 from jointaug.fusion._at import _ORIGINS
 
 IMAGES = torch.randint(0, 256, (4, 3, 40, 56), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -110,6 +122,15 @@ def test_fused_pipelines_and_views_are_served_too():
     views, record = views_at(given, Address(0, 0, 0), Views([IMAGES[0], IMAGES[1, :, :30]]), record=True)
     assert record.sizes.tolist() == [[40, 56], [30, 56]]
     assert len(views) == 2
+
+
+def test_a_crop_box_goes_into_the_record():
+    pipeline, box = ContrastiveCrop(12), CropBox(torch.tensor([0.5, 0.25, 0.75, 0.5]))
+    _, record = views_at(pipeline, Address(0, 0, 0), IMAGES[0], box, record=True)
+    _, other = fuse(pipeline)(IMAGES[0], box, addresses=Address(0, 0, 0), record=True)
+    _, plain = views_at(pipeline, Address(0, 0, 0), IMAGES[0], record=True)
+    assert torch.equal(record.boxes, other.boxes)
+    assert not torch.equal(record.boxes, plain.boxes)
 
 
 def test_a_pipeline_is_walked_once_and_not_kept_alive():

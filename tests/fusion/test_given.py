@@ -13,7 +13,19 @@ from torchvision.datasets import ImageFolder, VisionDataset
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
-from jointaug import Address, Addresses, JointCrop, MultiView, PerView, UncroppedView, Views, fuse, views_at
+from jointaug import (
+    Address,
+    Addresses,
+    ContrastiveCrop,
+    CropBox,
+    JointCrop,
+    MultiView,
+    PerView,
+    UncroppedView,
+    Views,
+    fuse,
+    views_at,
+)
 
 GENERATOR = torch.Generator().manual_seed(0)
 LEVELS = torch.randint(0, 256, (4, 3, 20, 28), dtype=torch.uint8, generator=GENERATOR)
@@ -225,3 +237,36 @@ def test_an_address_is_of_one_image_and_addresses_of_a_batch():
         FUSED(LEVELS, addresses=address())
     with pytest.raises(ValueError, match="give a generator or an address, not both"):
         FUSED(LEVELS[0], addresses=address(), generator=torch.Generator())
+
+
+# ---- boxes that say where crops are ---------------------------------------------------------------------------------
+
+CONTRASTIVE = v2.Compose([ContrastiveCrop(8), PerView(v2.RandomHorizontalFlip())])
+BOXES = torch.tensor([[0.1, 0.2, 0.4, 0.5], [0.0, 0.0, 1.0, 1.0], [0.5, 0.5, 0.9, 1.0], [0.25, 0.0, 0.5, 0.125]])
+
+
+def test_crops_are_put_at_each_images_box_as_image_by_image():
+    items = [(FLOATS[i], CropBox(box)) for i, box in enumerate(BOXES)]
+    expected = [views_at(CONTRASTIVE, address(i), *item) for i, item in enumerate(items)]
+    fused = fuse(CONTRASTIVE)
+    close(fused(FLOATS, addresses=batch(), crop_boxes=BOXES), default_collate([views for views, _ in expected]))
+    for i, item in enumerate(items):
+        close(views_at(fused, address(i), *item), expected[i])
+        close(fused(FLOATS[i], addresses=address(i), crop_boxes=BOXES[i]), expected[i][0])
+    close(fused.samples(items, addresses=batch()), expected)
+    elsewhere = fused(FLOATS, addresses=batch())
+    assert not torch.equal(elsewhere[0], fused(FLOATS, addresses=batch(), crop_boxes=BOXES)[0])
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda f: f(FLOATS, crop_boxes=BOXES[:2]), ValueError, r"for each of 4 images, got shape \(2, 4\)"),
+        (lambda f: f(FLOATS, crop_boxes=[0.1, 0.2, 0.3, 0.4]), TypeError, r"must be a float tensor \[B, 4\]"),
+        (lambda f: f.samples([(FLOATS[0], CropBox(BOXES[0])), (FLOATS[1], 1)]), ValueError, "none in sample 1"),
+        (lambda f: f(FLOATS[0], CropBox(BOXES[0]), CropBox(BOXES[1])), ValueError, "at most one CropBox, got 2"),
+    ],
+)  # fmt: skip
+def test_boxes_that_are_none_are_named(call, error, message):
+    with pytest.raises(error, match=message):
+        call(fuse(CONTRASTIVE))

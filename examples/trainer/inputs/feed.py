@@ -17,11 +17,9 @@ from torchvision.transforms import v2
 
 from jointaug import Addresses, fuse
 from jointaug.chance import named_step
-from jointaug.fusion import leaves
 
 from .data import Images, Pixels, Source, in_memory
 from .settings import Settings
-from .views import BoxCrop
 
 PARTNER = named_step("views of a positive") & 0xFFFFFFFF  # the draw at which `jointaug.neighbors` serves them
 
@@ -33,7 +31,7 @@ class Request:
     Attributes:
         index: their rows, int64 ``[B]``.
         partners: the rows of their positives, where a method asks for views of them.
-        boxes: ``[B, 4]``, where their crops are put (`trainer.inputs.views.BoxCrop`).
+        boxes: ``[B, 4]``, where their crops are put (`jointaug.ContrastiveCrop`).
     """
 
     epoch: int
@@ -80,12 +78,10 @@ class Augment(Dataset[Served]):
 
     def __init__(self, source: Source, pipeline: Callable[..., Any], seed: int) -> None:
         self.source, self.fused, self.seed = source, fuse(pipeline), seed
-        self.crops = [step for step in leaves(pipeline) if isinstance(step, BoxCrop)]
 
     def __getitem__(self, request: Request) -> Served:
-        for crop in self.crops:
-            crop.boxes = request.boxes
-        views = self.fused(self._images(request.index), addresses=Addresses(self.seed, request.epoch, request.index))
+        addresses = Addresses(self.seed, request.epoch, request.index)
+        views = self.fused(self._images(request.index), addresses=addresses, crop_boxes=request.boxes)
         if request.partners is None:
             return Served(request.index, views, [])
         beside = Addresses(self.seed, request.epoch, request.index, PARTNER)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
 from torchvision.transforms import v2
 
 from jointaug import (
@@ -21,7 +20,6 @@ from jointaug import (
     UncroppedView,
 )
 from jointaug.distributions import IndependentPair, JointPair
-from jointaug.rules import register
 
 from .settings import Settings
 
@@ -29,22 +27,6 @@ Transform = Any  # of jointaug or of torchvision, which has no types
 SMALL_IMAGES = 64  # pixels
 SOLARIZED = 128  # gray levels from which on they are inverted: images are uint8 up to `_to_network`
 CENTER_SUPPRESSED = 0.6  # alpha of a crop's place, where none is given: ContrastiveCrop's, on ImageNet
-
-
-class BoxCrop(ContrastiveCrop):
-    """`ContrastiveCrop` for a batch whose images have ``boxes`` ``[B, 4]``, set before the batch is augmented."""
-
-    boxes: Tensor | None = None
-
-    def query(self, flat_inputs: list[Any]) -> tuple[Any, ...]:
-        """Height and width, then the batch's boxes, if there are any yet."""
-        size = super().query(flat_inputs)
-        return size if self.boxes is None else (*size, *self.boxes.double().unbind(1))
-
-
-@register(BoxCrop)
-def _box_crop(transform: BoxCrop, view: Any, params: dict[str, Any]) -> Any:
-    return view.cut(params["box"], transform.size, transform.interpolation, transform.antialias)
 
 
 def pipeline(settings: Settings, views: int = 2) -> v2.Compose:
@@ -143,7 +125,7 @@ def _crop_pair(s: Settings) -> JointCrop:
     """Two crops whose areas or places have a law of their own."""
     how = _filter(s)
     if s.crop == "contrastive":
-        return BoxCrop(s.size, s.scale, **how, alpha=CENTER_SUPPRESSED if s.alpha is None else s.alpha)
+        return ContrastiveCrop(s.size, s.scale, **how, alpha=CENTER_SUPPRESSED if s.alpha is None else s.alpha)
     if s.crop == "center_suppressed":
         alpha = CENTER_SUPPRESSED if s.alpha is None else s.alpha
         return JointCrop(s.size, **how, law=IndependentPair(*s.scale), alpha=alpha)

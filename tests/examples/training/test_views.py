@@ -10,17 +10,15 @@ from torchvision.transforms.v2 import functional as F
 from trainer.inputs.data import Pixels
 from trainer.inputs.feed import Augment, Request
 from trainer.inputs.settings import Settings
-from trainer.inputs.views import BoxCrop, pipeline, plain_view, whole_view
+from trainer.inputs.views import pipeline, plain_view, whole_view
 
 from jointaug import (
-    Addresses,
     ContrastiveCrop,
     JointBlur,
     JointColor,
     JointCrop,
     MultiResolution,
     UncroppedView,
-    fuse,
 )
 from jointaug._validate import interpolation_mode
 from jointaug.distributions import JointPair
@@ -106,7 +104,7 @@ def test_local_crops_are_resampled_as_the_others():
     [
         ({"locals": 1}, 2, [v2.RandomResizedCrop] * 3),
         *(({"crop": crop}, 2, [JointCrop]) for crop in ("joint", "decoupled", "reference", "center_suppressed")),
-        ({"crop": "contrastive"}, 2, [BoxCrop]),
+        ({"crop": "contrastive"}, 2, [ContrastiveCrop]),
         ({"crop": "joint", "joint_choice": True}, 2, [JointCrop, v2.RandomResizedCrop, v2.RandomResizedCrop]),
         ({"original": True}, 3, [UncroppedView, v2.RandomResizedCrop, v2.RandomResizedCrop]),
         ({"sizes": (32, 24)}, 2, [MultiResolution] * 2),
@@ -251,16 +249,6 @@ def test_crops_lie_where_their_boxes_are():
     for view in served(settings, images=ramp(), boxes=boxes):
         places = view.mean((2, 3))[:, :2] * 255 / 240  # of the ramp's 240 levels
         torch.testing.assert_close(places, corners, rtol=0, atol=0.02)
-
-
-def test_without_boxes_a_contrastive_crop_is_that_of_the_library():
-    images = ramp()
-    ours, theirs = (fuse(kind(32, (0.2, 1.0), alpha=0.6)) for kind in (BoxCrop, ContrastiveCrop))
-
-    for view, other in zip(
-        *(f(images, addresses=Addresses(0, 0, torch.arange(N))) for f in (ours, theirs)), strict=True
-    ):
-        assert torch.equal(view, other)
 
 
 def test_a_heat_map_sees_the_whole_image():

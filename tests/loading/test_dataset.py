@@ -9,7 +9,7 @@ import PIL.Image
 import pytest
 import torch
 from scipy import stats
-from torch.utils.data import BatchSampler, DataLoader, SequentialSampler, Subset
+from torch.utils.data import BatchSampler, DataLoader, SequentialSampler, Subset, default_collate
 from torchvision import transforms as v1
 from torchvision import tv_tensors
 from torchvision.transforms import v2
@@ -18,15 +18,22 @@ from torchvision.transforms.v2 import functional as F
 from jointaug import (
     Address,
     AddressedDataset,
+    AddressedSampler,
     JointBlur,
     JointCrop,
     MultiView,
     PerView,
     Shared,
     Views,
+    fuse,
     views_at,
 )
+from jointaug.loading import AddressedIndex
 from jointaug.neighbors import NeighborDataset
+
+from .cases import Numbers, Together
+
+pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")  # a machine may have one core
 
 IMAGES = torch.rand(12, 3, 24, 24, generator=torch.Generator().manual_seed(0))
 CROP = JointCrop(12)
@@ -415,3 +422,221 @@ def test_labels_may_be_plain_tensors(label):
 def test_beside_an_explicit_image_plain_tensors_pass_as_in_v2():
     views = CROP([tv_tensors.Image(IMAGES[0]), IMAGES[1]])
     assert all(torch.equal(view[1], IMAGES[1]) for view in views)
+
+
+# ---- indices that carry their epoch ------------------------------------------------------------------------------
+
+SERVING = {"addressed": AddressedDataset, "neighbors": NeighborDataset}
+
+
+@pytest.mark.parametrize("kind", SERVING)
+def test_an_index_that_carries_its_epoch_wins(kind):
+    data, set_by_hand = SERVING[kind](Labeled(), CROP, seed=1), SERVING[kind](Labeled(), CROP, seed=1)
+    for epoch in (3, 0, 2**32 - 1):
+        set_by_hand.set_epoch(epoch)
+        carried, expected = data[AddressedIndex(5, epoch=epoch)], set_by_hand[5]
+        assert equal(carried[0], expected[0])
+        assert carried[-1] == 5
+        if kind == "neighbors":
+            assert equal(carried[1], expected[1])
+    assert data.epoch == 0
+
+
+def test_an_argument_wins_over_what_an_index_carries():
+    data, index = AddressedDataset(IMAGES, CROP, seed=1, draw=3), AddressedIndex(5, epoch=2, draw=4)
+    assert equal(data[index], views_at(CROP, Address(1, 2, 5, 7), IMAGES[5]))
+    assert equal(data.views(index, epoch=6), views_at(CROP, Address(1, 6, 5, 7), IMAGES[5]))
+    assert equal(data.views(index, draw=1), views_at(CROP, Address(1, 2, 5, 1), IMAGES[5]))
+    address = data.address(index)
+    assert (address.seed, address.epoch, address.index, address.draw) == (1, 2, 5, 7)
+
+
+def test_each_draw_of_a_pair_has_views_and_a_positive_of_its_own():
+    table = torch.tensor([[i for i in range(12) if i != k] for k in range(12)])
+    data = NeighborDataset(Labeled(), CROP, table, seed=1)
+    indices = [AddressedIndex(5, epoch=0, draw=draw) for draw in range(30)]
+    assert len({data.positive(index) for index in indices}) > 3  # of 11: three at most happen once in 1e13
+    (first, other, _), (again, another, _) = data[indices[0]], data[indices[1]]
+    assert not equal(first, again)
+    assert not equal(other, another)
+
+
+@pytest.mark.parametrize("kind", SERVING)
+def test_a_plain_integer_is_refused_where_others_carry_their_epoch(kind):
+    data = SERVING[kind](Labeled(), CROP)
+    data[3]
+    data[AddressedIndex(3, epoch=1)]
+    for ask in (
+        lambda: data[3],
+        lambda: data.__getitems__([AddressedIndex(3, epoch=1), 3]),
+        lambda: Subset(data, [3])[0],
+    ):
+        with pytest.raises(
+            TypeError, match=r"must carry its epoch, .* got the plain 3: Subset and .*Subset\(images, part"
+        ):
+            ask()
+    if kind == "addressed":
+        assert equal(data.views(3)[0], data.views(3, epoch=0)[0]), "for a look"
+
+
+def test_strict_refuses_it_from_the_start():
+    data = AddressedDataset(IMAGES, CROP, strict=True)
+    with pytest.raises(TypeError, match=r"must carry its epoch, .* got the plain 3"):
+        data[3]
+    assert equal(data[AddressedIndex(3, epoch=0)], data.views(3))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_part_of_an_addressed_data_set_is_refused_where_the_sampler_carries(workers):
+    """`Subset` looks the index up in a list of its own."""
+    data = AddressedDataset(IMAGES, CROP, strict=True)
+    loader = DataLoader(Subset(data, range(6)), 3, sampler=AddressedSampler(range(6)), num_workers=workers)
+    with pytest.raises(TypeError, match=r"got the plain 0: Subset and ConcatDataset"):
+        next(iter(loader))
+
+
+@pytest.mark.parametrize("kind", SERVING)
+@pytest.mark.parametrize("around", [lambda data: data, lambda data: Subset(data, range(6))], ids=["whole", "Subset"])
+def test_a_loader_that_forgets_the_epoch_is_told_once(kind, around):
+    data = SERVING[kind](Labeled(), CROP)
+    loader = DataLoader(around(data), 3)
+    data[1], data[1], list(loader)  # looks by hand are no pass
+    with pytest.warns(UserWarning, match=r"index 0 was served twice in epoch 0, .*sampler=AddressedSampler\(") as said:
+        list(loader)
+    assert len(said) == 1
+    list(loader)
+
+
+def test_a_worker_that_forgets_the_epoch_is_told():
+    """Each loader's worker is another process: what was served lies in shared memory."""
+    data = AddressedDataset(IMAGES, CROP)
+    list(DataLoader(data, 6, num_workers=1))
+    with pytest.raises(UserWarning, match="index 0 was served twice in epoch 0"):  # a warning is an error here
+        list(DataLoader(data, 6, num_workers=1))
+    list(DataLoader(data, 6, num_workers=1))
+
+
+def test_replacement_without_draws_is_told():
+    data = AddressedDataset(IMAGES, CROP)
+    with pytest.warns(UserWarning, match="index 3 was served twice"):
+        data.__getitems__([2, 3, 3])
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_loader_that_sets_the_epoch_is_told_nothing(workers):
+    data = AddressedDataset(IMAGES, CROP)
+    loader = DataLoader(data, 4, num_workers=workers)
+    for epoch in (0, 1, 1):
+        data.set_epoch(epoch)
+        assert torch.equal(torch.cat([first for first, _ in loader])[7], data.views(7)[0])
+
+
+def test_an_epoch_set_on_the_data_set_while_indices_carry_theirs_is_told():
+    data = AddressedDataset(IMAGES, CROP)
+    sampler = AddressedSampler(data)
+    loader = DataLoader(data, 6, sampler=sampler)
+    data.set_epoch(0)
+    list(loader)  # both say the same
+    data.set_epoch(5)
+    with pytest.warns(
+        UserWarning, match=r"set_epoch\(5\) of the data set has no effect .* epoch 1; call set_epoch of t"
+    ):
+        list(loader)
+    sampler.set_epoch(5)
+    list(loader)
+
+
+def test_only_the_first_indices_are_watched(monkeypatch):
+    """A byte of shared memory each, and containers have little of it."""
+    monkeypatch.setattr("jointaug.loading._dataset._WATCHED", 4)
+    data = AddressedDataset(IMAGES, CROP)
+    data.__getitems__([4, 11, 4, 11])
+    with pytest.warns(UserWarning, match="index 3 was served twice"):
+        data.__getitems__([3, 3])
+
+
+# ---- batches -------------------------------------------------------------------------------------------------------
+
+
+def test_a_pipeline_of_batches_runs_once_on_what_is_fetched_together():
+    data, other = (AddressedDataset(Numbers(), Together(), seed=3, draw=1) for _ in range(2))
+    keys = [AddressedIndex(index, epoch=4, draw=draw) for index, draw in ((5, 0), (2, 0), (5, 1), (23, 0))]
+    rows = data.__getitems__(keys)
+    assert data.pipeline.calls == 1
+    assert all(torch.equal(row, other[key]) for row, key in zip(rows, keys, strict=True))
+    assert other.pipeline.calls == 0
+    assert [int(row[0]) for row in rows] == [5, 2, 5, 23]
+    assert rows[0][1] != rows[2][1]
+    assert data.__getitems__([]) == []
+
+
+def test_epochs_in_one_batch_are_run_by_themselves():
+    data = AddressedDataset(Numbers(), Together(), seed=3)
+    keys = [AddressedIndex(k, epoch=k % 3) for k in range(9)]
+    rows = data.__getitems__(keys)
+    assert data.pipeline.calls == 3
+    assert all(torch.equal(row, data.views(k, epoch=k % 3)) for k, row in enumerate(rows))
+    with pytest.raises(ValueError, match=r"indices must be of one epoch, got \[0, 1, 2\]"):
+        data.samples(keys)
+
+
+def test_plain_integers_have_the_epoch_that_was_set_in_a_batch_too():
+    data = AddressedDataset(Numbers(), Together(), seed=3)
+    data.set_epoch(6)
+    assert torch.equal(torch.stack(data.__getitems__([3, -1])), torch.stack([data.views(i, epoch=6) for i in (3, 23)]))
+
+
+def test_samples_are_fetched_at_their_addresses():
+    data = AddressedDataset(Noisy(), CROP, seed=1)
+    samples, addresses = data.samples([AddressedIndex(4, epoch=2, draw=1), AddressedIndex(7, epoch=2)])
+    assert (addresses.seed, addresses.epoch, addresses.index.tolist(), addresses.draw.tolist()) == (
+        1,
+        2,
+        [4, 7],
+        [1, 0],
+    )
+    again, _ = data.samples([AddressedIndex(7, epoch=2)])
+    assert torch.equal(samples[1][0], again[0][0])
+    assert equal(views_at(CROP, Address(1, 2, 7), samples[1][0]), data.views(7, epoch=2)[0])
+
+
+def test_views_are_refused_in_a_batch_too():
+    with pytest.raises(TypeError, match=r"no views yet, got Views in sample 2: .*leave that transform out"):
+        AddressedDataset(SAMPLES_OF_VIEWS["views"](), Together()).__getitems__([2])
+
+
+def test_an_addressed_data_set_is_not_addressed_again():
+    with pytest.raises(TypeError, match=r"must not be addressed already, .*put both pipelines in one v2.Compose"):
+        AddressedDataset(AddressedDataset(IMAGES, CROP), CROP)
+
+
+FUSED = fuse(v2.Compose([CROP, PerView(v2.Compose([v2.RandomHorizontalFlip(), v2.ColorJitter(0.4, 0.4, 0.4, 0.1)]))]))
+SIZES = [torch.rand(3, 20 + k, 30 - k, generator=torch.Generator().manual_seed(k)) for k in range(12)]
+SAMPLES = {
+    "image": SIZES,
+    "image, label": [(image, k) for k, image in enumerate(SIZES)],
+    "dict": [{"x": tv_tensors.Image(image), "y": k} for k, image in enumerate(SIZES)],
+    "PIL": [(F.to_pil_image(image), k) for k, image in enumerate(SIZES)],
+}
+
+
+@pytest.mark.parametrize("kind", SAMPLES)
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_fused_pipeline_gives_a_loader_what_it_gives_one_by_one(kind, workers):
+    data = AddressedDataset(SAMPLES[kind], FUSED, seed=3)
+    loader = DataLoader(data, 5, sampler=AddressedSampler(data, shuffle=True), num_workers=workers)
+    for epoch in range(2):
+        order, _ = loader.sampler.order(epoch)
+        for batch, part in zip(loader, order.split(5), strict=True):
+            alone = default_collate([data.views(i, epoch=epoch) for i in part.tolist()])
+            torch.testing.assert_close(batch, alone, rtol=0, atol=1e-6)
+
+
+def test_a_fused_pipeline_runs_once_on_what_is_fetched_together(monkeypatch):
+    sizes = []
+    whole = type(FUSED).samples
+    monkeypatch.setattr(
+        type(FUSED), "samples", lambda *args, **given: sizes.append(len(args[1])) or whole(*args, **given)
+    )
+    list(DataLoader(AddressedDataset(SAMPLES["image, label"], FUSED), 5))
+    assert sizes == [5, 5, 2]

@@ -4,16 +4,19 @@
 
 Two views of MoCo v2's list on one core, from photographs (or noise) of 500 x 375 to 224 px and from memory at 32 px: of
 a batch, of one image, and image by image at an address. "a record" is what ``record=True`` adds; "with maps" reads
-``record.maps`` too, "with steps" also every step's parameters, "as text" makes JSON of it. The cases take turns. Memory
-is the peak of a process that makes the views once.
+``record.maps`` too, "with steps" also every step's parameters, "as text" makes JSON of it. The cases take turns, call
+by call, at the same addresses, and are timed by the processor time of their one thread. Memory is the peak of a process
+that makes the views of three batches.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +27,7 @@ from joint_crop import picture
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
-from jointaug import Address, JointCrop, PerView, fuse, views_at
+from jointaug import Address, Addresses, JointCrop, PerView, fuse, views_at
 from jointaug.image_files import image_files
 
 LIMITS = {224: 0.10, 32: 0.30}
@@ -45,29 +48,42 @@ def images_of(side: int, folder: str | None) -> torch.Tensor:
     return torch.stack(photographs).repeat(8, 1, 1, 1)
 
 
-def cases(side: int, folder: str | None) -> dict[str, dict[str, Callable[[], Any]]]:
-    """By what is given: views alone, and with a record, read more or less."""
+def cases(side: int, folder: str | None) -> dict[str, tuple[int, dict[str, Callable[[], Any]]]]:
+    """By what is given: how many rounds, and views alone, and with a record, read more or less."""
     transform = pipeline(side)
     fused, batch = fuse(transform), images_of(side, folder)
-    image = batch[0].clone()
+    image, index = batch[0].clone(), torch.arange(len(batch))
 
-    def alone(*, record: bool) -> Any:
-        return views_at(transform, Address(0, 3, 17), image, record=record)
+    def of_batch(epoch: int, *, record: bool) -> Any:
+        return fused(batch, addresses=Addresses(0, epoch, index), record=record)
 
-    tables = {}
-    for name, call in {
-        f"a batch of {len(batch)}": lambda *, record: fused(batch, record=record),
-        "one image": lambda *, record: fused(image, record=record),
-        "one image, image by image": alone,
-    }.items():
-        tables[name] = {
-            "views": lambda call=call: call(record=False),
-            "a record": lambda call=call: call(record=True),
-            "with maps": lambda call=call: call(record=True)[1].maps,
-            "with steps": lambda call=call: _all(call(record=True)[1]),
-            "as text": lambda call=call: call(record=True)[1].to_json(),
-        }
-    return tables
+    def of_one(epoch: int, *, record: bool) -> Any:
+        return fused(image, addresses=Address(0, epoch, 17), record=record)
+
+    def alone(epoch: int, *, record: bool) -> Any:
+        return views_at(transform, Address(0, epoch, 17), image, record=record)
+
+    given = {f"a batch of {len(batch)}": (12, of_batch), "one image": (400, of_one), "image by image": (8, alone)}
+    return {name: (rounds, _read(call)) for name, (rounds, call) in given.items()}
+
+
+def _read(call: Callable[..., Any]) -> dict[str, Callable[[], Any]]:
+    """Views alone, and with a record, read more or less; each case counts the epochs for itself."""
+    reads: dict[str, Callable[[Any], Any] | None] = {
+        "views": None,
+        "a record": lambda record: record,
+        "with maps": lambda record: record.maps,
+        "with steps": _all,
+        "as text": lambda record: record.to_json(),
+    }
+
+    def case(read: Callable[[Any], Any] | None) -> Callable[[], Any]:
+        epochs = itertools.count()
+        if read is None:
+            return lambda: call(next(epochs), record=False)
+        return lambda: read(call(next(epochs), record=True)[1])
+
+    return {name: case(read) for name, read in reads.items()}
 
 
 def _all(record: Any) -> Any:
@@ -91,15 +107,16 @@ def main() -> None:
     """Time, print, and write with ``--write``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", help="a folder of photographs; noise over a gradient by default")
-    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--scale", type=float, default=1.0, help="of the numbers of rounds")
     parser.add_argument("--write", action="store_true", help="save to results/records.json")
     arguments = parser.parse_args()
     one_core()
     print(machine()["processor"])
     result: dict[str, Any] = {"images": "photographs" if arguments.images else "noise over a gradient"}
     for side, limit in LIMITS.items():
-        for name, given in cases(side, arguments.images).items():
-            seconds = interleaved(given, rounds=arguments.rounds, budget=30.0)
+        for name, (rounds, given) in cases(side, arguments.images).items():
+            turns = max(3, round(rounds * arguments.scale))
+            seconds = interleaved(given, rounds=turns, least=0.0, budget=40.0, clock=time.process_time)
             title = f"{name}, {side} px"
             result[title] = {
                 case: {"seconds": summary(s), "to_views": ratio(s, seconds["views"])} for case, s in seconds.items()

@@ -215,6 +215,16 @@ def _perspective(transform: Any, params: dict[str, Any], height: Side, width: Si
     return after(after(shifted(-0.5, -0.5), (*entries, 1.0)), shifted(0.5, 0.5)), height, width
 
 
+@_moves(v2.RandomHorizontalFlip)
+def _flip(transform: Any, params: dict[str, Any], height: Side, width: Side) -> Moved:  # noqa: ARG001
+    return mirrored(width), height, width
+
+
+@_moves(v2.RandomVerticalFlip)
+def _flip_up(transform: Any, params: dict[str, Any], height: Side, width: Side) -> Moved:  # noqa: ARG001
+    return upside_down(height), height, width
+
+
 @_moves(v2.RandomCrop)
 def _crop(transform: Any, params: dict[str, Any], height: Side, width: Side) -> Moved:  # noqa: ARG001
     left, top, _, _ = params["padding"] if params["needs_pad"] else (0, 0, 0, 0)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 from torchvision.transforms import v2
 
+from .._draws import adapted
 from ..pipeline import ROOT, Position, container_of, parts
 from ..rules import Drawn
 from ..views import PerView
@@ -78,11 +79,15 @@ class Origin:
 
     def path_of(self, drawn: Drawn) -> str:
         """The path of a step of a view's history."""
-        here = [place for place in self._by_step[drawn.step] if place.transform is drawn.transform]
-        return next((place.path for place in here if place.view == drawn.view), here[0].path)
+        here = self._by_step[drawn.step]
+        if len(here) > 1:
+            here = [place for place in here if place.transform is drawn.transform] or here
+            here = [place for place in here if place.view == drawn.view] or here
+        return here[0].path
 
 
 def _places(transform: Any, before: str, at: Position, view: int | None) -> Iterator[Place]:
+    transform = adapted(transform)
     plain = container_of(transform) in (v2.Compose, nn.Sequential)
     here = before if plain else f"{before}{type(transform).__name__}"
     inside = parts(transform)

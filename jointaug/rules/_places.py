@@ -15,7 +15,7 @@ from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
-from .._draws import two_sides
+from .._draws import operations, two_sides
 from ..functional import horizontal_flip, vertical_flip
 from ..transforms import JointBlur, JointColor
 from ._done import done
@@ -263,34 +263,13 @@ def _central(have: Side, want: int) -> Any:
 
 
 @_moves(v2.RandAugment)
-def _rand_augment(transform: Any, params: dict[str, Any], height: Side, width: Side) -> Moved:
-    return _rounds(transform, params, height, width, _rand_augment_rounds)
-
-
-def _rand_augment_rounds(transform: Any, params: dict[str, Any], height: int, width: int) -> Map:
-    """Of one image."""
-    names, total = list(transform._AUGMENTATION_SPACE), STILL  # noqa: SLF001
-    for operation, negative in zip(params["operation"], params["negative"], strict=True):
-        magnitudes, signed = transform._AUGMENTATION_SPACE[names[operation]]  # noqa: SLF001
-        values = magnitudes(transform.num_magnitude_bins, height, width)
-        magnitude = 0.0 if values is None else float(values[transform.magnitude])
-        total = after(
-            total, operation_map(names[operation], -magnitude if negative and signed else magnitude, height, width)
-        )
-    return total
-
-
-def _rounds(
-    transform: Any,
-    params: dict[str, Any],
-    height: Side,
-    width: Side,
-    of_one: Callable[[Any, dict[str, Any], int, int], Map],
-) -> Moved:
-    """Operations that were drawn, image by image: those that drew alike share their map."""
+@_moves(v2.TrivialAugmentWide)
+@_moves(v2.AutoAugment)
+def _operations(transform: Any, params: dict[str, Any], height: Side, width: Side) -> Moved:
+    """Image by image; those that drew alike share their map."""
     many = [value for value in params.values() if isinstance(value, Tensor) and value.ndim]
     if not many:
-        return of_one(transform, params, height, width), height, width  # type: ignore[arg-type]
+        return _of_operations(transform, params, int(height), int(width)), height, width
     count, device = len(many[0]), many[0].device
     sides = zip(*(torch.as_tensor(side).expand(count).tolist() for side in (height, width)), strict=True)
     names = list(params)
@@ -300,9 +279,20 @@ def _rounds(
     for row, size in zip(rows, sides, strict=True):
         key = repr((row, size))
         if key not in known:
-            known[key] = of_one(transform, dict(zip(names, row, strict=True)), *size)
+            known[key] = _of_operations(transform, dict(zip(names, row, strict=True)), *size)
         maps.append(known[key])
     return tuple(torch.tensor(maps, dtype=torch.float64, device=device).unbind(-1)), height, width
+
+
+def _of_operations(transform: Any, params: dict[str, Any], height: int, width: int) -> Map:
+    """Of what was drawn for one image."""
+    total = STILL
+    for name, level, bins, negative in operations(transform, params):
+        magnitudes, signed = transform._AUGMENTATION_SPACE[name]  # noqa: SLF001
+        values = magnitudes(bins, height, width)
+        magnitude = 0.0 if values is None else float(values[level])
+        total = after(total, operation_map(name, -magnitude if negative and signed else magnitude, height, width))
+    return total
 
 
 def _listed(value: Any, count: int) -> list[Any]:

@@ -246,6 +246,27 @@ def _zoom_out(transform: Any, params: dict[str, Any], height: Side, width: Side)
     return shifted(-left, -top), height + top + bottom, width + left + right
 
 
+@_moves(v2.RandomShortestSize)
+@_moves(v2.ScaleJitter)
+def _resized(transform: Any, params: dict[str, Any], height: Side, width: Side) -> Moved:  # noqa: ARG001
+    size = params["size"]
+    return of_cut((0, 0, height, width), size), size[0], size[1]
+
+
+@_moves(v2.RandomResize)
+def _shorter(transform: Any, params: dict[str, Any], height: Side, width: Side) -> Moved:  # noqa: ARG001
+    """The other side is rounded down, as torchvision does it."""
+    (least,) = params["size"]
+    upright = height >= width
+    tall, wide = _floored(least * height / width), _floored(least * width / height)
+    size = either(upright, tall, least), either(upright, least, wide)
+    return of_cut((0, 0, height, width), size), *size
+
+
+def _floored(side: Any) -> Side:
+    return side.long() if isinstance(side, Tensor) else int(side)
+
+
 @_moves(v2.CenterCrop)
 def _center_crop(transform: Any, params: dict[str, Any], height: Side, width: Side) -> Moved:  # noqa: ARG001
     size = two_sides(transform.size)

@@ -61,6 +61,19 @@ GEOMETRIC = {
         ]
     ),
     "padded": v2.Compose([JointCrop(32, antialias=False), PerView(v2.RandomCrop(32, padding=4))]),
+    "turned": v2.Compose(
+        [
+            JointCrop(32, antialias=False),
+            PerView(v2.RandomAffine(25, (0.1, 0.1), (0.8, 1.2), 8, interpolation=v2.InterpolationMode.BILINEAR)),
+        ]
+    ),
+    "turned, with room": v2.Compose(
+        [
+            MultiView(v2.Identity(), v2.Identity()),
+            PerView(v2.RandomRotation(40, interpolation=v2.InterpolationMode.BILINEAR, expand=True)),
+            PerView(v2.RandomResizedCrop(24, (0.3, 0.6), antialias=False)),
+        ]
+    ),
     "chosen": v2.Compose(
         [
             JointCrop(32, antialias=False),
@@ -78,6 +91,7 @@ GEOMETRIC = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:fuse has no rule")
 @pytest.mark.parametrize("kind", ["batch", "list", "alone"])
 @pytest.mark.parametrize("name", GEOMETRIC)
 def test_maps_are_where_the_pixels_came_from(name, kind):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torchvision.transforms import InterpolationMode, v2
 
-from jointaug import JointCrop, MultiResolution, UncroppedView
+from jointaug import Address, Addresses, JointCrop, MultiResolution, UncroppedView, fuse
 from jointaug._draws import DRAWS
 from jointaug.rules import RULES, STILL, Drawn, View, maps_of, register
 from jointaug.rules._places import _MOVES, STAYS, affine, operation_map
@@ -68,6 +68,9 @@ CASES = {
     "central": (v2.CenterCrop((20, 31)), {}),
     "central, padded": (v2.CenterCrop((52, 31)), {}),
     "central, odd": (v2.CenterCrop((50, 67)), {}),
+    "scaled": (v2.ScaleJitter((50, 50), antialias=False), {"size": (31, 44)}),
+    "shortest": (v2.RandomShortestSize(31, antialias=False), {"size": (31, 41)}),
+    "random size": (v2.RandomResize(20, 40, antialias=False), {"size": [31]}),
     "flip": (v2.RandomHorizontalFlip(), {"applied": True}),
     "flip up": (v2.RandomVerticalFlip(), {"applied": True}),
     "no flip": (v2.RandomVerticalFlip(), {"applied": False}),
@@ -194,6 +197,33 @@ def test_randaugment_composes_what_it_drew_alone_and_in_a_batch():
         params = {"operation": operations[i].tolist(), "negative": negative[i].tolist()}
         assert torch.equal(maps[i], found((augment, params)))
     assert len({str(m.tolist()) for m in maps}) > 10
+
+
+@pytest.mark.parametrize("kind", [v2.RandAugment, v2.TrivialAugmentWide, v2.AutoAugment])
+def test_automatic_augmentations_have_maps_of_what_they_drew(kind):
+    """Each image of a batch, and of a list of images of several sizes, has the map that it has alone."""
+    fused = fuse(v2.Compose([kind(), v2.RandomResizedCrop(9)]))
+    images = torch.randint(0, 256, (30, 3, HEIGHT, WIDTH), dtype=torch.uint8)
+    for given in (images, [image[:, : HEIGHT - i % 3] for i, image in enumerate(images)]):
+        _, record = fused(given, addresses=Addresses(0, 0, torch.arange(30)), record=True)
+        for i, image in enumerate(given):
+            _, alone = fused(image, addresses=Address(0, 0, i), record=True)
+            torch.testing.assert_close(record[i].maps, alone.maps, atol=1e-12, rtol=0)
+        turned = (record.maps[:, 0, [0, 1], [1, 0]] != 0).any(1)
+        assert 3 <= int(turned.sum()) <= 29  # shears and rotations
+
+
+def test_random_sizes_of_images_of_several_sizes():
+    heights, widths = torch.tensor([45, 33]), torch.tensor([60, 20])
+    params = {"size": [torch.tensor([31, 17])]}
+    maps = maps_after(one_view(count=2, alone=False), [Drawn(v2.RandomResize(9, 40), 0, 0, params)], heights, widths)
+    for i in range(2):
+        alone = found(
+            (v2.RandomResize(9, 40), {"size": [int(params["size"][0][i])]}),
+            height=int(heights[i]),
+            width=int(widths[i]),
+        )
+        assert torch.equal(maps[i, 0], alone)
 
 
 def test_numbers_and_tensors_say_the_same():

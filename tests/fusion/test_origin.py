@@ -20,6 +20,7 @@ from torchvision.transforms import v2
 from jointaug import JointCrop, JointBlur, PerView
 tail = v2.Compose([v2.RandomApply([v2.ColorJitter(0.4, 0.4, 0.4, 0.1)], p=0.8), v2.RandomCrop(8, fill={"others": 3})])
 pipeline = v2.Compose([JointCrop(32, beta=1.0), PerView(tail), JointBlur(), v2.Lambda(len)])
+pipeline.names = {"a", "b", "c", "d", "e"}
 """
 
 

@@ -199,6 +199,19 @@ def test_randaugment_composes_what_it_drew_alone_and_in_a_batch():
     assert len({str(m.tolist()) for m in maps}) > 10
 
 
+def test_what_randaugment_drew_is_where_its_own_operations_put_it():
+    """Signs and magnitudes are those that moved the pixels."""
+    augment = v2.RandAugment(3, 9, interpolation=BILINEAR)
+    names = list(augment._AUGMENTATION_SPACE)
+    for negative in ([True, False, True], [False, True, False]):
+        params = {"operation": [names.index(n) for n in ("ShearX", "TranslateY", "Rotate")], "negative": negative}
+        image = coordinates()
+        for k in range(3):
+            one = {name: values[k : k + 1] for name, values in params.items()}
+            check(DRAWS[v2.RandAugment].act(augment, image, one), found((augment, one)))
+        check(DRAWS[v2.RandAugment].act(augment, image, params), found((augment, params)))
+
+
 @pytest.mark.parametrize("kind", [v2.RandAugment, v2.TrivialAugmentWide, v2.AutoAugment])
 def test_automatic_augmentations_have_maps_of_what_they_drew(kind):
     """Each image of a batch, and of a list of images of several sizes, has the map that it has alone."""

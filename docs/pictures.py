@@ -348,6 +348,27 @@ def couplings() -> Figure:
     return figure
 
 
+def cells() -> Figure:
+    """An image with two crops, and the centers of the first one's 7 x 7 cells in both."""
+    pipeline = v2.Compose([JointCrop(224, beta=-2.0), PerView(v2.RandomHorizontalFlip())])
+    figure, axes = sheet(2, 3, inch=1.9)
+    for row, index in zip(axes, (4, 7), strict=True):
+        image = toy(index)
+        views, record = views_at(pipeline, Address(9, 0, index), image, record=True)
+        show(row[0], image)
+        for (top, left, height, width), color in zip(record.boxes.tolist(), (FIRST, SECOND), strict=True):
+            outline(row[0], (left, top, width, height), color)
+        for k, color in enumerate((FIRST, SECOND)):
+            position, _ = record.grid(0, k, 7)
+            _, shared = record.grid(0, 1, 7)
+            show(row[1 + k], views[k], f"view {k + 1}", color=color)
+            x, y = position[shared].unbind(-1)
+            row[1 + k].scatter(
+                x, y, c=torch.arange(49).view(7, 7)[shared], cmap="viridis", s=14, edgecolors="white", lw=0.6
+            )
+    return figure
+
+
 def laws() -> Figure:
     """Densities of the log ratio, and of one area."""
     figure = Figure(figsize=(7.6, 2.9), layout="constrained")
@@ -450,6 +471,7 @@ PICTURES: dict[str, Callable[[], Figure | Image.Image]] = {
     "MultiView": multi_view,
     "PerView": per_view,
     "Shared": shared,
+    "cells": cells,
     "couplings": couplings,
     "laws": laws,
     "aspects": aspects,

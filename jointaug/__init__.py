@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING
 
 from . import distributions, functional, fusion, loading, rules, transforms
 from .chance import Address, Addresses
-from .fusion import fuse
+from .fusion import Record, fuse, views_at
 from .loading import AddressedDataset, AddressedSampler, AddressedStream
-from .pipeline import views_at
 from .transforms import (
     ContrastiveCrop,
     CropBox,
@@ -48,6 +47,7 @@ __all__ = [
     "MultiResolution",
     "MultiView",
     "PerView",
+    "Record",
     "Shared",
     "UncroppedView",
     "Views",

@@ -98,6 +98,9 @@ class Chance(Protocol):
     def noting(self, ledger: list[Tensor]) -> Chance:
         """The same chance, which writes what it hears into ``ledger``."""
 
+    def saw(self, outputs: Any) -> None:
+        """Hear what a transform made here (see `Address.watched`)."""
+
 
 class _Fresh:
     """Rows from torch's global CPU generator."""
@@ -118,6 +121,9 @@ class _Fresh:
 
     def noting(self, ledger: list[Tensor]) -> _Fresh:  # noqa: ARG002
         return self
+
+    def saw(self, outputs: Any) -> None:
+        pass
 
 
 FRESH: Final[Chance] = _Fresh()
@@ -142,7 +148,7 @@ class Address:
     """
 
     addressed = True
-    __slots__ = ("_ledger", "_step", "_view", "draw", "epoch", "index", "seed")
+    __slots__ = ("_ledger", "_step", "_view", "_watch", "draw", "epoch", "index", "seed")
 
     def __init__(self, seed: int, epoch: int, index: int, draw: int = 0) -> None:
         self.seed, self.epoch, self.index, self.draw = (
@@ -151,6 +157,7 @@ class Address:
         )
         self._step, self._view = 0, 0
         self._ledger: list[Tensor] | None = None
+        self._watch: Callable[[tuple[int, int], Any], None] | None = None
 
     def __repr__(self) -> str:
         return f"Address(seed={self.seed}, epoch={self.epoch}, index={self.index}, draw={self.draw})"
@@ -158,7 +165,7 @@ class Address:
     def _moved(self, *, step: int, view: int, ledger: list[Tensor] | None) -> Address:
         other = object.__new__(Address)
         other.seed, other.epoch, other.index, other.draw = self.seed, self.epoch, self.index, self.draw
-        other._step, other._view, other._ledger = step, view, ledger
+        other._step, other._view, other._ledger, other._watch = step, view, ledger, self._watch
         return other
 
     def row(self, n: int) -> list[float]:
@@ -199,6 +206,17 @@ class Address:
     def noting(self, ledger: list[Tensor]) -> Address:
         """The same address, which writes what it hears into ``ledger``."""
         return self._moved(step=self._step, view=self._view, ledger=ledger)
+
+    def watched(self, watch: Callable[[tuple[int, int], Any], None]) -> Address:
+        """The same address, which tells ``watch`` position and results of each transform that is no container."""
+        other = self._moved(step=self._step, view=self._view, ledger=self._ledger)
+        other._watch = watch  # noqa: SLF001 (its own)
+        return other
+
+    def saw(self, outputs: Any) -> None:
+        """Hear what a transform made here (see `watched`)."""
+        if self._watch is not None:
+            self._watch(self.position, outputs)
 
 
 class Addresses:

@@ -220,10 +220,12 @@ def run(transform: Any, inputs: tuple[Any, ...], chance: Chance) -> Any:
         return _chain([inside[i] for i in sorted(range(len(row)), key=row.__getitem__)], inputs, chance)
     draw = draw_of(transform)
     if draw is not None:
-        return _drawn(transform, draw, inputs, chance)
-    torch.default_generator.manual_seed(int(chance.row(1)[0] * 2**32))  # the row's first word
-    outputs = called(transform, inputs)
-    chance.note(torch.get_rng_state)
+        outputs = _drawn(transform, draw, inputs, chance)
+    else:
+        torch.default_generator.manual_seed(int(chance.row(1)[0] * 2**32))  # the row's first word
+        outputs = called(transform, inputs)
+        chance.note(torch.get_rng_state)
+    chance.saw(outputs)
     return outputs
 
 
@@ -309,6 +311,8 @@ def _chain(inside: Iterable[Part], inputs: tuple[Any, ...], chance: Chance) -> A
 
 def views_at(pipeline: Callable[..., Any], address: Address, *inputs: Any) -> Any:
     """The views that ``pipeline`` makes of a sample at an address; torch's generator is left as it was.
+
+    `jointaug.views_at` can say what was done, too.
 
     Args:
         pipeline: any pipeline of this library and of ``torchvision.transforms.v2``.

@@ -105,7 +105,7 @@ def of_image(params: Any, i: int) -> Any:
     if isinstance(params, dict):
         return {name: of_image(value, i) for name, value in params.items()}
     if isinstance(params, (list, tuple)):
-        return [of_image(value, i) for value in params]
+        return type(params)(of_image(value, i) for value in params)
     if isinstance(params, Tensor) and params.ndim:
         return params[i].tolist() if params.ndim < 3 else params[i]
     return params.item() if isinstance(params, Tensor) else params

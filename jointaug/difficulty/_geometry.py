@@ -21,7 +21,7 @@ from torchvision.transforms import v2
 from .._validate import integer, number
 from ..chance import Addresses
 from ..distributions import IndependentPair, PairLaw
-from ..fusion import Plan, fuse
+from ..fusion import Plan, Record, fuse
 from ..transforms import JointCrop
 from ._boxes import box_measures, pair_boxes
 from ._estimates import Distance, Measured, checked_level, mean_of, share_of
@@ -33,8 +33,8 @@ _PIXELS = 2**45  # of an image, so that those of a chunk can still be counted
 
 
 def geometry(
-    policy: Callable[..., Any],
-    size: tuple[int, int] | Iterable[tuple[int, int]],
+    policy: Callable[..., Any] | Record,
+    size: tuple[int, int] | Iterable[tuple[int, int]] | None = None,
     *,
     pairs: int = 100_000,
     seed: int = 0,
@@ -47,8 +47,9 @@ def geometry(
 
     Args:
         policy: a pipeline that makes two views: ``JointCrop(224)``, ``MultiView(crop, crop)``, or more than the crop.
+            Or a `jointaug.Record` of a batch's pairs, which says what was drawn and for what sizes.
         size: of the images, ``(height, width)`` in pixels; or several sizes (those of a data set, say), which take
-            turns.
+            turns. Not with a record.
         pairs: how many are drawn, at least 2.
         seed: in [0, 2**64).
 
@@ -56,9 +57,10 @@ def geometry(
         The pairs' boxes, and what there is to say of them.
 
     Raises:
-        TypeError: for a policy that is no pipeline, or sizes that are no integers.
+        TypeError: for a policy that is no pipeline, or sizes that are no integers; for a record with a size.
         ValueError: unless the policy makes two views, for a size without pixels, and if the boxes cannot be known
-            because a step that pads or runs image by image comes before a crop.
+            because a step that pads or runs image by image comes before a crop; for a record of other than pairs, or of
+            views that are no boxes of the image.
 
     Example:
         >>> from jointaug import JointCrop
@@ -66,6 +68,12 @@ def geometry(
         >>> print(f"{pairs.tail(2.0).value:.2f}")  # nominal: 0.57
         0.57
     """
+    if isinstance(policy, Record):
+        if size is not None:
+            raise TypeError(
+                f"size must be left out with a record, which knows it, got {size!r}; write geometry(record)"
+            )
+        return _of_record(policy)
     require_two_views(policy)
     sizes = _sizes(size)
     count = integer("pairs", pairs, low=2, rule="an integer of at least 2", remedy="an interval takes two pairs")
@@ -92,6 +100,22 @@ def geometry(
             elif drawn is not None:
                 drawn[index] = areas
     return CropGeometry(boxes, of_pair, drawn, law)
+
+
+def _of_record(record: Record) -> CropGeometry:
+    """The pairs that were recorded."""
+    if record.count is None or record.view_sizes.shape[1] != 2:
+        raise ValueError(f"a record must be of a batch's pairs of views, got {record!r}; record fused(images)")
+    upright = (record.maps[..., [0, 1, 2, 2], [1, 0, 0, 1]] == 0).all(-1)  # false where the map is nan
+    if not bool(upright.all()):
+        i, k = (~upright).nonzero()[0].tolist()
+        raise ValueError(
+            f"views must be boxes of their image, got view {k + 1} of image {i} turned, or moved in an unknown way; "
+            "record the crops alone"
+        )
+    areas = [step.params["area"] for view in record.steps for step in view if "area" in step.params]
+    drawn = torch.stack(areas, -1).double() if len(areas) == 2 and all(isinstance(a, Tensor) for a in areas) else None
+    return CropGeometry(record.boxes, record.sizes, drawn, None)
 
 
 def _nominal(plan: Plan) -> tuple[PairLaw | None, Tensor | None]:

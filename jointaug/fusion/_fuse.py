@@ -24,14 +24,18 @@ from ._given import (
     checked_crop_box,
     collated,
     crop_boxes_of,
+    has_no_image,
     is_given_whole,
     is_image,
     sample_of,
     split_batch,
 )
 from ._images import Source, source_of, sources_of
+from ._origin import Origin
 from ._plan import Plan
-from ._rows import Asked, Fetch, PlanRows, checked_fetch, for_one
+from ._record import Record, sides_of
+from ._replay import Again, Apart
+from ._rows import Asked, Fetch, PlanRows, checked_fetch, for_one, no_rows
 from ._walk import State, walk
 
 
@@ -47,6 +51,14 @@ class _How(NamedTuple):
         return self if box is None else self._replace(crop_boxes=box)
 
 
+class _Made(NamedTuple):
+    """What a call gave, the plan of it, and whether that was of one sample."""
+
+    result: Any
+    plan: Plan
+    one: bool
+
+
 class Fused(nn.Module, Addressable):
     """A pipeline for batches and for single samples; made by `fuse`.
 
@@ -59,6 +71,7 @@ class Fused(nn.Module, Addressable):
         self.pipeline = pipeline
         self._known: dict[Any, Known] = {}
         self._asked: dict[Any, tuple[Asked, ...]] = {}
+        self._origins: dict[Position, Origin] = {}
         views_made(pipeline, None)
         slow = [(path, leaf) for path, leaf in placed_leaves(pipeline) if rule_of(leaf) is None]
         if slow:
@@ -76,6 +89,7 @@ class Fused(nn.Module, Addressable):
         generator: torch.Generator | None = None,
         addresses: Addresses | Address | None = None,
         crop_boxes: Tensor | None = None,
+        record: bool = False,
     ) -> Any:
         """The views of an image, of a sample, or of a batch.
 
@@ -103,19 +117,24 @@ class Fused(nn.Module, Addressable):
                 whatever the batch.
             crop_boxes: where `ContrastiveCrop` puts each image's crops, if a sample has no `CropBox` of its own: float
                 ``[B, 4]`` (one image: ``[4]``), left, top, right, bottom as fractions of the sides.
+            record: whether to say what was done, too.
 
         Returns:
             See the table. Without views in the pipeline a batch ``[B, C, h, w]`` (one image: ``[C, h, w]``) stands for
-            the list of batches (`Views`).
+            the list of batches (`Views`). With ``record``, that and a `jointaug.Record`, of one image or of the batch.
 
         Raises:
             TypeError: for two images in one sample, a sample without one, masks beside a batch.
             ValueError: for tensors of three dimensions that are no image.
         """
+        made = self._made(inputs, _How(generator, addresses, crop_boxes))
+        return (made.result, self._recorded(made)) if record else made.result
+
+    def _made(self, inputs: tuple[Any, ...], how: _How | Again) -> _Made:
+        """What a call gives."""
         if not inputs:
             raise TypeError("fuse(pipeline) must be given images, got nothing; write fused(images)")
         first = inputs[0]
-        how = _How(generator, addresses, crop_boxes)
         if len(inputs) == 1:
             if is_image(first):
                 return self._one(first, how)
@@ -131,18 +150,20 @@ class Fused(nn.Module, Addressable):
         split = split_batch(item)
         if split is not None:
             batch, with_batch = split
-            return with_batch(self._batch(batch, how))
+            made = self._batch(batch, how)
+            return made._replace(result=with_batch(made.result))
         if isinstance(item, list):
             sources_of(item)
         return self._sample(inputs, how)
 
-    def collate(self, samples: Sequence[Any]) -> Any:
+    def collate(self, samples: Sequence[Any], *, record: bool = False) -> Any:
         """A ``collate_fn`` for a ``DataLoader``: the views of a list of samples, all else as ``default_collate`` does.
 
         Args:
             samples: images, tuples ``(image, label)``, dicts; with masks, boxes or key points, which go along.
+            record: as `forward`; ``functools.partial(fused.collate, record=True)`` gives the loader both.
         """
-        return self(list(samples))
+        return self(list(samples), record=record)
 
     def loader(
         self, dataset: Indexed, batch_size: int, *, seed: int = 0, shuffle: bool = False, **options: Any
@@ -173,25 +194,29 @@ class Fused(nn.Module, Addressable):
         *,
         generator: torch.Generator | None = None,
         addresses: Addresses | None = None,
-    ) -> list[Any]:
+        record: bool = False,
+    ) -> Any:
         """For each of the samples what a call on it alone gives, all in one go; views lie in the batch's memory.
 
         Args:
             samples: images, tuples of a pipeline's arguments, dicts.
             generator: as `forward`.
             addresses: as `forward`.
+            record: as `forward`.
+
+        Returns:
+            A list; with ``record``, that and the `jointaug.Record` of the batch.
         """
-        laid_out = [sample_of(item, f"samples[{n}]") for n, item in enumerate(samples)]
-        made, views, along = self._many(laid_out, _How(generator, addresses))
-        return apart(laid_out, views, along, made=made)
+        made = self._samples(samples, _How(generator, addresses))
+        return (made.result, self._recorded(made)) if record else made.result
 
     def run(self, inputs: tuple[Any, ...], chance: Chance) -> Any:
         """The views of a sample, every draw from ``chance``."""
         if not isinstance(chance, Address):
             return self(*inputs)
-        if len(inputs) == 1 and is_image(inputs[0]):
-            return self._one(inputs[0], _How(None, chance))
-        return self._sample(inputs, _How(None, chance))
+        how = _How(None, chance)
+        one = len(inputs) == 1 and is_image(inputs[0])
+        return (self._one(inputs[0], how) if one else self._sample(inputs, how)).result
 
     def parts(self, views: int | None) -> list[Part]:  # noqa: ARG002
         """The pipeline, at the position of this module."""
@@ -203,64 +228,82 @@ class Fused(nn.Module, Addressable):
 
     # ---- what is given, step by step -----------------------------------------------------------------------------
 
-    def _one(self, image: Any, how: _How) -> Any:
+    def _one(self, image: Any, how: _How | Again) -> _Made:
         """`Views` of one image, or one image."""
         plan, results = self._alone(image, how)
-        return Views(results) if plan.made else results[0]
+        return _Made(Views(results) if plan.made else results[0], plan, one=True)
 
-    def _sample(self, inputs: tuple[Any, ...], how: _How) -> Any:
+    def _sample(self, inputs: tuple[Any, ...], how: _How | Again) -> _Made:
         sample = sample_of(inputs, "a sample")
-        plan, results = self._alone(sample.image, how.at_box(sample.crop_box))
+        plan, results = self._alone(sample.image, how, sample.crop_box)
         views = [
             {sample.place: result, **moved(sample, view.history, 0, alone=view.alone)}
             for result, view in zip(results, plan.views, strict=True)
         ]
-        return sample.put_together(views, made=plan.made)
+        return _Made(sample.put_together(views, made=plan.made), plan, one=True)
 
-    def _listed(self, items: list[Any], how: _How) -> Any:
+    def _listed(self, items: list[Any], how: _How | Again) -> _Made:
         """A list of images, or of samples."""
         if not any(isinstance(item, (tuple, dict)) for item in items):
             return self._batch(items, how)
         laid_out = [sample_of(item, f"batch[{n}]") for n, item in enumerate(items)]
-        made, views, along = self._many(laid_out, how)
-        return collated(laid_out, views, along, made=made)
+        plan, views, along = self._many(laid_out, how)
+        return _Made(collated(laid_out, views, along, made=plan.made), plan, one=False)
 
-    def _columns(self, columns: dict[str, Any], how: _How) -> dict[str, list[Any]]:
+    def _samples(self, items: Sequence[Any], how: _How | Again) -> _Made:
+        """A list of the samples' results."""
+        laid_out = [sample_of(item, f"samples[{n}]") for n, item in enumerate(items)]
+        plan, views, along = self._many(laid_out, how)
+        return _Made(apart(laid_out, views, along, made=plan.made), plan, one=False)
+
+    def _columns(self, columns: dict[str, Any], how: _How | Again) -> _Made:
         """A dict of lists, one entry for each sample."""
         lengths = {name: len(column) for name, column in columns.items()}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"a dict of lists must hold as many entries in each, got {lengths}; give one per sample")
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-        laid_out = [sample_of(row, f"row {n}") for n, row in enumerate(rows)]
-        made, views, along = self._many(laid_out, how)
-        results = apart(laid_out, views, along, made=made)
+        made = self._samples(rows, how)
         answers: dict[str, list[Any]] = {}
         for name, column in columns.items():
             answers[name] = [
-                _of_views(result, name, original) for result, original in zip(results, column, strict=True)
+                _of_views(result, name, original) for result, original in zip(made.result, column, strict=True)
             ]
-        return answers
+        return made._replace(result=answers)
 
-    def _batch(self, batch: Any, how: _How) -> Any:
+    def _batch(self, batch: Any, how: _How | Again) -> _Made:
         """A list of views' batches, or a batch."""
-        return self.transform(batch, self.make_params(batch, **how._asdict()))
+        plan = self._planned(batch, how)
+        return _Made(self.transform(batch, plan), plan, one=False)
 
-    def _many(self, samples: list[Sample], how: _How) -> tuple[bool, list[Any], list[list[dict[int, Any]]]]:
-        """Whether there are views; for each its batch, and for each sample what went along."""
+    def _many(self, samples: list[Sample], how: _How | Again) -> tuple[Plan, list[Any], list[list[dict[int, Any]]]]:
+        """The plan; for each view its batch, and for each sample what went along."""
         images = [sample.image for sample in samples]
-        plan = self.make_params(images, **how.at_box(crop_boxes_of(samples))._asdict())
+        plan = self._planned(images, how.at_box(crop_boxes_of(samples)) if isinstance(how, _How) else how)
         results = self.transform(images, plan)
         along = [
             [moved(sample, view.history, n, alone=False) for n, sample in enumerate(samples)] for view in plan.views
         ]
-        return plan.made, results if plan.made else [results], along
+        return plan, results if plan.made else [results], along
 
-    def _alone(self, image: Any, how: _How) -> tuple[Plan, list[Tensor]]:
+    def _planned(self, batch: Any, how: _How | Again) -> Plan:
+        """The plan of a batch."""
+        if isinstance(how, _How):
+            return self.make_params(batch, **how._asdict())
+        sources, given_views = sources_of(batch)
+        return self._repeated(sources, how, made=given_views)
+
+    def _alone(self, image: Any, how: _How | Again, crop_box: Tensor | None = None) -> tuple[Plan, list[Tensor]]:
         """The plan of one image, in numbers, and what it gives."""
         check_channels(image, "an image")
         source = source_of(image)
+        if isinstance(how, Again):
+            plan = self._repeated([source], how, made=False)
+        else:
+            plan = self._drawn_alone(source, *how.at_box(crop_box))
+        return plan, [result[0] for result in self._results([source], plan, made=False)]
+
+    def _drawn_alone(self, source: Source, generator: Any, addresses: Any, crop_box: Tensor | None) -> Plan:
         pixels = source.images[0]
-        generator, addresses, crop_box = how
         if isinstance(addresses, Address):
             if generator is not None:
                 raise ValueError("give a generator or an address, not both: an address says all that is drawn")
@@ -273,8 +316,92 @@ class Fused(nn.Module, Addressable):
         rows = self._rows(fetch, (1, False, at), at_once=alone)
         box = checked_crop_box(crop_box if crop_box is None else crop_box[None], 1, pixels.device)
         box = tuple(float(side) for side in box) if box is not None and alone else box
-        plan = self._plan([source], rows, self._known, made=False, at=at, alone=alone, crop_box=box)
-        return plan, [result[0] for result in self._results([source], plan, made=False)]
+        return self._plan([source], rows, self._known, made=False, at=at, alone=alone, crop_box=box)
+
+    # ---- records -------------------------------------------------------------------------------------------------
+
+    def record(self, params: Plan) -> Record:
+        """All that a plan says, as data; no pixel is needed.
+
+        What comes after a transform without a rule is known once `transform` was called with the plan.
+
+        Args:
+            params: from `make_params`.
+        """
+        return Record.of_views(
+            params.views, params.sources, self._origin(params.at), made=params.made, alone=params.alone
+        )
+
+    def _recorded(self, made: _Made) -> Record:
+        record = self.record(made.plan)
+        return record[0] if made.one and not made.plan.alone else record
+
+    def _origin(self, at: Position) -> Origin:
+        if at not in self._origins:
+            self._origins[at] = Origin(self.pipeline, at)
+        return self._origins[at]
+
+    def replay(self, record: Record, *inputs: Any) -> Any:
+        """The same views of another sample, of the same size: what the record says, and no chance.
+
+        Masks, boxes and key points are moved as their image was, and skip what changes colors alone; depth goes as
+        `torchvision.tv_tensors.Mask`. They may come without an image.
+
+        Args:
+            record: of one image or of a batch, made by a pipeline of the same structure and settings.
+            inputs: as `forward`: of as many images as the record.
+
+        Returns:
+            As `forward`.
+
+        Raises:
+            TypeError: for what is no record.
+            ValueError: for a record of another pipeline, another number of images, or images of another size.
+
+        Example:
+            >>> import torch
+            >>> from torchvision import tv_tensors
+            >>> from torchvision.transforms import v2
+            >>> from jointaug import JointCrop, PerView, fuse
+            >>> fused = fuse(v2.Compose([JointCrop(32), PerView(v2.RandomHorizontalFlip())]))
+            >>> views, record = fused(torch.rand(3, 60, 80), record=True)
+            >>> first, second = fused.replay(record, tv_tensors.Mask(torch.zeros(60, 80, dtype=torch.int64)))
+            >>> first.shape
+            torch.Size([32, 32])
+        """
+        if not isinstance(record, Record):
+            raise TypeError(
+                f"record must be a Record, got {type(record).__name__}; take it from fused(images, record=True) or "
+                "Record.from_json(text)"
+            )
+        origin = self._origin(ROOT)
+        if record.pipeline != origin.fingerprint:
+            raise ValueError(
+                f"record must be of this pipeline ({origin.fingerprint}), got one of another ({record.pipeline}): "
+                "structure and settings must be the same; fuse the pipeline that made it"
+            )
+        how = Again(record, origin)
+        if has_no_image(inputs):
+            return how.along(inputs)
+        try:
+            return self._made(inputs, how).result
+        except Apart:
+            (batch,) = inputs
+            return how.put_together([self.replay(record[i], image) for i, image in enumerate(batch)])
+
+    def _repeated(self, sources: Sequence[Source], how: Again, *, made: bool) -> Plan:
+        """The plan of a record, for other images."""
+        alone = how.record.count is None
+        how.check([sides_of(source.signature) for source in sources], len(sources[0].images), made=made)
+        device = sources[0].images[0].device
+        if alone and device.type != "cpu":
+            raise ValueError(
+                f"one image must be on the CPU to have its views made again, got one on {device}; give a batch with "
+                "the record of a batch, or image.cpu()"
+            )
+        views = how.views(sources, self._known)
+        signature = tuple(source.signature for source in sources)
+        return Plan(views, how.record.made, signature, [], PlanRows(no_rows), alone=alone, again=how)
 
     # ---- plan and work -------------------------------------------------------------------------------------------
 
@@ -379,14 +506,12 @@ class Fused(nn.Module, Addressable):
                         f"whole batch, got {known[surprise.place]} and {surprise.seen}; convert in it"
                     ) from None
                 known[surprise.place] = surprise.seen
+            seen = {**self._known, **known}
+            if params.again is not None:
+                params.views[:] = params.again.views(sources, seen)
+                continue
             after = self._plan(
-                sources,
-                params.rows,
-                {**self._known, **known},
-                made=made,
-                at=params.at,
-                alone=params.alone,
-                crop_box=params.crop_box,
+                sources, params.rows, seen, made=made, at=params.at, alone=params.alone, crop_box=params.crop_box
             )
             params.views[:], params.drawn[:] = after.views, after.drawn
         self._known |= {place: seen for place, seen in known.items() if seen.stays}

@@ -135,6 +135,33 @@ def checked_crop_box(value: Any, count: int, device: torch.device) -> tuple[Any,
     return tuple(value.as_subclass(Tensor).to(device).double().unbind(1))
 
 
+def has_no_image(inputs: tuple[Any, ...]) -> bool:
+    """Whether masks, boxes or key points are given and nothing that could be an image."""
+    leaves, _ = tree_flatten(inputs)
+    image = any(is_explicit(leaf) or (type(leaf) is Tensor and leaf.ndim >= 3) for leaf in leaves)
+    return not image and any(isinstance(leaf, _GOES_ALONG) for leaf in leaves)
+
+
+def sample_along(inputs: tuple[Any, ...]) -> Sample:
+    """A sample of masks, boxes or key points without their image (its ``place`` is none).
+
+    Args:
+        inputs: its arguments.
+
+    Raises:
+        TypeError: if there are none.
+    """
+    leaves, spec = tree_flatten(inputs if len(inputs) > 1 else inputs[0])
+    along = [i for i, leaf in enumerate(leaves) if isinstance(leaf, _GOES_ALONG)]
+    if not along:
+        raise TypeError(
+            f"a sample without an image must hold masks, boxes or key points, got {', '.join(map(_told, leaves))}; "
+            "give tv_tensors.Mask(...)"
+        )
+    carried = [isinstance(argument, (tuple, list, dict, tv_tensors.TVTensor)) for argument in inputs]
+    return Sample(leaves, spec, -1, along, None, carried)
+
+
 def is_explicit(item: Any) -> bool:
     """Whether something is an image by its type."""
     return isinstance(item, (PIL.Image.Image, tv_tensors.Image, tv_tensors.Video))

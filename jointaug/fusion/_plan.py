@@ -7,17 +7,24 @@ no pixel is touched. Running a program fuses its instructions into as few passes
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from ..functional import Step
 from ..pipeline import ROOT, Position
-from ..rules import Call, Cut, Drawn, Each, Side, View
+from ..rules import Call, Cut, Drawn, Each, Known, Side, View
 from ._rows import PlanRows
+
+
+class Again(Protocol):
+    """What plans views from a record."""
+
+    def views(self, sources: Sequence[Any], known: Mapping[Any, Known]) -> list[View]:
+        """The views, with what is known of transforms without a rule."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,7 @@ class Plan:
         at: position of the pipeline, if it is a part of another.
         alone: whether it is of one image, in numbers.
         crop_box: as `View.crop_box`.
+        again: the record that it repeats, if it does: then no row is asked for.
     """
 
     views: list[View]
@@ -45,6 +53,7 @@ class Plan:
     at: Position = ROOT
     alone: bool = False
     crop_box: tuple[Any, ...] | None = None
+    again: Again | None = field(default=None, repr=False)
 
 
 def masked(before: View, after: View, where: Tensor | bool) -> View:

@@ -43,6 +43,15 @@ class PlanRows:
         return self._rows[key]
 
 
+def no_rows(positions: Sequence[Asked]) -> list[Any]:
+    """The source where all was drawn before.
+
+    Raises:
+        AssertionError: always.
+    """
+    raise AssertionError(positions)
+
+
 def for_batch(
     count: int, device: torch.device, generator: torch.Generator | None, positions: Sequence[Asked]
 ) -> list[Any]:

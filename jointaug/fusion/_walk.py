@@ -11,16 +11,7 @@ from torchvision.transforms import v2
 
 from .._draws import adapted, draw_of
 from ..pipeline import Part, chosen, container_of, odds, parts
-from ..rules import (
-    Draws,
-    View,
-    by_image,
-    by_view,
-    image_by_image,
-    is_planned,
-    rule_of,
-    seeds,
-)
+from ..rules import ROWS, Draws, Kept, View, done, is_planned, rule_of, seeds
 from ..transforms import ContrastiveCrop, JointTransform
 from ..views import MultiView, PerView, Shared
 from ._plan import chosen_view, masked, resizes
@@ -69,18 +60,13 @@ def _leaf(transform: Any, view: View, draws: Draws) -> View:
     """Plan a transform of one image."""
     rule, draw = rule_of(transform), draw_of(transform)
     if rule is not None and not is_planned(rule):
-        before = len(draws.log)
-        after = _planned(rule(transform, view, draws), transform)
+        before, kept = len(draws.log), Kept(draws.source)
+        after = _planned(rule(transform, view, replace(draws, source=kept)), transform)
         params = {name: value for drawn in draws.log[before:] for name, value in drawn.params.items()}
-        return after.after(draws.drawn(transform, params))
-    width = 1
-    if draw is None:
-        params = seeds(draws)
-        after = image_by_image(transform, view, params, draws)
-    else:
-        width = draw.width(transform)
-        params = draw.params(transform, draws.numbers(width) if width else (), view)
-        after = by_image(transform, view, params, draws, draw.act) if rule is None else rule(transform, view, params)
+        return after.after(draws.drawn(transform, {**params, ROWS: kept.rows_asked}))
+    width = 1 if draw is None else draw.width(transform)
+    params = seeds(draws) if draw is None else draw.params(transform, draws.numbers(width) if width else (), view)
+    after = done(transform, view, params, draws)
     drawn = draws.drawn(transform, params)
     if width:
         draws.log.append(drawn)
@@ -130,15 +116,9 @@ def _joint(transform: JointTransform, state: State, draws: Draws) -> State:
             here.numbers(transform.row_width), [_query(transform, v) for v in coupled]
         )
         here.record(transform, params)
-        rule = rule_of(transform)
         for k, view in enumerate(coupled):
             own = {name: pair[k] for name, pair in params.items()}
-            if rule is None:
-                after = by_image(transform, view, own, draws.view(group * n + k), by_view)
-            elif is_planned(rule):
-                after = rule(transform, view, own)
-            else:
-                after = rule(transform, view, {name: view.own(value) for name, value in own.items()})
+            after = done(transform, view, own, draws.view(group * n + k))
             outputs.append(_planned(after, transform).after(here.drawn(transform, own)))
     return State(outputs, made=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,8 @@ def plot_pairs(
         images: n sources: PIL images, tensors ``[C, H, W]`` (integers, or floats in [0, 1]) or videos (their first
             frame is shown).
         boxes: for each image the boxes of its views, ``(top, left, height, width)`` in pixels, or the parameters that
-            `JointCrop` made (``params["box"]`` is taken). There may be fewer boxes than views, or none.
+            `JointCrop` made (``params["box"]`` is taken), or its `jointaug.Record`; or the record of all images. There
+            may be fewer boxes than views, or none; a view whose map a record does not know has none.
         views: for each image its views, as many as you like.
         mean: what was subtracted from the views' channels, to be added again.
         std: what the views' channels were divided by.
@@ -70,26 +72,26 @@ def plot_pairs(
     grid = figure.subplots(len(rows), columns, squeeze=False, gridspec_kw={"width_ratios": widths})
     for axes, source, (_, its_boxes, its_views, title) in zip(grid, sources, rows, strict=True):
         _show(axes[0], source)
-        for k, box in enumerate(its_boxes):
+        for k, box in its_boxes.items():
             _draw_box(axes[0], box, k)
-        areas = [height * width / (source.shape[0] * source.shape[1]) for _, _, height, width in its_boxes]
-        ratio = f"areas {ratio_text(areas[1] / areas[0])}" if len(areas) == 2 else ""
+        areas = {k: box[2] * box[3] / (source.shape[0] * source.shape[1]) for k, box in its_boxes.items()}
+        ratio = f"areas {ratio_text(areas[1] / areas[0])}" if set(areas) == {0, 1} else ""
         axes[0].set_title(", ".join(part for part in (title, ratio) if part), fontsize="medium")
         for k in range(columns - 1):
             if k >= len(its_views):
                 axes[1 + k].set_axis_off()
                 continue
             _show(axes[1 + k], pixels_of("views", its_views[k], mean, std))
-            share = f": {areas[k]:.0%} of the area" if k < len(areas) else ""
+            share = f": {areas[k]:.0%} of the area" if k in areas else ""
             axes[1 + k].set_title(f"view {k + 1}{share}", fontsize="medium")
-            if k < len(areas):
+            if k in areas:
                 for spine in axes[1 + k].spines.values():
                     spine.set(color=COLORS[k % len(COLORS)], linewidth=3.0)
     return figure
 
 
-def _rows(images: Any, boxes: Any, views: Any, titles: Any) -> list[tuple[Any, list[list[float]], list[Any], str]]:
-    """Image, boxes, views and title of each row."""
+def _rows(images: Any, boxes: Any, views: Any, titles: Any) -> list[tuple[Any, dict[int, list[float]], list[Any], str]]:
+    """Image, boxes by their view, views and title of each row."""
     columns = {"images": list(images), "boxes": list(boxes), "views": [list(several) for several in views]}
     columns["titles"] = [""] * len(columns["images"]) if titles is None else list(titles)
     counts = {name: len(column) for name, column in columns.items()}
@@ -97,15 +99,15 @@ def _rows(images: Any, boxes: Any, views: Any, titles: Any) -> list[tuple[Any, l
         raise ValueError(f"images, boxes, views and titles must be equally many, at least one, got {counts}")
     rows = []
     for image, several, its_views, title in zip(*columns.values(), strict=True):
-        its_boxes = [
-            [float(side) for side in box] for box in (several["box"] if isinstance(several, Mapping) else several)
-        ]
+        given = several["box"] if isinstance(several, Mapping) else getattr(several, "boxes", several)
+        its_boxes = [[float(side) for side in box] for box in given]
         if any(len(box) != 4 for box in its_boxes) or len(its_boxes) > len(its_views):
             raise ValueError(
                 "boxes must be (top, left, height, width) in pixels, at most as many as views, got "
                 f"{its_boxes} for {len(its_views)} views"
             )
-        rows.append((image, its_boxes, its_views, str(title)))
+        known = {k: box for k, box in enumerate(its_boxes) if not any(map(math.isnan, box))}
+        rows.append((image, known, its_views, str(title)))
     return rows
 
 

@@ -15,6 +15,7 @@ from torchvision.transforms import InterpolationMode
 from .._validate import interpolation_mode, resized_size
 from ..functional import Step, resized_crop
 from ..pipeline import ROOT, Position
+from ._map import Map, of_cut
 
 Side: TypeAlias = "int | Tensor"
 """A height or width in pixels: one number for the batch, or int64 ``[B]`` for a list of images of different sizes."""
@@ -43,12 +44,14 @@ class Call:
     Attributes:
         parameters: tensors ``[B, ...]``, of which each image of a list gets its own row; anything else goes to all.
         dtype: what the function gets: the images' logical dtype at this place in the pipeline.
+        map: where the results' pixels come from; None: that is not known.
     """
 
     function: Callable[..., Tensor]
     parameters: tuple[Any, ...]
     where: Tensor | bool | None
     dtype: torch.dtype
+    map: Map | None = None
 
 
 class Known(NamedTuple):
@@ -204,6 +207,7 @@ class View:
         *parameters: Any,
         where: Tensor | bool | None = None,
         size: tuple[Side, Side] | None = None,
+        map: Map | None = None,  # noqa: A002 (the word of records)
     ) -> View:
         """The view after any function of a batch: ``function(images [B, C, H, W], *parameters)``.
 
@@ -212,14 +216,20 @@ class View:
             parameters: of the function. Tensors ``[B, ...]`` hold a value for each image, anything else is for all.
             where: on which images, a bool tensor ``[B]``; the others stay as they are.
             size: height and width of the results, if they change.
+            map: where a result's pixels come from, for records (`jointaug.Record.maps`): nine entries of a 3 x 3
+                matrix, row by row, numbers or float64 tensors ``[B]``, that takes ``(x, y, 1)``, the center of a pixel
+                of the result, to where it was before; `jointaug.rules.STILL` for a function that moves none. Without
+                it a record says that it does not know.
 
         Raises:
-            ValueError: for a size that overflows.
+            ValueError: for a size that overflows, or a map of another number of entries.
         """
+        if map is not None and len(map) != 9:
+            raise ValueError(f"map must be the nine entries of a 3 x 3 matrix, got {map!r}; write them row by row")
         height, width = (self.height, self.width) if size is None else size
         if isinstance(height, int) and isinstance(width, int):
             resized_size((height, width), self.channels, height, width)
-        instruction = Call(function, parameters, where, self.dtype)
+        instruction = Call(function, parameters, where, self.dtype, map)
         return self._with(height=height, width=width, program=(*self.program, instruction))
 
     def each(
@@ -274,7 +284,7 @@ class View:
         targets = torch.tensor(sizes, device=self.device)
         height, width = targets.unbind(1)
         work = torch.float64 if self.dtype is torch.float64 else torch.float32
-        instruction = Call(resize, (targets,), None, work)
+        instruction = Call(resize, (targets,), None, work, of_cut(self.whole, (height, width)))
         return self._with(height=height, width=width, program=(*self.program, instruction))
 
     def of_kind(self, options: Mapping[Any, Any], transform: Any) -> Any:

@@ -225,6 +225,8 @@ class JointTransform(v2.Transform, Addressable):
             row = chance.view(group).row(self.row_width)
             params = self.params_from_uniform(row, [flat.query for flat in coupled])
             outputs += [flat.mapped(_of_view(params, k)) for k, flat in enumerate(coupled)]
+        for k, output in enumerate(outputs if chance.addressed else ()):
+            chance.view(k).saw(output)
         return put_together(outputs if has_views(inputs) else apart(outputs, inputs, carried), carried)
 
     def extra_repr(self) -> str:

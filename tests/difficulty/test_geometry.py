@@ -10,7 +10,17 @@ import torch
 from scipy import stats
 from torchvision.transforms import v2
 
-from jointaug import ContrastiveCrop, JointBlur, JointCrop, MultiView, PerView, UncroppedView
+from jointaug import (
+    Addresses,
+    ContrastiveCrop,
+    JointBlur,
+    JointCrop,
+    MultiView,
+    PerView,
+    Record,
+    UncroppedView,
+    fuse,
+)
 from jointaug.difficulty import CropGeometry, box_measures, geometry
 from jointaug.distributions import FixedRatioPair, IndependentPair, JointPair
 from jointaug.testing import assert_follows, assert_rate, assert_same_law
@@ -255,3 +265,33 @@ def test_bad_arguments_are_named(name):
     call, error, message = BAD[name]
     with pytest.raises(error, match=message):
         call()
+
+
+def test_a_record_says_what_its_pairs_are_like():
+    """As the policy's own boxes at the same addresses, with the areas that were drawn."""
+    policy = v2.Compose([JointCrop(32), PerView(v2.RandomHorizontalFlip())])
+    addresses = Addresses(5, 0, torch.arange(200))
+    images = torch.zeros(1, 1, 1, 1).expand(200, 3, 60, 80)
+    fused = fuse(policy)
+    record = fused.record(fused.make_params(images, addresses=addresses))
+    found, drawn = geometry(record), geometry(policy, (60, 80), pairs=200, seed=5)
+    assert torch.equal(found.size, drawn.size)
+    torch.testing.assert_close(found.boxes, drawn.boxes, atol=1e-9, rtol=0)
+    assert torch.equal(found.drawn_area, drawn.drawn_area)
+    assert geometry(Record.from_json(record.to_json())).measured("iou") == found.measured("iou")
+
+
+def test_a_record_of_something_else_is_refused():
+    images = torch.zeros(3, 3, 60, 80)
+    _, record = fuse(JointCrop(32))(images, record=True)
+    with pytest.raises(TypeError, match="size must be left out with a record, which knows it, got 3; write geometry"):
+        geometry(record, 3)
+    with pytest.raises(ValueError, match="must be of a batch's pairs of views, got <Record of one image, 2 views>"):
+        geometry(record[0])
+    _, record = fuse(MultiView(*[JointCrop(32)] * 2))(images, record=True)
+    with pytest.raises(ValueError, match="pairs of views, got <Record of 3 images, 4 views>"):
+        geometry(record)
+    generator = torch.Generator().manual_seed(0)
+    _, record = fuse(v2.Compose([JointCrop(32), PerView(v2.RandAugment(8))]))(images, generator=generator, record=True)
+    with pytest.raises(ValueError, match=r"got view \d of image \d turned, or moved in an unknown way"):
+        geometry(record)

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torchvision.transforms.v2 import functional as F
 
+from jointaug import JointCrop, fuse
 from jointaug.plotting import plot_pairs
 
 from .cases import a_pair, rendered, shown
@@ -107,3 +108,22 @@ def test_bad_input_is_named(case):
     call, error, message = BAD[case]
     with pytest.raises(error, match=message):
         call()
+
+
+def test_records_are_taken_for_boxes():
+    """Of all images, of one; what a record does not know is not drawn."""
+    image, *_ = a_pair()
+    fused = fuse(JointCrop(16))
+    views, record = fused(torch.stack([image, image]), record=True)
+    pairs = [[view[i] for view in views] for i in range(2)]
+    figure = plot_pairs([image, image], record, pairs)
+    one = plot_pairs([image], [record[1]], pairs[1:])
+    for axes, row in ((figure.axes[0], 0), (figure.axes[3], 1), (one.axes[0], 1)):
+        for rectangle, box in zip(boxes_on(axes), record.boxes[row].tolist(), strict=True):
+            top, left, height, width = box
+            assert rectangle.get_xy() == (left - 0.5, top - 0.5)
+            assert (rectangle.get_height(), rectangle.get_width()) == (height, width)
+    record.maps[0, 1] = torch.nan
+    figure = plot_pairs([image], [record[0]], pairs[:1])
+    assert len(boxes_on(figure.axes[0])) == 1
+    assert figure.axes[2].get_title() == "view 2"

@@ -36,7 +36,11 @@ PARAMETERS = {  # of each of three views
     adjust_contrast: [(0.5,), (0.5,), (1.7,)],
     adjust_saturation: [(0.0,), (1.0,), (2.0,)],
     adjust_hue: [(-0.3,), (0.0,), (0.4,)],
-    color_jitter: [(0.5, 1.5, 1.0, 0.1, (0, 1, 2, 3)), (1.2, 1.0, 0.3, 0.0, (3, 1, 0, 2)), (1.0, 1.0, 1.0, 0.0, (2, 0, 1, 3))],
+    color_jitter: [
+        (0.5, 1.5, 1.0, 0.1, (0, 1, 2, 3)),
+        (1.2, 1.0, 0.3, 0.0, (3, 1, 0, 2)),
+        (1.0, 1.0, 1.0, 0.0, (2, 0, 1, 3)),
+    ],
     solarize: [(0.2,), (0.5,), (0.9,)],
     posterize: [(1,), (4,), (4,)],
     gaussian_blur: [(0.0, None, 2.0), (0.7, None, 2.0), (2.0, None, 2.0)],
@@ -45,7 +49,7 @@ PARAMETERS = {  # of each of three views
     invert: [()] * 3,
     horizontal_flip: [()] * 3,
     vertical_flip: [()] * 3,
-}  # fmt: skip
+}
 WHERES = [None, (True, True, True), (True, False, True)]
 BACKENDS = ["torch"] if native.library is None else ["native", "torch"]
 

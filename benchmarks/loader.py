@@ -42,8 +42,16 @@ FILES: Final = 32
 SMALL: Final = 256  # images of 32 px
 BARS: Final = {
     "ImageFolder(root, fuse(p)) to the v1 code": (1 / 3, "v1 code", "fuse"),
-    "ImageFolder(root, fuse(p)) to fuse in collate, one worker each": (1.15, "fuse in collate, one worker", "fuse, one worker"),
-    "fuse, torchvision's decoder, to albumentations with cv2": (1 / 1.2, "albumentations", "fuse, torchvision's decoder"),
+    "ImageFolder(root, fuse(p)) to fuse in collate, one worker each": (
+        1.15,
+        "fuse in collate, one worker",
+        "fuse, one worker",
+    ),
+    "fuse, torchvision's decoder, to albumentations with cv2": (
+        1 / 1.2,
+        "albumentations",
+        "fuse, torchvision's decoder",
+    ),
     "addressed to plain, one by one": (1.05, "fuse", "addressed, one by one"),
     "addressed to plain, one by one, torchvision's decoder": (
         1.05,
@@ -327,7 +335,10 @@ def markdown(result: Mapping[str, Any]) -> str:
     """The tables for a page of the documentation, with the machine they come from."""
     about = machine()
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
-    lines = [f"Measured on one core of {about['processor']}, {about['date']}, commit {about['commit']}, with {versions}.", ""]
+    lines = [
+        f"Measured on one core of {about['processor']}, {about['date']}, commit {about['commit']}, with {versions}.",
+        "",
+    ]
     for title, part in result.items():
         lines += [f"**{title}** ({part['rounds']} rounds)", "", "| loader | images a second | times the v1 code |"]
         lines.append("| --- | --- | --- |")
@@ -360,7 +371,9 @@ def files(folder: str | None, root: Path) -> int:
     for path in found:
         (root / "class" / f"{path.stem}.jpg").symlink_to(path.resolve())
     if not found:
-        raise ValueError(f"--images must hold JPEG files of 500 x 375, got none in {folder}; leave it out for made ones")
+        raise ValueError(
+            f"--images must hold JPEG files of 500 x 375, got none in {folder}; leave it out for made ones"
+        )
     return len(found)
 
 

@@ -1,0 +1,301 @@
+"""Every snippet of "In your framework", run against the real package: what is promised there holds, and how fast it is.
+
+    make frameworks [ARGS="--only lightning --write"]
+
+A folder here is a framework; in it, ``before.py`` is a script as it is found, ``crop.py`` the same with JointCrop,
+``fused.py`` with `fuse`, ``addressed.py`` with views that can be made again. Each runs from its first line to its last in
+a process of its own, in a folder with 48 JPEG files of 500 x 375 (made here, or photographs from ``--images``), for two
+epochs. Checked are: two float views of every image in both epochs; with addresses, that all views of both epochs differ,
+and that a second run with another seed of torch, ``random`` and numpy, without workers, has the same ones; and the lines that a stage
+changes. Images a second are of a run without workers, without its first batch, by the time on the core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import hashlib
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import types
+import warnings
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+HERE: Final = Path(__file__).resolve().parent
+STAGES: Final = ("before", "crop", "fused", "addressed")
+MOST_LINES: Final = {"crop": 1, "fused": 1, "addressed": 3}
+"""Lines that may be written for a stage, over the one before it."""
+
+FRAMEWORKS: Final = {
+    "pytorch_v1": ("PyTorch, torchvision.transforms", "torch"),
+    "pytorch_v2": ("PyTorch, torchvision.transforms.v2", "torch"),
+    "lightning": ("Lightning", "lightning"),
+    "lightly": ("lightly", "lightly"),
+    "solo_learn": ("solo-learn", "solo-learn"),
+    "hf_map": ("Hugging Face datasets, map-style", "datasets"),
+    "hf_stream": ("Hugging Face datasets, streaming", "datasets"),
+    "webdataset": ("WebDataset", "webdataset"),
+    "timm": ("timm", "timm"),
+    "accelerate": ("Accelerate", "accelerate"),
+    "torchdata": ("torchdata", "torchdata"),
+}
+"""Folder, name, and the package on which it runs."""
+
+IMAGES: Final = 48
+WORKERS: Final = "num_workers=2"
+"""As it stands in every snippet."""
+
+
+# ---- lines ---------------------------------------------------------------------------------------------------------
+
+
+def code(path: Path) -> list[str]:
+    """The lines of a snippet that count: neither blank nor an import."""
+    lines, inside = [], False
+    for line in path.read_text().splitlines():
+        if inside or line.startswith(("import ", "from ")):
+            inside = line.endswith("(") or (inside and not line.startswith(")"))
+        elif line.strip():
+            lines.append(line)
+    return lines
+
+
+def changed(old: Path, new: Path) -> tuple[int, int]:
+    """Lines of the new snippet that were written, and those of the old one that went and have no successor."""
+    written = dropped = 0
+    for kind, i, j, k, m in difflib.SequenceMatcher(None, code(old), code(new), autojunk=False).get_opcodes():
+        if kind != "equal":
+            written, dropped = written + m - k, dropped + max(0, (j - i) - (m - k))
+    return written, dropped
+
+
+def lines(framework: str) -> dict[str, dict[str, int]]:
+    """For each stage after the first, lines written and dropped over the stage before it."""
+    files = [HERE / framework / f"{stage}.py" for stage in STAGES]
+    counts = [changed(old, new) for old, new in zip(files, files[1:], strict=False)]
+    return {stage: {"written": w, "dropped": d} for stage, (w, d) in zip(STAGES[1:], counts, strict=True)}
+
+
+# ---- one snippet, in a process of its own --------------------------------------------------------------------------
+
+
+def run_snippet(path: Path, workers: int, seed: int, watch: bool) -> dict[str, Any]:
+    """Run a snippet in the current folder: images in all, and images a second or, to ``watch``, a digest of each pair."""
+    import numpy as np
+    import recipe
+    import torch
+
+    torch.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002  # what lightly draws from
+    if "solo" in path.parent.name:
+        _solo_without_its_trainer()
+    digests: list[str] = []
+    counts: list[int] = []
+    clock: list[float] = []
+
+    def train(first: Any, second: Any) -> None:
+        for view in (first, second):
+            assert view.shape[1:] == (3, 224, 224), view.shape
+            assert view.dtype == torch.float32, view.dtype
+        counts.append(len(first))
+        clock.append(time.process_time())
+        if watch:
+            both = torch.cat([first, second], 1).numpy()
+            digests.extend(hashlib.blake2b(pair.tobytes(), digest_size=8).hexdigest() for pair in both)
+
+    recipe.train = train
+    source = path.read_text()
+    if WORKERS not in source:
+        raise ValueError(f"a snippet must say {WORKERS}, got none in {path}; the command puts other numbers there")
+    source = source.replace(WORKERS, f"num_workers={workers}")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        script = types.ModuleType("__main__")  # spawned workers aside, as if it were started by itself
+        script.__file__ = str(path)
+        exec(compile(source, str(path), "exec"), script.__dict__)
+    own = sorted({str(w.message) for w in caught if "jointaug" in str(w.message) or "fuse" in str(w.message)})
+    speed = sum(counts[1:]) / (clock[-1] - clock[0])
+    return {"images": sum(counts), "images_per_second": speed, "digests": digests, "warnings": own}
+
+
+def _solo_without_its_trainer() -> None:
+    """Let ``solo.utils.pretrain_dataloader`` be imported where the packages of 2021 that its trainer needs are not."""
+    for name in ("solo", "solo.utils"):
+        parent, _, child = name.rpartition(".")
+        if parent:
+            folders = [str(Path(folder) / child) for folder in sys.modules[parent].__path__]
+        else:
+            found = find_spec(name)
+            assert found is not None, "solo-learn is not installed"
+            folders = list(found.submodule_search_locations or ())
+        module = types.ModuleType(name)
+        module.__path__ = folders
+        sys.modules[name] = module
+
+
+# ---- all of them ---------------------------------------------------------------------------------------------------
+
+
+def call(path: Path, folder: Path, *, workers: int, seed: int, watch: bool) -> dict[str, Any]:
+    """What `run_snippet` returns, from a process of its own."""
+    options = ["--snippet", str(path), "--workers", str(workers), "--seed", str(seed), *(["--watch"] if watch else [])]
+    environment = {
+        **os.environ,
+        "HF_HOME": str(folder / "hf"),
+        "HF_HUB_OFFLINE": "1",
+        "NO_ALBUMENTATIONS_UPDATE": "1",
+        "LIGHTLY_SERVER_LOCATION": "",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]),
+    }
+    done = subprocess.run(
+        [sys.executable, str(HERE / "run.py"), *options],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{path.parent.name}/{path.name} failed:\n{done.stderr[-3000:]}")
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def check(framework: str, folder: Path) -> dict[str, Any]:
+    """What is promised of a framework's snippets; a list of what does not hold."""
+    wrong = []
+    counted = lines(framework)
+    for stage, most in MOST_LINES.items():
+        if counted[stage]["written"] > most:
+            wrong.append(f"{stage}: {counted[stage]['written']} lines for {most}")
+    told: dict[str, list[str]] = {}
+    for stage in STAGES:
+        path = HERE / framework / f"{stage}.py"
+        first = call(path, folder, workers=2, seed=0, watch=True)
+        told[stage] = first["warnings"]
+        if first["images"] != 2 * IMAGES:
+            wrong.append(f"{stage}: {first['images']} images in two epochs of {IMAGES}")
+        if len(set(first["digests"])) != len(first["digests"]):
+            wrong.append(f"{stage}: an epoch repeats views of another")
+        if stage == "addressed":
+            again = call(path, folder, workers=0, seed=1, watch=True)
+            for epoch in (slice(0, IMAGES), slice(IMAGES, None)):
+                if set(first["digests"][epoch]) != set(again["digests"][epoch]):
+                    wrong.append(f"{stage}: another run has other views")
+    return {"lines": counted, "warnings": told, "wrong": wrong}
+
+
+def files(folder: Path, images: str | None) -> None:
+    """``images/<class>/*.jpg``, and the same in ``shards/*.tar``."""
+    import torch
+    from PIL import Image
+    from torchvision.transforms.v2 import functional as F
+
+    found = sorted(Path(images).rglob("*.[jJ][pP]*[gG]"))[:IMAGES] if images else []
+    numbers = torch.Generator().manual_seed(0)
+    for k in range(IMAGES):
+        if found:
+            picture = Image.open(found[k % len(found)]).convert("RGB").resize((500, 375))
+        else:
+            coarse = torch.rand(3, 12, 16, generator=numbers)
+            picture = F.to_pil_image(
+                F.resize(coarse, [375, 500], interpolation=F.InterpolationMode.BICUBIC).clamp(0, 1)
+            )
+        target = folder / "images" / ("cat", "dog")[k % 2] / f"{k:03d}.jpg"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        picture.save(target, quality=90)
+    (folder / "shards").mkdir()
+    for shard in range(2):
+        with tarfile.open(folder / "shards" / f"{shard}.tar", "w") as tar:
+            for target in sorted((folder / "images" / ("cat", "dog")[shard]).iterdir()):
+                label = folder / "label.cls"
+                label.write_text(str(shard))
+                tar.add(target, target.name)
+                tar.add(label, f"{target.stem}.cls")
+
+
+def markdown(result: dict[str, Any], about: dict[str, Any]) -> str:
+    """The table of the page."""
+    text = [
+        f"Measured on one core of {about['processor']}, {about['date']}, commit {about['commit']}; medians of "
+        f"{result['rounds']} interleaved runs, {result['images']}.",
+        "",
+        "| | lines: JointCrop | `fuse` | addresses | images a second: before | JointCrop | `fuse` | addresses |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for framework, row in result["frameworks"].items():
+        name, package = FRAMEWORKS[framework]
+        counts = [row["lines"][stage] for stage in STAGES[1:]]
+        told = [f"{c['written']}" + (f" (and {c['dropped']} less)" if c["dropped"] else "") for c in counts]
+        speeds = [f"{row['images_per_second'][stage]['median']:.0f}" for stage in STAGES]
+        text.append(f"| {name} ({package} {row['version']}) | {' | '.join(told)} | {' | '.join(speeds)} |")
+    return "\n".join([*text, ""])
+
+
+def main() -> None:
+    """Check, time, print, and write with ``--write``."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="*", choices=FRAMEWORKS, default=list(FRAMEWORKS), metavar="FRAMEWORK")
+    parser.add_argument("--images", help="a folder of JPEG files; blotches are made by default")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each snippet for its speed")
+    parser.add_argument("--write", action="store_true", help="keep the result in benchmarks/results")
+    parser.add_argument("--snippet", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--workers", type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("--watch", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.snippet:
+        found = run_snippet(arguments.snippet, arguments.workers, arguments.seed, arguments.watch)
+        print(f"\n{json.dumps(found)}")
+        return
+    sys.path.append(str(HERE.parent))
+    from interleaved import machine, one_core, save, summary
+
+    result: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        files(folder, arguments.images)
+        for framework in arguments.only:
+            result[framework] = {"version": version(FRAMEWORKS[framework][1]), **check(framework, folder)}
+            told = result[framework]["wrong"] or "all holds"
+            print(f"{framework}: {told}; lines {result[framework]['lines']}", flush=True)
+            for stage, words in result[framework]["warnings"].items():
+                for word in words:
+                    print(f"  {stage} warns: {word}")
+        one_core()
+        speeds: dict[str, dict[str, list[float]]] = {f: {s: [] for s in STAGES} for f in arguments.only}
+        for _ in range(arguments.rounds):
+            for framework in arguments.only:
+                for stage in STAGES:
+                    path = HERE / framework / f"{stage}.py"
+                    found = call(path, folder, workers=0, seed=0, watch=False)
+                    speeds[framework][stage].append(found["images_per_second"])
+        for framework, values in speeds.items():
+            result[framework]["images_per_second"] = {
+                s: summary(v) if len(v) > 1 else {"median": statistics.median(v)} for s, v in values.items()
+            }
+            print(framework, {s: round(statistics.median(v)) for s, v in values.items()})
+    if arguments.write:
+        shown = "photographs" if arguments.images else "made pictures"
+        kept = {"images": shown, "rounds": arguments.rounds, "frameworks": result}
+        path = save("frameworks", kept)
+        path.with_suffix(".md").write_text(markdown(kept, machine()))
+        print(f"wrote {path} and its table as Markdown")
+    if any(row["wrong"] for row in result.values()):
+        sys.exit("not everything holds")
+
+
+if __name__ == "__main__":
+    main()

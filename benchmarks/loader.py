@@ -2,10 +2,11 @@
 
     make frameworks && .venv-frameworks/bin/python benchmarks/loader.py [--images DIR] [--write]
 
-Everyone makes two views of the MoCo v2 list (blur with a kernel of 23 where it is not said otherwise; none at 32 px) and
-collates batches of 32. Seconds are those on the core (``cpu_seconds``): what else runs on the machine does not count. ``DIR`` holds photographs, of which those of 500 x 375 are taken as they are on disk; without
-it, pictures of that size are made here. Every round gives each case its turn; a worker, where there is one, has the
-same core as the rest. Peers that are not installed are left out and named.
+Everyone makes two views of the MoCo v2 list (the v1 code and lightly with Pillow's blur, as their authors have it, all
+others with a kernel of 23; no blur at 32 px), and collates batches of 32. Seconds are those on the core
+(``cpu_seconds``): what else runs on the machine does not count. ``DIR`` holds photographs, of which those of 500 x 375
+are taken as they are on disk; without it, pictures of that size are made here. Every round gives each case its turn; a
+worker, where there is one, has the same core as the rest. Peers that are not installed are left out and named.
 """
 
 from __future__ import annotations
@@ -235,7 +236,7 @@ def _lightly(side: int) -> Any:
 
 
 def from_memory() -> dict[str, Iterable[Any]]:
-    """Each case's loader over images of 32 px, in the form that suits it: tensors, arrays, or PIL images made of these."""
+    """Each case's loader over images of 32 px, in the form that suits it: tensors, arrays, PIL images made of these."""
     numbers = torch.Generator().manual_seed(0)
     tensors = torch.randint(0, 256, (SMALL, 3, 32, 32), dtype=torch.uint8, generator=numbers)
     arrays = np.ascontiguousarray(tensors.permute(0, 2, 3, 1).numpy())

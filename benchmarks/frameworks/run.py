@@ -3,11 +3,12 @@
     make frameworks [ARGS="--only lightning --write"]
 
 A folder here is a framework; in it, ``before.py`` is a script as it is found, ``crop.py`` the same with JointCrop,
-``fused.py`` with `fuse`, ``addressed.py`` with views that can be made again. Each runs from its first line to its last in
-a process of its own, in a folder with 48 JPEG files of 500 x 375 (made here, or photographs from ``--images``), for two
-epochs. Checked are: two float views of every image in both epochs; with addresses, that all views of both epochs differ,
-and that a second run with another seed of torch, ``random`` and numpy, without workers, has the same ones; and the lines that a stage
-changes. Images a second are of a run without workers, without its first batch, by the time on the core.
+``fused.py`` with `fuse`, ``addressed.py`` with views that can be made again. Each runs from its first line to its last
+in a process of its own, in a folder with 32 JPEG files of 500 x 375 (made here, or photographs from ``--images``), for
+two epochs. Checked are: two float views of every image in both epochs, all of them different; with addresses, that a
+second run, with other seeds of torch, ``random`` and numpy and with workers, has the same ones in each epoch; and the
+lines that a stage changes. Images a second are of runs without workers and without their first batch, by the time on
+the core.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from __future__ import annotations
 import argparse
 import difflib
 import hashlib
+import itertools
 import json
+import multiprocessing
 import os
 import random
-import statistics
-import subprocess
 import sys
 import tarfile
 import tempfile
@@ -32,6 +33,14 @@ from pathlib import Path
 from typing import Any, Final
 
 HERE: Final = Path(__file__).resolve().parent
+sys.path += [str(HERE), str(HERE.parent)]
+
+import torch  # noqa: E402  # once, before the forks
+import torchvision  # noqa: E402, F401
+from interleaved import machine, one_core, save, summary  # noqa: E402
+
+import jointaug  # noqa: E402, F401
+
 STAGES: Final = ("before", "crop", "fused", "addressed")
 MOST_LINES: Final = {"crop": 1, "fused": 1, "addressed": 3}
 """Lines that may be written for a stage, over the one before it."""
@@ -51,7 +60,7 @@ FRAMEWORKS: Final = {
 }
 """Folder, name, and the package on which it runs."""
 
-IMAGES: Final = 48
+IMAGES: Final = 32
 WORKERS: Final = "num_workers=2"
 """As it stands in every snippet."""
 
@@ -82,37 +91,38 @@ def changed(old: Path, new: Path) -> tuple[int, int]:
 def lines(framework: str) -> dict[str, dict[str, int]]:
     """For each stage after the first, lines written and dropped over the stage before it."""
     files = [HERE / framework / f"{stage}.py" for stage in STAGES]
-    counts = [changed(old, new) for old, new in zip(files, files[1:], strict=False)]
+    counts = [changed(old, new) for old, new in itertools.pairwise(files)]
     return {stage: {"written": w, "dropped": d} for stage, (w, d) in zip(STAGES[1:], counts, strict=True)}
 
 
 # ---- one snippet, in a process of its own --------------------------------------------------------------------------
 
 
-def run_snippet(path: Path, workers: int, seed: int, watch: bool) -> dict[str, Any]:
-    """Run a snippet in the current folder: images in all, and images a second or, to ``watch``, a digest of each pair."""
+def run_snippet(path: Path, workers: int, seed: int) -> dict[str, Any]:
+    """Run a snippet in the current folder: images in all, images a second, a digest of each pair of views."""
     import numpy as np
     import recipe
-    import torch
 
     torch.manual_seed(seed)
+    torch.set_num_threads(1)
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002  # what lightly draws from
-    if "solo" in path.parent.name:
+    if path.parent.name == "solo_learn":
         _solo_without_its_trainer()
     digests: list[str] = []
     counts: list[int] = []
-    clock: list[float] = []
+    begun: list[float] = []
+    ended: list[float] = []
 
     def train(first: Any, second: Any) -> None:
+        ended.append(time.process_time())
         for view in (first, second):
             assert view.shape[1:] == (3, 224, 224), view.shape
             assert view.dtype == torch.float32, view.dtype
         counts.append(len(first))
-        clock.append(time.process_time())
-        if watch:
-            both = torch.cat([first, second], 1).numpy()
-            digests.extend(hashlib.blake2b(pair.tobytes(), digest_size=8).hexdigest() for pair in both)
+        both = torch.cat([first, second], 1).numpy()
+        digests.extend(hashlib.blake2b(pair.tobytes(), digest_size=8).hexdigest() for pair in both)
+        begun.append(time.process_time())
 
     recipe.train = train
     source = path.read_text()
@@ -121,12 +131,12 @@ def run_snippet(path: Path, workers: int, seed: int, watch: bool) -> dict[str, A
     source = source.replace(WORKERS, f"num_workers={workers}")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        script = types.ModuleType("__main__")  # spawned workers aside, as if it were started by itself
+        script = types.ModuleType("__main__")
         script.__file__ = str(path)
         exec(compile(source, str(path), "exec"), script.__dict__)
     own = sorted({str(w.message) for w in caught if "jointaug" in str(w.message) or "fuse" in str(w.message)})
-    speed = sum(counts[1:]) / (clock[-1] - clock[0])
-    return {"images": sum(counts), "images_per_second": speed, "digests": digests, "warnings": own}
+    loading = sum(end - begin for begin, end in zip(begun, ended[1:], strict=False))
+    return {"images": sum(counts), "images_per_second": sum(counts[1:]) / loading, "digests": digests, "warnings": own}
 
 
 def _solo_without_its_trainer() -> None:
@@ -147,59 +157,59 @@ def _solo_without_its_trainer() -> None:
 # ---- all of them ---------------------------------------------------------------------------------------------------
 
 
-def call(path: Path, folder: Path, *, workers: int, seed: int, watch: bool) -> dict[str, Any]:
-    """What `run_snippet` returns, from a process of its own."""
-    options = ["--snippet", str(path), "--workers", str(workers), "--seed", str(seed), *(["--watch"] if watch else [])]
-    environment = {
-        **os.environ,
-        "HF_HOME": str(folder / "hf"),
-        "HF_HUB_OFFLINE": "1",
-        "NO_ALBUMENTATIONS_UPDATE": "1",
-        "LIGHTLY_SERVER_LOCATION": "",
-        "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]),
-    }
-    done = subprocess.run(
-        [sys.executable, str(HERE / "run.py"), *options],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    if done.returncode:
-        raise RuntimeError(f"{path.parent.name}/{path.name} failed:\n{done.stderr[-3000:]}")
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+def call(path: Path, folder: Path, *, workers: int, seed: int) -> dict[str, Any]:
+    """What `run_snippet` returns, from a process of its own: a fork of this one, which has imported torch."""
+    answer = folder / "answer.json"
+    child = multiprocessing.get_context("fork").Process(target=_in_a_fork, args=(path, folder, workers, seed, answer))
+    child.start()
+    child.join(600)
+    if child.exitcode != 0:
+        child.kill()
+        raise RuntimeError(f"{path.parent.name}/{path.name} failed:\n{(folder / 'said.txt').read_text()[-3000:]}")
+    result: dict[str, Any] = json.loads(answer.read_text())
     return result
 
 
+def _in_a_fork(path: Path, folder: Path, workers: int, seed: int, answer: Path) -> None:
+    multiprocessing.current_process()._config["daemon"] = False  # noqa: SLF001  # it has workers of its own
+    os.chdir(folder)
+    with open("said.txt", "w") as said:  # noqa: PTH123  # frameworks have much to say
+        os.dup2(said.fileno(), 1)
+        os.dup2(said.fileno(), 2)
+    os.environ |= {"HF_HOME": str(folder / "hf"), "HF_HUB_OFFLINE": "1", "LIGHTLY_SERVER_LOCATION": ""}
+    answer.write_text(json.dumps(run_snippet(path, workers, seed)))
+
+
 def check(framework: str, folder: Path) -> dict[str, Any]:
-    """What is promised of a framework's snippets; a list of what does not hold."""
+    """What is promised of a framework's snippets, what of it does not hold, and a first measurement of each."""
     wrong = []
     counted = lines(framework)
     for stage, most in MOST_LINES.items():
         if counted[stage]["written"] > most:
             wrong.append(f"{stage}: {counted[stage]['written']} lines for {most}")
     told: dict[str, list[str]] = {}
+    speeds: dict[str, list[float]] = {}
     for stage in STAGES:
         path = HERE / framework / f"{stage}.py"
-        first = call(path, folder, workers=2, seed=0, watch=True)
-        told[stage] = first["warnings"]
-        if first["images"] != 2 * IMAGES:
-            wrong.append(f"{stage}: {first['images']} images in two epochs of {IMAGES}")
-        if len(set(first["digests"])) != len(first["digests"]):
-            wrong.append(f"{stage}: an epoch repeats views of another")
+        found = call(path, folder, workers=0, seed=0)
+        told[stage], speeds[stage] = found["warnings"], [found["images_per_second"]]
+        if found["images"] != 2 * IMAGES:
+            wrong.append(f"{stage}: {found['images']} images in two epochs of {IMAGES}")
+        if len(set(found["digests"])) != len(found["digests"]):
+            wrong.append(f"{stage}: some views come twice")
         if stage == "addressed":
-            again = call(path, folder, workers=0, seed=1, watch=True)
-            for epoch in (slice(0, IMAGES), slice(IMAGES, None)):
-                if set(first["digests"][epoch]) != set(again["digests"][epoch]):
-                    wrong.append(f"{stage}: another run has other views")
-    return {"lines": counted, "warnings": told, "wrong": wrong}
+            again = call(path, folder, workers=2, seed=1)
+            if _by_epoch(found["digests"]) != _by_epoch(again["digests"]):
+                wrong.append(f"{stage}: another run has other views")
+    return {"lines": counted, "warnings": told, "wrong": wrong, "speeds": speeds}
+
+
+def _by_epoch(digests: list[str]) -> tuple[set[str], set[str]]:
+    return set(digests[:IMAGES]), set(digests[IMAGES:])
 
 
 def files(folder: Path, images: str | None) -> None:
     """``images/<class>/*.jpg``, and the same in ``shards/*.tar``."""
-    import torch
     from PIL import Image
     from torchvision.transforms.v2 import functional as F
 
@@ -251,42 +261,29 @@ def main() -> None:
     parser.add_argument("--images", help="a folder of JPEG files; blotches are made by default")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each snippet for its speed")
     parser.add_argument("--write", action="store_true", help="keep the result in benchmarks/results")
-    parser.add_argument("--snippet", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--workers", type=int, default=0, help=argparse.SUPPRESS)
-    parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
-    parser.add_argument("--watch", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.snippet:
-        found = run_snippet(arguments.snippet, arguments.workers, arguments.seed, arguments.watch)
-        print(f"\n{json.dumps(found)}")
-        return
-    sys.path.append(str(HERE.parent))
-    from interleaved import machine, one_core, save, summary
-
+    one_core()
     result: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files(folder, arguments.images)
         for framework in arguments.only:
-            result[framework] = {"version": version(FRAMEWORKS[framework][1]), **check(framework, folder)}
-            told = result[framework]["wrong"] or "all holds"
-            print(f"{framework}: {told}; lines {result[framework]['lines']}", flush=True)
-            for stage, words in result[framework]["warnings"].items():
+            row = result[framework] = {"version": version(FRAMEWORKS[framework][1]), **check(framework, folder)}
+            print(f"{framework}: {row['wrong'] or 'all holds'}; lines {row['lines']}", flush=True)
+            print(f"  images a second: { ({stage: round(speed[0]) for stage, speed in row['speeds'].items()}) }")
+            for stage, words in row["warnings"].items():
                 for word in words:
                     print(f"  {stage} warns: {word}")
-        one_core()
-        speeds: dict[str, dict[str, list[float]]] = {f: {s: [] for s in STAGES} for f in arguments.only}
-        for _ in range(arguments.rounds):
-            for framework in arguments.only:
-                for stage in STAGES:
-                    path = HERE / framework / f"{stage}.py"
-                    found = call(path, folder, workers=0, seed=0, watch=False)
-                    speeds[framework][stage].append(found["images_per_second"])
-        for framework, values in speeds.items():
-            result[framework]["images_per_second"] = {
-                s: summary(v) if len(v) > 1 else {"median": statistics.median(v)} for s, v in values.items()
-            }
-            print(framework, {s: round(statistics.median(v)) for s, v in values.items()})
+        for _ in range(arguments.rounds - 1):
+            for framework, stage in itertools.product(arguments.only, STAGES):
+                found = call(HERE / framework / f"{stage}.py", folder, workers=0, seed=0)
+                result[framework]["speeds"][stage].append(found["images_per_second"])
+    for framework, row in result.items():
+        speeds = row.pop("speeds")
+        row["images_per_second"] = {
+            stage: summary(values) if len(values) > 1 else {"median": values[0]} for stage, values in speeds.items()
+        }
+        print(framework, {stage: round(values["median"]) for stage, values in row["images_per_second"].items()})
     if arguments.write:
         shown = "photographs" if arguments.images else "made pictures"
         kept = {"images": shown, "rounds": arguments.rounds, "frameworks": result}

@@ -1,8 +1,9 @@
 from datasets import load_dataset
-from jointaug import AddressedDataset, AddressedSampler, JointCrop, PerView, fuse
 from recipe import tail, train
 from torch.utils.data import DataLoader
 from torchvision.transforms import v2
+
+from jointaug import AddressedDataset, AddressedSampler, JointCrop, PerView, fuse
 
 views = v2.Compose([JointCrop(224, scale=(0.2, 1.0), beta=0), PerView(tail)])
 data = load_dataset("imagefolder", data_dir="images", split="train")

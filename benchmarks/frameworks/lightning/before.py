@@ -1,8 +1,8 @@
+import lightning
 from recipe import TwoCrops, tail, train
 from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
-import lightning
 
 
 class Model(lightning.LightningModule):

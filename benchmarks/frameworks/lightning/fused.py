@@ -1,9 +1,10 @@
-from jointaug import JointCrop, PerView, fuse
+import lightning
 from recipe import tail, train
 from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
-import lightning
+
+from jointaug import JointCrop, PerView, fuse
 
 
 class Model(lightning.LightningModule):

@@ -1,9 +1,10 @@
-from jointaug import AddressedDataset, AddressedSampler, JointCrop, PerView, fuse
 from recipe import train
 from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
+
+from jointaug import AddressedDataset, AddressedSampler, JointCrop, PerView, fuse
 
 tail = [
     transforms.RandomApply([transforms.ColorJitter(0.4, 0.4, 0.4, 0.1)], p=0.8),

@@ -1,8 +1,9 @@
-from jointaug import JointCrop, PerView, fuse
 from recipe import tail, train
 from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
+
+from jointaug import JointCrop, PerView, fuse
 
 views = fuse(v2.Compose([JointCrop(224, scale=(0.2, 1.0), beta=0), PerView(tail)]))
 data = ImageFolder("images", views)

@@ -1,7 +1,8 @@
-from jointaug import JointCrop, PerView, fuse
 from recipe import tail, train
 from solo.utils.pretrain_dataloader import prepare_dataloader, prepare_datasets
 from torchvision.transforms import v2
+
+from jointaug import JointCrop, PerView, fuse
 
 views = fuse(v2.Compose([JointCrop(224, scale=(0.2, 1.0), beta=0), PerView(tail)]))
 data = prepare_datasets("custom", views, data_dir=".", train_dir="images")

@@ -1,9 +1,10 @@
-from jointaug import AddressedDataset, AddressedSampler, JointCrop, PerView, fuse
 from recipe import tail, train
 from timm.data import ImageDataset
 from timm.data.distributed_sampler import RepeatAugSampler
 from torch.utils.data import DataLoader
 from torchvision.transforms import v2
+
+from jointaug import AddressedDataset, AddressedSampler, JointCrop, PerView, fuse
 
 views = fuse(v2.Compose([JointCrop(224, scale=(0.2, 1.0), beta=0), PerView(tail)]))
 data = AddressedDataset(ImageDataset("images"), views, seed=0)

@@ -1,8 +1,9 @@
-from jointaug import AddressedDataset, AddressedSampler, JointCrop, PerView, fuse
 from recipe import tail, train
 from torchdata.stateful_dataloader import StatefulDataLoader
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
+
+from jointaug import AddressedDataset, AddressedSampler, JointCrop, PerView, fuse
 
 views = fuse(v2.Compose([JointCrop(224, scale=(0.2, 1.0), beta=0), PerView(tail)]))
 data = AddressedDataset(ImageFolder("images"), views, seed=0)

@@ -1,7 +1,7 @@
+import webdataset
 from recipe import TwoCrops, tail, train
 from torch.utils.data import DataLoader
 from torchvision.transforms import v2
-import webdataset
 
 views = TwoCrops(v2.Compose([v2.RandomResizedCrop(224, scale=(0.2, 1.0)), tail]))
 data = webdataset.WebDataset("shards/{0..1}.tar", shardshuffle=False).shuffle(64).decode("pil")

@@ -1,8 +1,9 @@
-from jointaug import JointCrop, PerView, fuse
+import webdataset
 from recipe import tail, train
 from torch.utils.data import DataLoader
 from torchvision.transforms import v2
-import webdataset
+
+from jointaug import JointCrop, PerView, fuse
 
 views = fuse(v2.Compose([JointCrop(224, scale=(0.2, 1.0), beta=0), PerView(tail)]))
 data = webdataset.WebDataset("shards/{0..1}.tar", shardshuffle=False).shuffle(64).decode("pil")

@@ -3,7 +3,7 @@
     make frameworks && .venv-frameworks/bin/python benchmarks/loader.py [--images DIR] [--write]
 
 Everyone makes two views of the MoCo v2 list (the v1 code and lightly with Pillow's blur, as their authors have it, all
-others with a kernel of 23; no blur at 32 px), and collates batches of 32. Seconds are those on the core
+others with a kernel of 23; no blur at 32 px), and collates batches of 16. Seconds are those on the core
 (``cpu_seconds``): what else runs on the machine does not count. ``DIR`` holds photographs, of which those of 500 x 375
 are taken as they are on disk; without it, pictures of that size are made here. Every round gives each case its turn; a
 worker, where there is one, has the same core as the rest. Peers that are not installed are left out and named.
@@ -38,8 +38,8 @@ from jointaug.image_files import image_files
 from jointaug.loading import Loader
 
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
-BATCH: Final = 32
-FILES: Final = 32
+BATCH: Final = 16
+FILES: Final = 16
 SMALL: Final = 256  # images of 32 px
 BARS: Final = {
     "ImageFolder(root, fuse(p)) to the v1 code": (1 / 3, "v1 code", "fuse"),

@@ -1,11 +1,13 @@
 from lightly.data import LightlyDataset
-from recipe import tail, train
+from lightly.transforms import SimCLRViewTransform
+from recipe import train
 from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
 from jointaug import JointCrop, PerView
 
-views = v2.Compose([JointCrop(224, scale=(0.2, 1.0), beta=0), PerView(tail)])
+crops = SimCLRViewTransform(input_size=224, min_scale=0.2, cj_strength=0.5)  # MoCo v2's
+views = v2.Compose([JointCrop(224, scale=(0.2, 1.0), beta=0), PerView(v2.Compose(crops.transform.transforms[1:]))])
 data = LightlyDataset("images", transform=views)
 loader = DataLoader(data, batch_size=16, shuffle=True, num_workers=2)
 for epoch in range(2):

@@ -199,12 +199,13 @@ def check(framework: str, folder: Path) -> dict[str, Any]:
             wrong.append(f"{stage}: some views come twice")
         if stage == "addressed":
             again = call(path, folder, workers=2, seed=1)
-            if _by_epoch(found["digests"]) != _by_epoch(again["digests"]):
+            if by_epoch(found["digests"]) != by_epoch(again["digests"]):
                 wrong.append(f"{stage}: another run has other views")
     return {"lines": counted, "warnings": told, "wrong": wrong, "speeds": speeds}
 
 
-def _by_epoch(digests: list[str]) -> tuple[set[str], set[str]]:
+def by_epoch(digests: list[str]) -> tuple[set[str], set[str]]:
+    """The pairs of views of the first epoch, and those of the second."""
     return set(digests[:IMAGES]), set(digests[IMAGES:])
 
 

@@ -1,6 +1,6 @@
 """The image-by-image executor: what runs a pipeline on one sample; and the one place that numbers a pipeline's parts.
 
-A pipeline is a transform, or a container of pipelines: v2's (``Compose``, ``RandomApply``, ...), torch's
+A pipeline is a transform, or a container of pipelines: v2's and v1's (``Compose``, ``RandomApply``, ...), torch's
 ``Sequential``, or what says its own parts (`Addressable`: the couplings and joint transforms of this library). Every
 part has a position, a step or a view relative to its container's, at which it takes its chance; `parts` says which, for
 this executor, for `jointaug.fuse` and for whoever else walks a pipeline.
@@ -17,13 +17,21 @@ import PIL.Image
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
+from torchvision import transforms as v1
 from torchvision.transforms import v2
 from torchvision.tv_tensors import TVTensor
 
-from ._draws import Draw, draw_of
+from ._draws import Draw, adapted, draw_of
 from .chance import Address, Chance, child_step
 
 _CONTAINERS: Final = (v2.Compose, v2.RandomApply, v2.RandomChoice, v2.RandomOrder, nn.Sequential)
+_OF_V1: Final[dict[type, type]] = {
+    v1.Compose: v2.Compose,
+    v1.RandomApply: v2.RandomApply,
+    v1.RandomChoice: v2.RandomChoice,
+    v1.RandomOrder: v2.RandomOrder,
+}
+"""v1's containers, and v2's that they run their parts as."""
 
 
 class Placed(Protocol):
@@ -108,6 +116,7 @@ def parts(transform: Any, views: int | None = None) -> Sequence[Part]:
     """
     if isinstance(transform, Addressable):
         return transform.parts(views)
+    transform = adapted(transform)
     kind = container_of(transform)
     if kind is None:
         return ()
@@ -128,8 +137,27 @@ def leaves(transform: Any) -> list[Any]:
         >>> leaves(v2.Compose([JointCrop(32), PerView(v2.RandomGrayscale(0.2), v2.Identity())]))[1:]
         [RandomGrayscale(p=0.2), Identity()]
     """
+    return [leaf for _, leaf in placed_leaves(transform)]
+
+
+def placed_leaves(transform: Any) -> list[tuple[str, Any]]:
+    """The `leaves` of a pipeline, each with its path: ``1.PerView.0.RandomApply.0.ColorJitter``.
+
+    Numbers count a container's parts (of a coupling as it stands), names are of types; the pipeline's own is left out.
+
+    Args:
+        transform: a pipeline, or any transform.
+    """
+    transform = adapted(transform)
     inside = parts(transform)
-    return [leaf for part in inside for leaf in leaves(part.transform)] if inside else [transform]
+    if not inside:
+        return [(type(transform).__name__, transform)]
+    return [(f"{i}.{path}", leaf) for i, part in enumerate(inside) for path, leaf in _inside(part.transform)]
+
+
+def _inside(transform: Any) -> list[tuple[str, Any]]:
+    name = type(transform).__name__
+    return [(path if leaf is adapted(transform) else f"{name}.{path}", leaf) for path, leaf in placed_leaves(transform)]
 
 
 def views_made(transform: Any, views: int | None) -> int | None:
@@ -140,6 +168,7 @@ def views_made(transform: Any, views: int | None) -> int | None:
     """
     if isinstance(transform, Addressable):
         return transform.views_made(views)
+    transform = adapted(transform)
     kind, inside = container_of(transform), parts(transform)
     if kind in (v2.RandomChoice, v2.RandomApply, v2.RandomOrder):
         counts = {views_made(part.transform, views) for part in inside}
@@ -159,17 +188,21 @@ def run(transform: Any, inputs: tuple[Any, ...], chance: Chance) -> Any:
     """``transform(*inputs)``, with its chance from ``chance``.
 
     From torch's generator, v2's containers run as they are. At an address, our transforms, v2's containers and those of
-    v2's transforms whose draw is known take their uniforms from their own positions, as `jointaug.fuse` does. Any other
-    callable runs after torch's CPU generator was seeded from its position; it is repeatable if it draws from that
-    generator alone. The caller restores the generator (`jointaug.views_at` does).
+    v2's transforms whose draw is known take their uniforms from their own positions, as `jointaug.fuse` does; so does
+    what stands for one of these, as v1's do (`jointaug.rules.adapt`). Any other callable runs after torch's CPU
+    generator was seeded from its position; it is repeatable if it draws from that generator alone. The caller restores
+    the generator (`jointaug.views_at` does).
     """
     kind = container_of(transform)
     if not chance.addressed:
-        if kind is v2.Compose and len(inputs) > 1:
+        if len(inputs) > 1 and isinstance(transform, v2.Compose) and kind is v2.Compose:
             return _chain(parts(transform), inputs, chance)
         return called(transform, inputs)
     if isinstance(transform, Addressable):
         return transform.run(inputs, chance)
+    stood_for = adapted(transform)
+    if stood_for is not transform:
+        return run(stood_for, inputs, chance)
     if kind is v2.Compose or (kind is nn.Sequential and len(inputs) == 1):
         return _chain(parts(transform), inputs, chance)
     if kind is v2.RandomApply:
@@ -177,7 +210,7 @@ def run(transform: Any, inputs: tuple[Any, ...], chance: Chance) -> Any:
             return inputs if len(inputs) > 1 else inputs[0]
         return _chain(parts(transform), inputs, chance)
     if kind is v2.RandomChoice:
-        part = parts(transform)[chosen(chance.row(1)[0], transform.p)]
+        part = parts(transform)[chosen(chance.row(1)[0], odds(transform))]
         return run(part.transform, inputs, part.of(chance))
     if kind is v2.RandomOrder:
         inside = parts(transform)
@@ -309,7 +342,23 @@ def container_of(transform: Any) -> type | None:
 
 @lru_cache(maxsize=1024)
 def _container_type(of: Any) -> type | None:
+    for kind, as_v2 in _OF_V1.items():
+        if issubclass(of, kind):
+            return as_v2 if _calls(of) is _calls(kind) else None
     return next((kind for kind in _CONTAINERS if issubclass(of, kind) and of.forward is kind.forward), None)
+
+
+def _calls(of: type) -> Any:
+    """What an instance does when it is called."""
+    return of.forward if issubclass(of, nn.Module) else of.__call__
+
+
+def odds(choice: Any) -> list[float]:
+    """The probabilities of a random choice's parts (v1 keeps weights, or None)."""
+    if isinstance(choice, v2.RandomChoice):
+        return choice.p  # type: ignore[no-any-return]
+    weights = [1.0] * len(choice.transforms) if choice.p is None else choice.p
+    return [weight / sum(weights) for weight in weights]
 
 
 def called(transform: Callable[..., Any], inputs: tuple[Any, ...]) -> Any:

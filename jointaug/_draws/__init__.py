@@ -4,10 +4,24 @@
 make the same views of an address.
 """
 
-from . import _color, _crop, _nothing  # noqa: F401 (they register what they hold)
-from ._augment import augmented
+from . import _color, _crop, _noise, _nothing, _size, _warp  # noqa: F401 (they register what they hold)
+from ._adapt import ToTensor, adapt, adapted
+from ._augment import augmented, operations
 from ._crop import two_sides
 from ._numbers import of_image
 from ._registry import DRAWS, Draw, Seen, draw_of, draws
 
-__all__ = ["DRAWS", "Draw", "Seen", "augmented", "draw_of", "draws", "of_image", "two_sides"]
+__all__ = [
+    "DRAWS",
+    "Draw",
+    "Seen",
+    "ToTensor",
+    "adapt",
+    "adapted",
+    "augmented",
+    "draw_of",
+    "draws",
+    "of_image",
+    "operations",
+    "two_sides",
+]

@@ -56,7 +56,8 @@ def tries(
 def _all_tries(
     scale: Sequence[float], spread: tuple[float, float], row: Any, seen: Any, fits: Callable[[Any, Any, Any, Any], Any]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    areas, aspects = torch.stack(row[:_TRIES]), torch.stack(row[_TRIES : 2 * _TRIES])
+    uniforms: list[Any] = list(row[: 2 * _TRIES])
+    areas, aspects = torch.stack(uniforms[:_TRIES]), torch.stack(uniforms[_TRIES:])
     height, width = sides_of(seen, areas.shape[1:], areas.device)
     pixels = height.double() * width.double() * between(scale, areas)
     aspect = between(spread, aspects).exp()

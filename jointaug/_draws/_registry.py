@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from torch import Tensor
-from torchvision.transforms import v2
 
 from ..chance import Row
 
@@ -70,6 +69,4 @@ def draws(
 
 def draw_of(transform: Any) -> Draw | None:
     """What a transform draws, if that is a row; a subclass may draw otherwise."""
-    if type(transform) is v2.RandomErasing and transform.value is None:
-        return None  # noise for every pixel is more than a row of uniforms
     return DRAWS.get(type(transform))

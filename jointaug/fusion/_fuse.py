@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..chance import Address, Addresses, Chance
 from ..loading import Indexed, Loader
-from ..pipeline import ROOT, Addressable, Part, Position, leaves, views_made
+from ..pipeline import ROOT, Addressable, Part, Position, placed_leaves, views_made
 from ..rules import RULES, Drawn, Draws, Each, Known, rule_of
 from ..views import Views
 from ._along import moved
@@ -60,11 +60,13 @@ class Fused(nn.Module, Addressable):
         self._known: dict[Any, Known] = {}
         self._asked: dict[Any, tuple[Asked, ...]] = {}
         views_made(pipeline, None)
-        slow = sorted({_named(t) for t in leaves(pipeline) if rule_of(t) is None})
+        slow = [(path, leaf) for path, leaf in placed_leaves(pipeline) if rule_of(leaf) is None]
         if slow:
+            named = ", ".join(sorted({_named(leaf) for _, leaf in slow}))
             warnings.warn(
-                f"fuse has no rule for {', '.join(slow)} and runs it image by image; write one with "
-                "@jointaug.rules.register",
+                f"fuse has no rule for {named} and runs it image by image, at {', '.join(path for path, _ in slow)}; "
+                "write one with @jointaug.rules.register, or say which v2 transform it stands for with "
+                "@jointaug.rules.adapt",
                 stacklevel=3,
             )
 

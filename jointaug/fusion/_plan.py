@@ -49,27 +49,20 @@ class Plan:
 
 def masked(before: View, after: View, where: Tensor | bool) -> View:
     """``after`` on the images where ``where`` holds, ``before`` on the others."""
-    if isinstance(where, bool):
-        steps = after.program[len(before.program) :]
-        if any(isinstance(step, Cut) for step in steps) or _shape(before) != _shape(after):
-            return after if where else before
-        # the steps stay, whether they act or not, so that views which differ in that alone share a pass
-        program = (*before.program, *(_under(step, where) for step in steps))
-        return (after if where else before).running(program)
-    return chosen_view(before, [after, before], [where, ~where])
+    return chosen_view(before, [after, before], [where, not where if isinstance(where, bool) else ~where])
 
 
 def chosen_view(before: View, branches: Sequence[View], masks: Sequence[Any]) -> View:
     """For each image the branch whose mask holds; all branches went on from ``before``.
 
     No image runs through two branches' crops: their boxes are chosen first. All other instructions act under the
-    mask. (One image alone just takes its branch.)
+    mask.
 
     Raises:
         ValueError: if the branches give different sizes or dtypes, or crop in ways that cannot be one crop.
     """
     if before.alone:
-        return branches[masks.index(True)]
+        return _taken(before, branches, masks)
     if len({_shape(view) for view in branches}) > 1:
         several = sorted(
             {f"{view.channels} x {_told(view.height)} x {_told(view.width)}, {view.dtype}" for view in branches}
@@ -110,6 +103,38 @@ def chosen_view(before: View, branches: Sequence[View], masks: Sequence[Any]) ->
             program = (*program, _under(instruction, mask))
     kind = kinds.pop() if len(kinds) == 1 else None
     return replace(branches[0], program=program, kind=kind, history=history)
+
+
+def resizes(before: View, after: View) -> bool:
+    """Whether what was done in between changes the form of an image, or cuts it."""
+    cuts = any(isinstance(step, Cut) for step in after.program[len(before.program) :])
+    return cuts or _shape(before) != _shape(after)
+
+
+def _taken(before: View, branches: Sequence[View], masks: Sequence[bool]) -> View:
+    """`chosen_view` of one image: its branch, whatever the others give.
+
+    Where they could be one batch, what the others do stands beside it and is left out: so the image is rounded where it
+    is in a batch, and views that differ in what was chosen share a pass.
+    """
+    taken = branches[masks.index(True)]
+    tails = [view.program[len(before.program) :] for view in branches]
+    cuts = [tail[0] if tail and isinstance(tail[0], Cut) else None for tail in tails]
+    tails = [tail if cut is None else tail[1:] for tail, cut in zip(tails, cuts, strict=True)]
+    program = before.program
+    first = next((cut for cut in cuts if cut is not None), None)
+    if first is not None:
+        cut = cuts[masks.index(True)] or replace(first, boxes=before.whole)
+        if cut.size != (before.height, before.width) and None in cuts:
+            return taken
+        if len({(c.size, c.interpolation, c.antialias) for c in cuts if c is not None}) > 1:
+            return taken
+        program = (*program, cut)
+    if len({_shape(view) for view in branches}) > 1 or any(isinstance(step, Cut) for tail in tails for step in tail):
+        return taken
+    for tail, mask in zip(tails, masks, strict=True):
+        program = (*program, *(_under(step, mask) for step in tail))
+    return taken.running(program)
 
 
 def _shape(view: View) -> tuple[Any, ...]:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torchvision.transforms import v2
 
-from .._draws import draw_of
-from ..pipeline import Part, chosen, container_of, parts
+from .._draws import adapted, draw_of
+from ..pipeline import Part, chosen, container_of, odds, parts
 from ..rules import (
     Draws,
     View,
@@ -23,7 +23,7 @@ from ..rules import (
 )
 from ..transforms import ContrastiveCrop, JointTransform
 from ..views import MultiView, PerView, Shared
-from ._plan import chosen_view, masked
+from ._plan import chosen_view, masked, resizes
 
 
 class State:
@@ -46,6 +46,7 @@ def walk(transform: Any, state: State, draws: Draws) -> State:
         _needs_views(transform, state)
         inside = parts(transform, len(state.views))
         return State([_single(part, view, draws) for part, view in zip(inside, state.views, strict=True)], made=True)
+    transform = adapted(transform)
     kind = container_of(transform)
     if kind is v2.Compose or kind is nn.Sequential:
         return _chain(transform, state, draws)
@@ -152,16 +153,15 @@ def _query(transform: JointTransform, view: View) -> tuple[Any, ...]:
     return (view.height, view.width, *transform.query([image])[2:])
 
 
-def _choice(transform: v2.RandomChoice, state: State, draws: Draws) -> State:
+def _choice(transform: Any, state: State, draws: Draws) -> State:
     (u,) = draws.numbers(1)
-    if not isinstance(u, Tensor):
-        number = chosen(u, transform.p)
-        draws.record(transform, {"choice": number})
-        part = parts(transform)[number]
-        return walk(part.transform, state, part.of(draws))
     branches = [walk(part.transform, state, part.of(draws)) for part in parts(transform)]
-    edges = torch.tensor(transform.p, dtype=torch.float64, device=u.device).cumsum(0)
-    choice = (u[:, None] >= edges[:-1]).sum(1)
+    choice: Any
+    if isinstance(u, Tensor):
+        edges = torch.tensor(odds(transform), dtype=torch.float64, device=u.device).cumsum(0)
+        choice = (u[:, None] >= edges[:-1]).sum(1)
+    else:
+        choice = chosen(u, odds(transform))
     draws.record(transform, {"choice": choice})
     masks = [choice == i for i in range(len(branches))]
     before = state.views if state.made or not branches[0].made else state.views * len(branches[0].views)
@@ -169,19 +169,23 @@ def _choice(transform: v2.RandomChoice, state: State, draws: Draws) -> State:
     return State(views, made=branches[0].made)
 
 
-def _order(transform: v2.RandomOrder, state: State, draws: Draws) -> State:
+def _order(transform: Any, state: State, draws: Draws) -> State:
     """Every transform under the mask of the images in which it is next, once for each place in the order."""
     row = draws.numbers(len(transform.transforms))
-    if row and not isinstance(row[0], Tensor):
-        places = sorted(range(len(row)), key=row.__getitem__)
-        draws.record(transform, {"order": places})
-        inside = parts(transform)
-        for i in places:
+    inside = parts(transform)
+    order: Any
+    if state.views[0].alone:
+        order = sorted(range(len(row)), key=row.__getitem__)
+        draws.record(transform, {"order": order})
+    else:
+        order = torch.stack(row).argsort(0)  # [place, B]: which transform is there
+        draws.record(transform, {"order": order.T})
+    planned = [walk(part.transform, state, part.of(draws)) for part in inside]
+    changed = (resizes(a, b) for part in planned for a, b in zip(state.views, part.views, strict=True))
+    if state.views[0].alone and any(changed):  # one image may be cut in any order
+        for i in order:
             state = walk(inside[i].transform, state, inside[i].of(draws))
         return state
-    order = torch.stack(row).argsort(0)  # [place, B]: which transform is there
-    draws.record(transform, {"order": order.T})
-    planned = [walk(part.transform, state, part.of(draws)) for part in parts(transform)]
     views = []
     for k, before in enumerate(state.views):
         view = before

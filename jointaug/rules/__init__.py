@@ -4,6 +4,7 @@ Every rule draws a fixed number of uniforms, whatever they turn out to be, and f
 ``make_params``, retries and fallbacks included.
 """
 
+from .._draws import adapt
 from .._exports import claim as _claim
 from . import _augment, _color, _geometry, _kind, _ours  # noqa: F401 (they register their rules)
 from ._registry import RULES as RULES  # the table itself, for tests
@@ -22,6 +23,7 @@ __all__ = [
     "Rule",
     "Side",
     "View",
+    "adapt",
     "by_image",
     "by_view",
     "image_by_image",

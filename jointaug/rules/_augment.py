@@ -1,7 +1,8 @@
-"""Rules of v2's erasing and RandAugment."""
+"""Rules of v2's erasing, RandAugment and its kin."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms import v2
 
-from .._draws import augmented
+from .._draws import augmented, operations
 from ._registry import planned
 from ._view import View
 
@@ -31,25 +32,28 @@ def _within(position: Tensor, start: Tensor, length: Tensor) -> Tensor:
     return (position >= start[:, None]) & (position < (start + length)[:, None])
 
 
-@planned(v2.RandAugment)
-def _rand_augment(transform: v2.RandAugment, view: View, params: dict[str, Any]) -> View:
-    """Each round, images that drew the same operation and sign go through it together."""
-    if not transform.num_ops:
+@planned(v2.RandAugment, v2.TrivialAugmentWide, v2.AutoAugment)
+def _operations(transform: Any, view: View, params: dict[str, Any]) -> View:
+    """Each round, images that drew the same operation, magnitude and sign go through it together."""
+    if isinstance(transform, v2.RandAugment) and not transform.num_ops:
         return view
     fill = view.of_kind(transform._fill, transform)  # noqa: SLF001
-    operations, negatives = view.own(params["operation"]), view.own(params["negative"])
-    return view.call(partial(_augmented, transform=transform, fill=fill), operations, negatives)
+    names = list(params)
+    columns = [view.own(params[name]) for name in names]
+    return view.call(partial(_augmented, transform=transform, fill=fill, names=names), *columns)
 
 
-def _augmented(
-    images: Tensor, operations: Tensor, negatives: Tensor, *, transform: v2.RandAugment, fill: Any
-) -> Tensor:
-    names = list(transform._AUGMENTATION_SPACE)  # noqa: SLF001
+def _augmented(images: Tensor, *columns: Tensor, transform: Any, fill: Any, names: Sequence[str]) -> Tensor:
     images = images.clone()
-    for operation, negative in zip(operations.unbind(1), negatives.unbind(1), strict=True):
-        for code in set((operation * 2 + negative).tolist()):
-            group = operation * 2 + negative == code
+    drawn = zip(*(column.tolist() for column in columns), strict=True)
+    planned = [operations(transform, dict(zip(names, row, strict=True))) for row in drawn]
+    for k in range(max(map(len, planned))):
+        together: dict[Any, list[int]] = {}
+        for i, steps in enumerate(planned):
+            if k < len(steps):
+                together.setdefault(steps[k], []).append(i)
+        for (name, level, bins, negative), group in together.items():
             images[group] = augmented(
-                transform, images[group], names[code // 2], negative=bool(code % 2), fill={Tensor: fill}
+                transform, images[group], name, level=level, bins=bins, negative=negative, fill={Tensor: fill}
             )
     return images

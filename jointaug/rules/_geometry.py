@@ -63,6 +63,17 @@ def _center_crop(transform: v2.CenterCrop, view: View, params: dict[str, Any]) -
     return view.cut(view.box(y, x, height, width), (height, width), InterpolationMode.NEAREST)
 
 
+@planned(v2.Pad)
+def _pad_all(transform: v2.Pad, view: View, params: dict[str, Any]) -> View:  # noqa: ARG001
+    return _padded(transform, view, _four_sides(transform.padding))
+
+
+def _four_sides(padding: Any) -> list[int]:
+    """A v2 transform's ``padding`` as left, top, right and bottom."""
+    sides = [padding] if isinstance(padding, int) else list(padding)
+    return [int(side) for side in sides * (4 // len(sides))]
+
+
 @planned(v2.RandomCrop)
 def _random_crop(transform: v2.RandomCrop, view: View, params: dict[str, Any]) -> View:
     if params["needs_pad"]:
@@ -71,8 +82,8 @@ def _random_crop(transform: v2.RandomCrop, view: View, params: dict[str, Any]) -
     return view.cut(box, (params["height"], params["width"]), InterpolationMode.NEAREST)
 
 
-def _padded(transform: v2.RandomCrop, view: View, sides: Sequence[Any]) -> View:
-    """The images with so many pixels more on the left, top, right and bottom; by their own, if they are tensors."""
+def _padded(transform: Any, view: View, sides: Sequence[Any]) -> View:
+    """The images with so many pixels more on the left, top, right and bottom; for each its own, if they are tensors."""
     fill = view.of_kind(transform._fill, transform)  # noqa: SLF001
     pad = partial(_pad, fill=fill, mode=transform.padding_mode)
     left, top, right, bottom = sides

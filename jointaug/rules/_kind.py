@@ -14,6 +14,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
 from .. import functional as K
+from .._draws import ToTensor
 from ._registry import planned
 from ._view import View
 
@@ -52,10 +53,10 @@ def _to_dtype(transform: Any, view: View, params: dict[str, Any]) -> View:  # no
 
 
 @planned(
-    *(v2.ClampBoundingBoxes, v2.ClampKeyPoints, v2.ConvertBoundingBoxFormat, v2.Identity),
-    *(v2.SanitizeBoundingBoxes, v2.SanitizeKeyPoints, v2.SetClampingMode),
+    *(v2.Identity, v2.ClampBoundingBoxes, v2.ClampKeyPoints, v2.ConvertBoundingBoxFormat, v2.SanitizeBoundingBoxes),
+    *(v2.SanitizeKeyPoints, v2.SetClampingMode),
 )
-def _as_is(transform: v2.Identity, view: View, params: dict[str, Any]) -> View:  # noqa: ARG001
+def _as_is(transform: Any, view: View, params: dict[str, Any]) -> View:  # noqa: ARG001
     return view
 
 
@@ -77,3 +78,9 @@ def _pil_to_tensor(transform: v2.PILToTensor, view: View, params: dict[str, Any]
 @planned(v2.ToTensor)
 def _to_tensor(transform: v2.ToTensor, view: View, params: dict[str, Any]) -> View:  # noqa: ARG001
     return replace(view.cast(torch.float32), kind=Tensor) if view.kind is PIL.Image.Image else view
+
+
+@planned(ToTensor)
+def _to_floats(transform: ToTensor, view: View, params: dict[str, Any]) -> View:  # noqa: ARG001
+    """By v1's, which makes floats of tensors too: see `jointaug._draws`."""
+    return replace(view.cast(torch.float32), kind=Tensor)

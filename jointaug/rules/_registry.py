@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 from torchvision.transforms import v2
 
-from .._draws import draw_of, draws
+from .._draws import draws
 from .._validate import interpolation_mode
 from ..functional import INTERPOLATIONS
 from ._view import View
@@ -21,7 +21,7 @@ _PLANNED: Final[set[Rule]] = set()
 
 
 def planned(*types: type) -> Callable[[R], R]:
-    """The decorator of a rule ``(transform, view, params)`` for transforms of which `_draws` knows the draw."""
+    """The decorator of a rule ``(transform, view, params)`` for transforms whose draw is in `jointaug._draws`."""
 
     def remember(rule: R) -> R:
         _PLANNED.add(rule)
@@ -105,4 +105,5 @@ def rule_of(transform: Any) -> Rule | None:
     interpolation = transform.__dict__.get("interpolation")
     if interpolation is not None and interpolation_mode(interpolation) not in INTERPOLATIONS:
         return None  # Lanczos and Pillow's own filters
-    return None if type(transform) is v2.RandomErasing and draw_of(transform) is None else rule
+    noise = type(transform) is v2.RandomErasing and transform.value is None
+    return None if noise else rule

@@ -18,9 +18,10 @@ def by_image(
     transform: Any, view: View, params: dict[str, Any], draws: Draws, act: Callable[[Any, Any, dict[str, Any]], Any]
 ) -> View:
     """A transform whose draw is known, but no kernel: ``act`` of it, image by image, with what was drawn."""
+    own = {name: value for name, value in params.items() if name != "applied"}
 
     def one(image: Any, i: int) -> Any:
-        return act(transform, image, params if view.alone else of_image(params, i))
+        return act(transform, image, own if view.alone else of_image(own, i))
 
     return view.each(transform, one, draws, params.get("applied"))
 

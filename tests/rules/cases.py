@@ -19,6 +19,7 @@ from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional as F
 
 from jointaug import ContrastiveCrop, JointBlur, JointColor, JointCrop, MultiResolution, UncroppedView
+from jointaug._draws import ToTensor
 
 
 @dataclass(frozen=True)
@@ -168,8 +169,69 @@ V2: dict[type, st.SearchStrategy] = {
         interpolation=st.sampled_from(["nearest", InterpolationMode.BILINEAR, 0]),
         fill=FILLS,
     ),
+    v2.TrivialAugmentWide: case(
+        v2.TrivialAugmentWide,
+        num_magnitude_bins=st.sampled_from([2, 31]),
+        interpolation=st.sampled_from(["nearest", InterpolationMode.BILINEAR]),
+        fill=FILLS,
+    ),
+    v2.AutoAugment: case(v2.AutoAugment, policy=st.sampled_from(list(v2.AutoAugmentPolicy)), fill=FILLS),
+    v2.Pad: case(
+        v2.Pad,
+        padding=st.integers(0, 3) | sequences(st.integers(0, 3), 1, 2, 4) | sequences(st.integers(-1, 1), 4),
+        fill=FILLS,
+        padding_mode=st.sampled_from(["constant", "edge", "reflect", "symmetric"]),
+    ),
+    v2.RGB: case(v2.RGB),
+    v2.RandomAutocontrast: case(v2.RandomAutocontrast, p=P),
+    v2.RandomAdjustSharpness: case(v2.RandomAdjustSharpness, sharpness_factor=st.sampled_from([0, 0.5, 1, 2.5]), p=P),
+    v2.RandomChannelPermutation: case(v2.RandomChannelPermutation),
+    v2.RandomPhotometricDistort: case(v2.RandomPhotometricDistort, hue=ranges(-0.5, 0.5), p=P),
+    v2.ClampBoundingBoxes: case(v2.ClampBoundingBoxes),
+    v2.ClampKeyPoints: case(v2.ClampKeyPoints),
+    v2.ConvertBoundingBoxFormat: case(v2.ConvertBoundingBoxFormat, format=st.just("XYWH")),
+    v2.SetClampingMode: case(v2.SetClampingMode, clamping_mode=st.sampled_from([None, "soft", "hard"])),
+    v2.SanitizeBoundingBoxes: case(v2.SanitizeBoundingBoxes, labels_getter=st.none()),
+    v2.SanitizeKeyPoints: case(v2.SanitizeKeyPoints),
+    ToTensor: case(ToTensor),
 }
-"""What has a rule and is torchvision's."""
+"""What has a rule and is torchvision's, or stands for one of v1."""
+
+WARPS = {"interpolation": st.sampled_from(["nearest", InterpolationMode.BILINEAR, 0]), "fill": FILLS}
+ANGLES = st.sampled_from([0, 30, 200.0]) | ranges(-90, 90)
+DRAWN: dict[type, st.SearchStrategy] = {
+    v2.RandomRotation: case(v2.RandomRotation, degrees=ANGLES, expand=st.booleans(), **WARPS),
+    v2.RandomAffine: case(
+        v2.RandomAffine,
+        degrees=ANGLES,
+        translate=optional(st.sampled_from([(0.2, 0.5), [1.0, 0.0]])),
+        scale=optional(ranges(0.5, 2.0)),
+        shear=optional(st.sampled_from([10, (-5, 20), [0, 10, -20, 5]])),
+        center=optional(st.sampled_from([(0, 0), [3.5, 1]])),
+        **WARPS,
+    ),
+    v2.RandomPerspective: case(v2.RandomPerspective, distortion_scale=st.sampled_from([0, 0.5, 1]), p=P, **WARPS),
+    v2.RandomZoomOut: case(v2.RandomZoomOut, fill=FILLS, side_range=st.sampled_from([(1, 1), (1.0, 3.0)]), p=P),
+    v2.RandomResize: case(v2.RandomResize, min_size=st.integers(3, 6), max_size=st.integers(7, 9)),
+    v2.RandomShortestSize: case(
+        v2.RandomShortestSize, min_size=SIDES | sequences(SIDES, 3), max_size=optional(st.integers(9, 30))
+    ),
+    v2.ScaleJitter: case(v2.ScaleJitter, target_size=st.tuples(SIDES, SIDES), scale_range=ranges(0.5, 2.0)),
+    v2.JPEG: case(v2.JPEG, quality=st.integers(1, 100) | st.just((20, 80))),
+    v2.ElasticTransform: case(v2.ElasticTransform, alpha=st.just(20.0), sigma=st.sampled_from([0.0, 0.5]), **WARPS),
+    v2.GaussianNoise: case(v2.GaussianNoise, mean=st.sampled_from([0.0, 0.2]), sigma=st.just(0.1), clip=st.booleans()),
+    v2.AugMix: case(v2.AugMix, severity=st.sampled_from([1, 10]), chain_depth=st.sampled_from([-1, 2]), fill=FILLS),
+}
+"""What has a draw, and by v2's own kernels runs image by image."""
+
+RESIZED = {v2.RandomRotation, v2.RandomZoomOut, v2.RandomResize, v2.RandomShortestSize, v2.ScaleJitter}
+"""What gives images of several sizes, from images of one too."""
+
+OF_BOXES = {
+    *(v2.ClampBoundingBoxes, v2.ClampKeyPoints, v2.ConvertBoundingBoxFormat, v2.SetClampingMode),
+    *(v2.SanitizeBoundingBoxes, v2.SanitizeKeyPoints),
+}
+"""What does nothing to an image."""
 
 OURS: dict[type, Callable[[], Any]] = {
     JointCrop: lambda: JointCrop((7, 9)),
@@ -181,7 +243,7 @@ OURS: dict[type, Callable[[], Any]] = {
 }
 """What has a rule and is ours; both executors make the same views of it at an address."""
 
-IDENTITIES = {v2.ToImage, v2.ToPureTensor, v2.PILToTensor, v2.ToTensor, v2.Identity}
+IDENTITIES = {v2.ToImage, v2.ToPureTensor, v2.PILToTensor, v2.ToTensor, v2.Identity, v2.RGB, ToTensor} | OF_BOXES
 """What may leave every pixel as it is."""
 
 

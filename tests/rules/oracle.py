@@ -14,7 +14,10 @@ from torchvision import tv_tensors
 from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional as F
 
+from jointaug._draws import ToTensor
 from jointaug._native import _library as _native
+
+from .cases import OF_BOXES
 
 BACKENDS = ("torch",) if _native.library is None else ("native", "torch")
 
@@ -28,10 +31,14 @@ EXACT = {
     v2.PILToTensor,
     v2.Identity,
     v2.RandomErasing,
+    v2.Pad,
+    v2.RandomChannelPermutation,
+    *OF_BOXES,
 }
 """Nothing is computed: not a bit may differ."""
 
 OF_PIL = {v2.Normalize, v2.ToDtype, v2.ConvertImageDtype, v2.ToImage, v2.PILToTensor, v2.ToPureTensor, v2.ToTensor}
+OF_PIL |= {v2.RGB, ToTensor}
 """What v2 does to a PIL image depends on its being one; anything else is compared with what it does to its tensor."""
 
 
@@ -50,7 +57,7 @@ def drawn_for(params: dict[str, Any], i: int) -> dict[str, Any]:
 
 
 def _of(value: Any, i: int) -> Any:
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return [_of(part, i) for part in value]
     if not isinstance(value, torch.Tensor) or not value.ndim:
         return value
@@ -67,7 +74,7 @@ def by_v2(transform: Any, sample: Any, drawn: dict[str, Any]) -> Any:
     if not drawn.get("applied", True) or not transform._needs_transform_list([sample])[0]:
         return sample
     transform.check_inputs([sample])
-    if isinstance(transform, v2.RandAugment):
+    if isinstance(transform, (v2.RandAugment, v2.TrivialAugmentWide, v2.AutoAugment)):
         return _augmented(transform, sample, drawn)
     params = {name: value for name, value in drawn.items() if name != "applied"}
     own = transform.make_params([sample])
@@ -82,6 +89,11 @@ def by_v2(transform: Any, sample: Any, drawn: dict[str, Any]) -> Any:
             size = F.resize(sample.new_empty(1, height, width), transform.size, max_size=transform.max_size).shape[-2:]
             if _single_column(width, height, size):
                 return resized(sample, size, transform)
+        case v2.RandomPhotometricDistort():
+            for factor in ("brightness", "contrast", "saturation", "hue"):
+                same = 0.0 if factor == "hue" else 1.0
+                if params[f"{factor}_factor"] == same:
+                    params[f"{factor}_factor"] = None
         case v2.RandomErasing():
             assert torch.equal(params["v"].flatten(), torch.tensor(transform.value))
     return transform.transform(sample, params)
@@ -90,15 +102,28 @@ def by_v2(transform: Any, sample: Any, drawn: dict[str, Any]) -> Any:
 FACTORS = ("brightness", "contrast", "saturation", "hue")
 
 
-def _augmented(transform: v2.RandAugment, image: Any, drawn: dict[str, Any]) -> Any:
+def _augmented(transform: Any, image: Any, drawn: dict[str, Any]) -> Any:
     names = list(transform._AUGMENTATION_SPACE)
-    for operation, negative in zip(drawn.get("operation", []), drawn.get("negative", []), strict=True):
-        magnitudes, signed = transform._AUGMENTATION_SPACE[names[operation]]
-        values = magnitudes(transform.num_magnitude_bins, *F.get_size(image))
-        magnitude = 0.0 if values is None else float(values[transform.magnitude])
+    if isinstance(transform, v2.AutoAugment):
+        pair = transform._policies[drawn["policy"]]
+        steps = [
+            (*step[::2], sign) for step, sign, acts in zip(pair, drawn["negative"], drawn["acts"], strict=True) if acts
+        ]
+        bins = 10
+    else:
+        bins = transform.num_magnitude_bins
+        if isinstance(transform, v2.TrivialAugmentWide):
+            drawn = {"operation": [drawn["operation"]], "negative": [drawn["negative"]], "level": [drawn["level"]]}
+        levels = drawn.get("level", [getattr(transform, "magnitude", 0)] * len(drawn.get("operation", [])))
+        operations = [names[operation] for operation in drawn.get("operation", [])]
+        steps = list(zip(operations, levels, drawn.get("negative", []), strict=True))
+    for name, level, negative in steps:
+        magnitudes, signed = transform._AUGMENTATION_SPACE[name]
+        values = magnitudes(bins, *F.get_size(image))
+        magnitude = 0.0 if values is None else float(values[level])
         image = transform._apply_image_or_video_transform(
             image,
-            names[operation],
+            name,
             -magnitude if signed and negative else magnitude,
             interpolation=transform.interpolation,
             fill=transform._fill,

@@ -5,7 +5,7 @@ plan's parameters go into v2's own ``transform``, image by image (`oracle.py`): 
 uint8, to 1e-5 for floats on [0, 1], to the last place of half precision, and bit by bit where nothing is computed. What
 v2 refuses is refused.
 
-`CASES` examples for each of 37 tests, 3,700 by default, always the same; the longer form::
+`CASES` examples for each of 65 tests, 6,500 by default, always the same; the longer form::
 
     JOINTAUG_DIFFERENTIAL_CASES=3000 pytest tests/rules/test_differential.py
 """
@@ -43,10 +43,11 @@ from jointaug import (
     fuse,
     views_at,
 )
+from jointaug._draws import DRAWS
 from jointaug.chance import child_step
 from jointaug.rules import RULES, rule_of
 
-from .cases import FORMS, IDENTITIES, OURS, V2, Case, Images, images
+from .cases import DRAWN, FORMS, IDENTITIES, OURS, RESIZED, V2, Case, Images, images
 from .oracle import BACKENDS, EXACT, FACTORS, OF_PIL, as_on_pil, as_tensor, by_v2, drawn_for, running_on
 
 CASES = int(os.environ.get("JOINTAUG_DIFFERENTIAL_CASES", "100"))
@@ -79,8 +80,9 @@ BICUBIC = ("bicubic", InterpolationMode.BICUBIC, 3)
 GATHER = v2.Resize((5, 6), "nearest-exact")
 """It makes a batch of images of several sizes, and computes nothing."""
 TO_FLOAT = v2.Compose([v2.ToImage(), v2.ToDtype(torch.float32, scale=True)])
-LENIENT = {v2.GaussianBlur}
-"""A blur of an image smaller than its kernel is refused by v2 alone (see `jointaug.functional.gaussian_blur`)."""
+LENIENT = {v2.GaussianBlur, v2.SanitizeBoundingBoxes, v2.SanitizeKeyPoints}
+"""A blur of an image smaller than its kernel is refused by v2 alone (see `jointaug.functional.gaussian_blur`), and so
+is an image without boxes to look through, as in a batch."""
 
 
 def tried(call):
@@ -99,8 +101,8 @@ def as_good(error, theirs):
 
 
 def for_tensor_kernels(transform, sample):
-    """Transform and image such that v2 runs its tensor kernels, which are those of `fuse`."""
-    if isinstance(sample, torch.Tensor) or type(transform) in OF_PIL:
+    """Transform and image such that v2 runs its tensor kernels, which are those of `fuse` where it has a rule."""
+    if isinstance(sample, torch.Tensor) or type(transform) in OF_PIL or rule_of(transform) is None:
         return transform, sample
     return as_on_pil(transform), F.to_image(sample)
 
@@ -117,8 +119,7 @@ def acting(transform, sample):
 
 def expected(transform, sample, drawn, given, tail):
     """v2's results for one image (in half precision: and that of float32), its dtype, and how far it may be."""
-    if rule_of(transform) is not None:  # else the transform is v2's own, and the image what v2 sees
-        transform, sample = for_tensor_kernels(transform, sample)
+    transform, sample = for_tensor_kernels(transform, sample)
     finish = TO_FLOAT if tail else lambda result: result
     raw = by_v2(transform, sample, drawn)
     kind, results = type(transform), [as_tensor(finish(raw))]
@@ -126,7 +127,8 @@ def expected(transform, sample, drawn, given, tail):
     if kind in EXACT or drawn.get("applied") is False or rule_of(transform) is None:
         return results, wanted, 0.0
     active = [factor for factor in FACTORS if getattr(transform, factor, None) is not None]
-    if kind is v2.ColorJitter and (len(active) > 1 or given.dtype is torch.uint8):  # a chain, which is one in floats
+    jitter = kind is v2.ColorJitter and (len(active) > 1 or given.dtype is torch.uint8)
+    if jitter or kind is v2.RandomPhotometricDistort:  # a chain, which is one in floats
         results = [as_tensor(by_v2(transform, F.to_dtype(sample, torch.float32, scale=True), drawn))]
         if wanted is torch.uint8:
             results[0] = results[0] * 255
@@ -149,6 +151,8 @@ def stricter(transform, given):
     """Where `fuse` refuses what v2 takes."""
     if isinstance(transform, v2.Normalize):  # v2 broadcasts one channel to as many as there are statistics
         return max(len(transform.mean), len(transform.std)) > given.channels
+    if isinstance(transform, v2.RandomPhotometricDistort):  # v2 if it draws a change of color
+        return given.channels not in (1, 3)
     if isinstance(transform, (v2.ToDtype, v2.ConvertImageDtype)) and given.form == "PIL":
         return True  # v2 leaves a PIL image as it is
     dtype = getattr(transform, "dtype", None)
@@ -162,7 +166,7 @@ def check(case, given, seed, tail=False, head=None):
     """``case`` on ``given`` by `fuse` and by v2, with what was drawn; with ``tail``, floats in the end."""
     transform = tried(case.make)
     assume(not isinstance(transform, Exception))  # refused before fuse sees it
-    apart = len(set(given.shapes)) > 1
+    apart = len(set(given.shapes)) > 1 or case.kind in RESIZED
     ends = (TO_FLOAT if tail else None, GATHER if apart else None)
     steps = [step for step in (head, transform, *ends) if step is not None]
     fused = fused_of(v2.Compose(steps) if len(steps) > 1 else transform)
@@ -205,15 +209,17 @@ def check(case, given, seed, tail=False, head=None):
 
 @examples
 @given(data=st.data())
-@pytest.mark.parametrize("kind", V2, ids=name)
+@pytest.mark.parametrize("kind", V2 | DRAWN, ids=name)
 def test_each_transform_with_what_was_drawn_is_v2s(kind, data):
-    check(data.draw(V2[kind]), data.draw(images()), data.draw(st.integers(0, 9)), data.draw(st.booleans()))
+    check(data.draw((V2 | DRAWN)[kind]), data.draw(images()), data.draw(st.integers(0, 9)), data.draw(st.booleans()))
 
 
 @examples
 @given(data=st.data())
 @pytest.mark.parametrize(
-    "kind", [v2.RandomCrop, v2.ToDtype, v2.ConvertImageDtype, v2.Normalize, v2.RandAugment], ids=name
+    "kind",
+    [v2.RandomCrop, v2.ToDtype, v2.ConvertImageDtype, v2.Normalize, v2.RandAugment, v2.AutoAugment, v2.Pad],
+    ids=name,
 )
 def test_what_goes_by_type_goes_by_the_type_at_its_place(kind, data):
     head = data.draw(st.sampled_from([v2.ToImage(), v2.ToPureTensor(), v2.PILToTensor()]))
@@ -489,15 +495,29 @@ TYPICAL = {
     v2.ConvertImageDtype: v2.ConvertImageDtype(torch.float64),
     v2.RandomErasing: v2.RandomErasing(0.9, (0.1, 0.4), (0.2, 0.4)),
     v2.RandAugment: v2.RandAugment(2, 9),
-    **{kind: Case(kind).make() for kind in IDENTITIES},
+    v2.TrivialAugmentWide: v2.TrivialAugmentWide(),
+    v2.AutoAugment: v2.AutoAugment(),
+    v2.Pad: v2.Pad((1, 2, 3, 0)),
+    v2.RandomAutocontrast: v2.RandomAutocontrast(0.7),
+    v2.RandomAdjustSharpness: v2.RandomAdjustSharpness(2, 0.7),
+    v2.RandomChannelPermutation: v2.RandomChannelPermutation(),
+    v2.RandomPhotometricDistort: v2.RandomPhotometricDistort(),
+    v2.ConvertBoundingBoxFormat: v2.ConvertBoundingBoxFormat("XYWH"),
+    v2.SetClampingMode: v2.SetClampingMode("hard"),
+    **{kind: Case(kind).make() for kind in IDENTITIES - {v2.ConvertBoundingBoxFormat, v2.SetClampingMode}},
     **{kind: make() for kind, make in OURS.items()},
 }
+
+
+STILL = {v2.LinearTransformation, v2.ToPILImage}
+"""What draws nothing, and without a rule runs as it stands."""
 
 
 def test_every_rule_has_its_cases():
     ruled = {kind for kind in RULES if kind.__module__.split(".")[0] in ("torchvision", "jointaug")}
     assert ruled == V2.keys() | OURS.keys()
     assert ruled == TYPICAL.keys()
+    assert {kind for kind in DRAWS if kind.__module__.startswith("torchvision.")} - ruled - STILL == DRAWN.keys()
 
 
 @pytest.mark.parametrize("kind", TYPICAL, ids=name)
@@ -541,7 +561,9 @@ def test_ours_are_the_views_at_their_address(kind, data):
 CHAINS = [
     [v2.RandomResizedCrop, v2.ColorJitter, v2.RandomGrayscale, v2.GaussianBlur, v2.RandomSolarize, v2.Normalize],
     [v2.CenterCrop, v2.RandomHorizontalFlip, v2.RandomVerticalFlip, v2.RandomErasing, v2.ToDtype, v2.ConvertImageDtype],
-    [v2.RandomCrop, v2.RandomPosterize, v2.RandomInvert, v2.RandomEqualize, v2.Grayscale, v2.Resize, *IDENTITIES],
+    [v2.RandomCrop, v2.RandomPosterize, v2.RandomInvert, v2.RandomEqualize, v2.Grayscale, v2.Resize],
+    [v2.CenterCrop, v2.Pad, v2.RandomChannelPermutation, v2.RandomPhotometricDistort, *IDENTITIES],
+    [v2.CenterCrop, v2.RandomAdjustSharpness, v2.RandomAutocontrast],
     [UncroppedView, JointBlur, JointColor],
     [JointCrop],
     [ContrastiveCrop],
@@ -572,5 +594,6 @@ def test_a_compiled_epoch_with_its_last_shorter_batch(kinds):
 
 
 def test_every_rule_is_compiled_in_one_of_them():
-    """But for RandAugment, which looks at what was drawn (docs/how-to/fuse-a-pipeline.md)."""
-    assert {kind for kinds in CHAINS for kind in kinds} == TYPICAL.keys() - {v2.RandAugment}
+    """But for RandAugment and its kin, which look at what was drawn (docs/how-to/fuse-a-pipeline.md)."""
+    kin = {v2.RandAugment, v2.TrivialAugmentWide, v2.AutoAugment}
+    assert {kind for kinds in CHAINS for kind in kinds} == TYPICAL.keys() - kin

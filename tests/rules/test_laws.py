@@ -6,6 +6,7 @@ Each statistic fails once in `1 / FAILURE_RATE` correct runs at most; seeds are 
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,10 +14,10 @@ import torch
 from scipy import stats
 from torchvision.transforms import v2
 
-from jointaug import fuse
-from jointaug.rules import RULES
+from jointaug import Addresses, fuse
+from jointaug._draws import DRAWS, draw_of
 
-from .cases import IDENTITIES, OURS
+from .cases import DRAWN, IDENTITIES, OURS
 
 N = 20_000
 AT_EDGES = 4_000
@@ -29,6 +30,18 @@ def drawn_by(transform, shape=(40, 56), seed=0):
     images = torch.zeros(1, 3, *shape).expand(N, 3, *shape)
     plan = fuse(transform).make_params(images, generator=torch.Generator().manual_seed(seed))
     return next(d.params for d in plan.drawn if d.transform is transform)
+
+
+def row_drawn_by(transform, shape=(40, 56)):
+    """What `N` rows of a draw alone stand for."""
+    seen = SimpleNamespace(height=shape[0], width=shape[1], channels=3)
+    draw = draw_of(transform)
+    return draw.params(transform, Addresses(0, 0, torch.arange(N)).rows(draw.width(transform)), seen)
+
+
+def column(value):
+    """One for each of `N` images, whatever is the same for all."""
+    return torch.as_tensor(value).double().expand(N).numpy()
 
 
 def params_of(transform, shape=(40, 56), seed=1, n=N):
@@ -181,6 +194,159 @@ def test_blurs(sigma):
     same_law(drawn_by(transform)["sigma"][0].numpy(), [params["sigma"][0] for params in params_of(transform)])
 
 
+WARPS = {
+    "degrees": v2.RandomAffine((-10, 40)),
+    "translated": v2.RandomAffine(5, translate=(0.1, 0.4)),
+    "scaled": v2.RandomAffine(5, scale=(0.5, 3.0)),
+    "sheared": v2.RandomAffine(5, shear=(-3, 20)),
+    "sheared twice": v2.RandomAffine(0, (0.3, 0.0), (0.7, 0.7), (-3, 20, 5, 30)),
+    "rotated": v2.RandomRotation((-70, 10)),
+}
+
+
+@pytest.mark.parametrize("name", WARPS)
+def test_affine_maps(name):
+    """Each number of theirs, and which go together: none do."""
+    transform = WARPS[name]
+    drawn, theirs = row_drawn_by(transform), params_of(transform)
+    free = []
+    for key, values in theirs[0].items():
+        for i in range(len(values) if isinstance(values, tuple) else 1):
+            own = [params[key][i] if isinstance(values, tuple) else params[key] for params in theirs]
+            ours = column(drawn[key][i] if isinstance(values, tuple) else drawn[key])
+            if max(own) - min(own) < 1e-4:  # v2 rounds to float32
+                np.testing.assert_allclose(ours, own, rtol=1e-6)
+                continue
+            same_law(ours, own)
+            free.append(ours)
+    for i, first in enumerate(free):
+        for second in free[:i]:
+            assert stats.spearmanr(first, second).pvalue > FAILURE_RATE
+
+
+@pytest.mark.parametrize(("distortion", "shape"), [(0.5, (40, 56)), (0.6, (13, 60)), (0.05, (41, 57)), (0.0, (8, 9))])
+def test_perspectives(distortion, shape):
+    """Where each corner of the image comes to lie, by the coefficients; and the rate."""
+    transform = v2.RandomPerspective(distortion, p=1.0)
+    torch.manual_seed(1)
+    ours = row_drawn_by(transform, shape)["coefficients"].double().numpy()
+    theirs = np.array([params["coefficients"] for params in params_of(transform, shape, n=AT_EDGES)])
+    height, width = shape
+    for x, y in ((0, 0), (width - 1, 0), (width - 1, height - 1), (0, height - 1)):
+        places = []
+        for a, b, c, d, e, f, g, h in (ours.T, theirs.T):
+            # the map is of the output to the image; here that of the image to the output, by Cramer's rule
+            p, q, r, s = a - g * x, b - h * x, d - g * y, e - h * y
+            places.append(
+                [((x - c) * s - q * (y - f)) / (p * s - q * r), (p * (y - f) - (x - c) * r) / (p * s - q * r)]
+            )
+        for one, other in zip(*places, strict=True):
+            same_law(one.round(2), other.round(2))
+    applied = row_drawn_by(v2.RandomPerspective(distortion, p=0.3), shape)["applied"]
+    assert stats.binomtest(int(applied.sum()), N, 0.3).pvalue > FAILURE_RATE
+
+
+SIZES = {
+    "resize": (v2.RandomResize(20, 30), (40, 56)),
+    "shortest": (v2.RandomShortestSize([20, 31, 50]), (40, 56)),
+    "shortest, at most": (v2.RandomShortestSize([20, 31, 50], 60), (56, 30)),
+    "jitter": (v2.ScaleJitter((30, 90), (0.3, 1.7)), (40, 56)),
+    "zoomed out": (v2.RandomZoomOut(side_range=(1.2, 3.0), p=1.0), (40, 56)),
+}
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_sizes(name):
+    transform, shape = SIZES[name]
+    (drawn,) = row_drawn_by(transform, shape).values()
+    theirs = [next(iter(params.values())) for params in params_of(transform, shape)]
+    ours, theirs = np.stack([column(value) for value in drawn], 1), np.array(theirs)
+    for i in range(ours.shape[1]):
+        same_law(ours[:, i], theirs[:, i])
+        same_law(ours[:, 0] + ours[:, i], theirs[:, 0] + theirs[:, i])
+
+
+def test_an_image_is_zoomed_out_at_its_rate():
+    padding = row_drawn_by(v2.RandomZoomOut(side_range=(2.0, 3.0), p=0.3))["padding"]
+    zoomed = sum(padding) > 0
+    assert stats.binomtest(int(zoomed.sum()), N, 0.3).pvalue > FAILURE_RATE
+
+
+def test_jpeg_qualities():
+    ours = row_drawn_by(v2.JPEG((20, 27)))["quality"].numpy()
+    values, counts = np.unique(ours, return_counts=True)
+    assert np.array_equal(values, np.unique([params["quality"] for params in params_of(v2.JPEG((20, 27)), n=AT_EDGES)]))
+    assert stats.chisquare(counts).pvalue > FAILURE_RATE
+
+
+def test_channels_are_permuted_to_every_order_alike():
+    for orders in (
+        row_drawn_by(v2.RandomChannelPermutation())["permutation"],
+        row_drawn_by(v2.RandomPhotometricDistort(p=1.0))["channel_permutation"],
+    ):
+        found, counts = np.unique(orders.numpy(), axis=0, return_counts=True)
+        assert len(found) == 6
+        assert stats.chisquare(counts).pvalue > FAILURE_RATE
+
+
+def test_photometric_distortions():
+    """Factors where v2 draws one, at its rate; what stands for none of them else."""
+    transform = v2.RandomPhotometricDistort((0.2, 0.9), (1.1, 3.0), (0.5, 0.7), (0.1, 0.3), p=0.7)
+    drawn, theirs = row_drawn_by(transform), params_of(transform)
+    acts = []
+    for name in ("brightness", "contrast", "saturation", "hue"):
+        ours = drawn[f"{name}_factor"].numpy()
+        acts.append(ours != (0.0 if name == "hue" else 1.0))
+        assert stats.binomtest(int(acts[-1].sum()), N, 0.7).pvalue > FAILURE_RATE
+        same_law(ours[acts[-1]], [p[f"{name}_factor"] for p in theirs if p[f"{name}_factor"] is not None])
+    acts.append(drawn["contrast_before"].numpy())
+    assert stats.binomtest(int(acts[-1].sum()), N, 0.5).pvalue > FAILURE_RATE
+    same = (drawn["channel_permutation"] == torch.arange(3)).all(1)
+    assert stats.binomtest(int(same.sum()), N, 0.3 + 0.7 / 6).pvalue > FAILURE_RATE
+    for i, first in enumerate(acts):  # independent of each other
+        for second in acts[:i]:
+            assert stats.spearmanr(first, second).pvalue > FAILURE_RATE
+
+
+def test_trivial_augment():
+    """Operations, magnitudes and signs, each like any other and apart."""
+    transform = v2.TrivialAugmentWide(7)
+    drawn = row_drawn_by(transform)
+    kinds = len(transform._AUGMENTATION_SPACE)
+    together = (drawn["operation"] * 7 + drawn["level"]) * 2 + drawn["negative"]
+    counts = np.bincount(together.numpy(), minlength=kinds * 14)
+    assert len(counts) == kinds * 14
+    assert stats.chisquare(counts).pvalue > FAILURE_RATE
+
+
+@pytest.mark.parametrize("policy", list(v2.AutoAugmentPolicy), ids=lambda policy: policy.value)
+def test_auto_augment(policy):
+    """Every policy as often as any other; of each, both operations at their rates, and signs."""
+    transform = v2.AutoAugment(policy)
+    drawn = row_drawn_by(transform)
+    counts = np.bincount(drawn["policy"].numpy(), minlength=len(transform._policies))
+    assert stats.chisquare(counts).pvalue > FAILURE_RATE
+    for number, pair in enumerate(transform._policies):
+        own = drawn["policy"] == number
+        for k, (_, rate, _) in enumerate(pair):
+            acts = int(drawn["acts"][own, k].sum())
+            assert (
+                stats.binomtest(acts, int(own.sum()), rate).pvalue > FAILURE_RATE
+                if rate % 1
+                else acts == rate * own.sum()
+            )
+    for k in range(2):
+        assert stats.binomtest(int(drawn["negative"][:, k].sum()), N, 0.5).pvalue > FAILURE_RATE
+
+
+def test_noise_is_seeded_by_a_number_of_its_own():
+    """Words of 32 bits, of which two of `N` images share one in 1 of 20 (by chance)."""
+    for transform in (v2.GaussianNoise(), v2.ElasticTransform(), v2.AugMix(), v2.RandomErasing(value="random")):
+        seeds = row_drawn_by(transform)["seed"]
+        assert len(seeds.unique()) >= N - 2
+        same_law(seeds.double().numpy() / 2**32, np.arange(N) / N)
+
+
 SOMETIMES = {
     v2.RandomHorizontalFlip: lambda p: v2.RandomHorizontalFlip(p),
     v2.RandomVerticalFlip: lambda p: v2.RandomVerticalFlip(p),
@@ -189,6 +355,8 @@ SOMETIMES = {
     v2.RandomPosterize: lambda p: v2.RandomPosterize(3, p),
     v2.RandomInvert: lambda p: v2.RandomInvert(p),
     v2.RandomEqualize: lambda p: v2.RandomEqualize(p),
+    v2.RandomAutocontrast: lambda p: v2.RandomAutocontrast(p),
+    v2.RandomAdjustSharpness: lambda p: v2.RandomAdjustSharpness(2, p),
     v2.RandomErasing: lambda p: v2.RandomErasing(p, (0.02, 0.1), (0.8, 1.2)),
     v2.RandomApply: lambda p: v2.RandomApply([v2.Identity()], p),
 }
@@ -238,10 +406,13 @@ def test_rand_augment():
         assert stats.chisquare(np.bincount(operations[:, i] * kinds + operations[:, j])).pvalue > FAILURE_RATE
 
 
-def test_every_random_rule_has_its_law():
+def test_every_random_draw_has_its_law():
     """What is left draws nothing."""
     here = {v2.RandomResizedCrop, v2.RandomErasing, v2.RandomCrop, v2.ColorJitter, v2.GaussianBlur, v2.RandAugment}
-    still = {v2.Resize, v2.CenterCrop, v2.Grayscale, v2.Normalize, v2.ToDtype, v2.ConvertImageDtype} | IDENTITIES
-    ruled = {kind for kind in RULES if kind.__module__.startswith("torchvision.")}
-    assert ruled - still == here | (SOMETIMES.keys() - {v2.RandomApply})
+    here |= {v2.TrivialAugmentWide, v2.AutoAugment, v2.RandomChannelPermutation, v2.RandomPhotometricDistort}
+    here |= DRAWN.keys()
+    still = {v2.Resize, v2.CenterCrop, v2.Grayscale, v2.Normalize, v2.ToDtype, v2.ConvertImageDtype, v2.Pad}
+    still |= {v2.LinearTransformation, v2.ToPILImage} | IDENTITIES
+    drawn = {kind for kind in DRAWS if kind.__module__.startswith("torchvision.")}
+    assert drawn - still == here | (SOMETIMES.keys() - {v2.RandomApply})
     assert not OURS.keys() & here  # those are tests/transforms'

@@ -1,4 +1,4 @@
-from recipe import train
+from recipe import Blur, train
 from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
@@ -9,7 +9,7 @@ from jointaug import AddressedDataset, AddressedSampler, JointCrop, PerView, fus
 tail = [
     transforms.RandomApply([transforms.ColorJitter(0.4, 0.4, 0.4, 0.1)], p=0.8),
     transforms.RandomGrayscale(p=0.2),
-    transforms.RandomApply([transforms.GaussianBlur(23, sigma=(0.1, 2.0))], p=0.5),
+    transforms.RandomApply([Blur()], p=0.5),
     transforms.RandomHorizontalFlip(),
     transforms.ToTensor(),
     transforms.Normalize(mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225]),

@@ -6,9 +6,9 @@ Everyone makes two views of the MoCo v2 list and collates batches of 16. The v1 
 as their authors do, others one with a kernel of 23 where nothing else is said; at 32 px there is none.
 
 Seconds are those on the core (``cpu_seconds``): what else runs on the machine does not count. ``DIR`` holds
-photographs, of which those of 500 x 375 are taken as they are on disk; without it, pictures of that size are made here. Every round
-gives each case its turn; a worker, where there is one, has the same core as the rest. Peers that are not installed are
-left out and named.
+photographs, of which those of 500 x 375 are taken as they are on disk; without it, pictures of that size are made here.
+Every round gives each case its turn; a worker, where there is one, has the same core as the rest. Peers that are not
+installed are left out and named.
 """
 
 from __future__ import annotations

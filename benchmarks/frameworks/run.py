@@ -240,8 +240,8 @@ def files(folder: Path, images: str | None) -> None:
 def markdown(result: dict[str, Any], about: dict[str, Any]) -> str:
     """The table of the page."""
     text = [
-        f"Measured on one core of {about['processor']}, {about['date']}, commit {about['commit']}; medians of "
-        f"{result['rounds']} interleaved runs, {result['images']}.",
+        f"Measured on one core of {about['processor']}, {about['date']}, commit {about['commit']}, "
+        f"{result['images']}; each speed is the median of {result['rounds']} runs of one after the other.",
         "",
         "| | lines: JointCrop | `fuse` | addresses | images a second: before | JointCrop | `fuse` | addresses |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",

@@ -5,6 +5,7 @@ from .batch_norm import SplitBatchNorm, encode_shuffled, split_batch_norm, sync_
 from .heads import Encoder, mlp, require_widths
 from .lars import LARS
 from .momentum import cosine_to_one, follow, momentum_copy
+from .residual import start_branches
 
 __all__ = [
     "LARS",
@@ -19,5 +20,6 @@ __all__ = [
     "momentum_copy",
     "require_widths",
     "split_batch_norm",
+    "start_branches",
     "sync_batch_norm",
 ]

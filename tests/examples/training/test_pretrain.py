@@ -38,9 +38,9 @@ def test_a_run_leaves_everything_that_tells_what_it_was(command, tmp_path, one_t
     assert names <= {file.name for file in out.iterdir()}
     settings = json.loads((out / "settings.json").read_text())
     assert settings["lr"] == {"value": 0.01, "source": "command line"}
-    assert settings["method"] == {"value": "moco", "source": "paper"}
+    assert settings["method"] == {"value": "moco", "source": "MoCo's paper"}
     assert settings["K"]["value"] == 16
-    assert settings["momentum"]["source"] in ("paper", "code", "ours")
+    assert settings["momentum"]["source"] in ("MoCo's paper", "MoCo's code", "ours")
     assert settings["compile"] == {"value": False, "source": "default"}
     result = json.loads((out / "result.json").read_text())
     assert result["recipe"] == "moco2-rendered"
@@ -131,8 +131,13 @@ def test_help_shows_every_setting_with_its_meaning_value_and_source(capsys):
         (["--dim", "0"], "layers of a head must be at least 1 wide, got 32, 32, 0 from the backbone"),
         (["--hidden", "-3"], "layers of a head must be at least 1 wide, got 32, -3, 16"),
         (["--color_first", "true", "--crop", "joint"], "color_first does not go with crop=joint: each view has"),
-        (["--color_first", "true", "--joint_blur", "true"], "color_first does not go with joint_blur=True"),
-        (["--joint_choice", "true", "--joint_blur", "true"], "joint_choice does not go with joint_blur=True"),
+        (
+            ["--color_first", "true", "--blur_p", "0.5", "--blur_law", "joint"],
+            "color_first does not go with blur_law=joint",
+        ),
+        (["--joint_choice", "true", "--blur_p", "0.5", "--original", "true"], "joint_choice does not go with original"),
+        (["--blur_law", "joint", "--blur_p", "0"], "blur_law is of views that are blurred, got blur_law=joint with"),
+        (["--joint_choice", "true", "--blur_p", "0"], "joint_choice is of views that are blurred"),
         (["--share_box", "true"], "share_box is of several resolutions, got sizes=(); add --sizes"),
         (["--randaugment", "2,9", "--randaugment_views", "2"], "must be places of the 2 views, from 0, got 2"),
         (["--jitter", "-0.4,0,0,0"], "jitter must be brightness, contrast, saturation (0 or more) and hue"),

@@ -280,6 +280,8 @@ def _check_count(name: str, value: Any) -> None:
 
 def _coordinate(name: str, value: int) -> int:
     bound = _SMALLER_THAN[name]
+    if type(value) is int and 0 <= value < bound:
+        return value
     rule = f"an integer in [0, 2**{bound.bit_length() - 1})"
     value = integer(name, value, low=0, rule=rule, remedy=f"write {name}=int(...), counted from 0")
     if value >= bound:

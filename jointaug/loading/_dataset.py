@@ -8,10 +8,11 @@ from typing import Any, Final, Protocol, runtime_checkable
 import torch
 from torch.utils.data import Dataset
 
-from ..chance import Address, Addresses
+from ..chance import Address, Addresses, child_step
 from ..pipeline import check_pipeline, views_at
 from ..views import Views
 from ._epoch import SharedEpoch
+from ._generator import seeding
 from ._index import AddressedIndex, as_integer
 
 _FETCH: Final = 2**32 - 1  # the part of an address at which a sample is fetched; a pipeline has fewer
@@ -176,8 +177,17 @@ class AddressedDataset(Dataset[Any]):
         of = [self.address(index) for index in indices]
         if len(epochs := {address.epoch for address in of}) != 1:
             raise ValueError(f"indices must be of one epoch, got {sorted(epochs)}; ask for each epoch's by themselves")
-        index, draw = torch.tensor([a.index for a in of]), torch.tensor([a.draw for a in of])
-        return [self._fetch(a.index, a) for a in of], Addresses(self.seed, of[0].epoch, index, draw)
+        index, draw = [address.index for address in of], [address.draw for address in of]
+        addresses = Addresses(self.seed, of[0].epoch, torch.tensor(index), torch.tensor(draw))
+        (uniforms,) = addresses.rows(1, step=child_step(0, _FETCH))
+        samples = []
+        with seeding() as seed:  # what `_fetch` does for one
+            for row, uniform in zip(index, uniforms.tolist(), strict=True):
+                seed(uniform)
+                samples.append(self.dataset[row])
+        for row, sample in zip(index, samples, strict=True):
+            refuse_views(sample, f"sample {row}")
+        return samples, addresses
 
     def check(self, index: int, *, by_loader: bool = False) -> None:
         """Refuse an index that has lost its epoch; warn where `set_epoch` was forgotten, or does not count.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any, Final
 
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DistributedSampler
 
 from ..chance import Addresses, named_step
+from ._generator import seeding
 from ._index import as_integer
 
 _ORDER: Final = named_step("order of an epoch")
@@ -54,13 +54,12 @@ def order_of_sampler(sampler: Iterable[Any], *, seed: int, epoch: int) -> tuple[
     if callable(set_epoch := getattr(sampler, "set_epoch", None)):
         set_epoch(epoch)
     (u,) = Addresses(seed, epoch, torch.zeros(1, dtype=torch.int64)).rows(1, step=_SAMPLER)
-    word = int(u * 2.0**32)
     ranks = _ranks(sampler)
     if ranks is None:
-        mine = _listed(sampler, word)
+        mine = _listed(sampler, float(u))
         return mine, occurrences(mine)
     rank, count = ranks
-    parts = [_listed(_of_rank(sampler, r), word) for r in range(count)]
+    parts = [_listed(_of_rank(sampler, r), float(u)) for r in range(count)]
     turn = torch.cat([torch.arange(len(part)) * count + r for r, part in enumerate(parts)])
     draws = torch.empty_like(turn)
     by_turn = turn.argsort()
@@ -84,8 +83,9 @@ def _of_rank(sampler: Any, rank: int) -> Any:
     return other
 
 
-def _listed(sampler: Iterable[Any], word: int) -> Tensor:
-    with _seeded(word):
+def _listed(sampler: Iterable[Any], uniform: float) -> Tensor:
+    with seeding() as seed:
+        seed(uniform)
         given = list(sampler)
     indices: list[int] = []
     for index in given:
@@ -100,13 +100,3 @@ def _listed(sampler: Iterable[Any], word: int) -> Tensor:
             f"the sampler must give integers of at least 0, got {min(indices)} from {sampler!r}; write index % n"
         )
     return torch.tensor(indices, dtype=torch.int64)
-
-
-@contextmanager
-def _seeded(word: int) -> Iterator[None]:
-    state = torch.get_rng_state()
-    torch.default_generator.manual_seed(word)
-    try:
-        yield
-    finally:
-        torch.set_rng_state(state)

@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from torchvision import tv_tensors
 
-from jointaug import Address, AddressedDataset, AddressedStream, JointCrop, Views, views_at
+from jointaug import Address, AddressedDataset, AddressedStream, JointCrop, Views, fuse, views_at
 
 from .cases import Numbers, drawn
 
@@ -122,6 +122,17 @@ def test_a_sample_is_a_dict_as_v2_takes_it():
     (first, second) = next(iter(DataLoader(AddressedStream(samples, crop, key="__key__", seed=3), 4)))
     assert first["jpg"].shape == second["jpg"].shape == (4, 3, 12, 12)
     assert first["cls"].tolist() == [0, 1, 2, 3]
+
+
+def test_a_fused_pipeline_gives_what_the_pipeline_gives():
+    images = torch.rand(3, 3, 24, 24, generator=torch.Generator().manual_seed(0))
+    samples = [{"__key__": str(k), "jpg": tv_tensors.Image(image), "cls": k} for k, image in enumerate(images)]
+    crop = JointCrop(12)
+    fused = AddressedStream(samples, fuse(crop), key="__key__", seed=3)
+    for views, others in zip(fused, AddressedStream(samples, crop, key="__key__", seed=3), strict=True):
+        for view, other in zip(views, others, strict=True):
+            assert (view["__key__"], view["cls"]) == (other["__key__"], other["cls"])
+            torch.testing.assert_close(torch.as_tensor(view["jpg"]), torch.as_tensor(other["jpg"]), rtol=0, atol=1e-6)
 
 
 def test_what_comes_again_has_draws_of_its_own_if_that_is_said():

@@ -54,12 +54,17 @@ def adapt(*types: type) -> Callable[[A], A]:
         TypeError: for what is no type.
 
     Example:
+        >>> import random
+        >>> from PIL import ImageFilter
         >>> from torchvision.transforms import v2
         >>> from jointaug import fuse
         >>> from jointaug.rules import adapt
-        >>> class GaussianBlur:  # MoCo's: PIL's ImageFilter.GaussianBlur, its radius drawn from `sigma`
+        >>> class GaussianBlur:  # MoCo's
         ...     def __init__(self, sigma=(0.1, 2.0)):
         ...         self.sigma = sigma
+        ...
+        ...     def __call__(self, image):
+        ...         return image.filter(ImageFilter.GaussianBlur(random.uniform(*self.sigma)))
         >>> @adapt(GaussianBlur)
         ... def blur(transform):
         ...     return v2.GaussianBlur(23, tuple(transform.sigma))

@@ -401,11 +401,13 @@ def fuse(pipeline: Callable[..., Any]) -> Fused:
 
     With equal draws both give the same picture: every step agrees with v2's tensor kernel to 1e-5 (one grey level for
     uint8), and a chain agrees with the v2 pipeline run in float. (v2's uint8 chain truncates after every step; a
-    fused one computes in float and rounds once.) Rules exist for this library's transforms and for the v2 transforms
-    that contrastive recipes use; a transform without one runs image by image, with one warning that names it.
+    fused one computes in float and rounds once.) Rules exist for this library's transforms and for those of torchvision
+    that contrastive recipes use, v1's too; a transform without one runs image by image, with one warning that says
+    where it stands.
 
     Args:
-        pipeline: a ``v2.Compose`` or any transform or coupling of this library or of ``torchvision.transforms.v2``.
+        pipeline: a ``v2.Compose`` or any transform or coupling of this library or of ``torchvision.transforms``, of its
+            v2 or v1.
 
     Returns:
         A module: ``fused(batch)``, ``fused(batch, generator=g)``, ``fused(batch, addresses=Addresses(seed, epoch,

@@ -62,6 +62,7 @@ def register(
         >>> import torch
         >>> from torchvision.transforms import v2
         >>> from jointaug import fuse
+        >>> from jointaug.functional import adjust_brightness
         >>> from jointaug.rules import register
         >>> class Dim(v2.Transform):
         ...     def make_params(self, flat_inputs):
@@ -69,10 +70,11 @@ def register(
         ...
         ...     def transform(self, inpt, params):
         ...         return inpt * params["factor"]
-        >>> @register(Dim)
-        ... def dim(transform, view, draws):
-        ...     (u,) = draws.row(1)
-        ...     return view.call(lambda images, u: images * (0.5 + 0.5 * u.float())[:, None, None, None], u)
+        >>> def drawn(transform, row, seen):
+        ...     return {"factor": 0.5 + 0.5 * row[0]}
+        >>> @register(Dim, width=1, params=drawn)
+        ... def dim(transform, view, params):
+        ...     return view.step(adjust_brightness, params["factor"])
         >>> fuse(Dim())(torch.ones(4, 3, 8, 8)).shape
         torch.Size([4, 3, 8, 8])
     """

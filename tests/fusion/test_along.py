@@ -105,7 +105,7 @@ def test_what_moves_a_mask_nobody_knows_where_is_refused():
     with pytest.raises(TypeError, match=r"what Lambda.* draws is not known, so Mask cannot go along .*register"):
         fused(image, target["masks"])
     assert len(fused(image, 3)[0]) == 2
-    with pytest.raises(TypeError, match="Mask are not supported by RandAugment"):
+    with pytest.raises(TypeError, match="RandAugment must not be given Mask"):
         fuse(v2.RandAugment())(image, target["masks"])
 
 

@@ -1,8 +1,8 @@
 """One address, one view: `fuse` on a batch, on one image in numbers, and v2's own kernels image by image.
 
 Boxes, orders, operations and masks agree bit for bit, real parameters to four units in the last place. What `fuse`
-makes of an image alone is what it makes of it in a batch, to 1e-6 of [0, 1]. v2's own kernels are 1e-5 away in float; in
-uint8, which they truncate after every step, eight levels; on PIL images, whose arithmetic is Pillow's, 31.
+makes of an image alone is what it makes of it in a batch, to 1e-6 of [0, 1]. v2's own kernels are 1e-5 away in float;
+in uint8, which they truncate after every step, eight levels; on PIL images, whose arithmetic is Pillow's, 31.
 """
 
 from __future__ import annotations

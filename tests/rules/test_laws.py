@@ -199,7 +199,7 @@ WARPS = {
     "translated": v2.RandomAffine(5, translate=(0.1, 0.4)),
     "scaled": v2.RandomAffine(5, scale=(0.5, 3.0)),
     "sheared": v2.RandomAffine(5, shear=(-3, 20)),
-    "sheared twice": v2.RandomAffine(0, (0.3, 0.0), (0.7, 0.7), (-3, 20, 5, 30)),
+    "sheared twice": v2.RandomAffine(0, (0.3, 0.0), (0.7, 1.9), (-3, 20, 5, 30)),
     "rotated": v2.RandomRotation((-70, 10)),
 }
 

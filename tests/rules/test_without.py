@@ -281,7 +281,7 @@ CHANGING = v2.Lambda(lambda image: image.float() if image[0, 0, 0] > 127 else im
         (v2.FiveCrop(5), LEVELS, TypeError, r"what FiveCrop\(size=\(5, 5\)\) gives must be an image .* got tuple"),
         (v2.Lambda(np.asarray), LEVELS, TypeError, "must be an image .* got ndarray"),
         (v2.Lambda(lambda image: None), LEVELS, TypeError, "must be an image .* got NoneType"),
-        (v1.Compose([v1.ToTensor()]), LEVELS, TypeError, r"failed on image 0, a Tensor .*pic should be PIL"),
+        (v1.Lambda(v1.functional.to_tensor), LEVELS, TypeError, r"failed on image 0, a Tensor .*pic should be PIL"),
         (v2.Lambda(lambda image: image.load()), LEVELS, TypeError, "failed on image 0, a Tensor .*no attribute 'load'"),
         (SOMETIMES, LEVELS, ValueError, "random choice must give images of one size"),
         (CHANGING, LEVELS, ValueError, "several numbers of channels or dtypes: .*float32"),

@@ -6,9 +6,9 @@ A folder here is a framework; in it, ``before.py`` is a script as it is found, `
 ``fused.py`` with `fuse`, ``addressed.py`` with views that can be made again. Each runs from its first line to its last
 in a process of its own, in a folder with 32 JPEG files of 500 x 375 (made here, or photographs from ``--images``), for
 two epochs. Checked are: two float views of every image in both epochs, all of them different; with addresses, that a
-second run, with other seeds of torch, ``random`` and numpy and with workers, has the same ones in each epoch; and the
-lines that a stage changes. Images a second are of runs without workers and without their first batch, by the time on
-the core.
+second run, with other seeds of torch, ``random`` and numpy and with workers, has the same ones in each epoch (so has
+``resumed.py``, which is killed in the middle of one); and the lines that a stage changes. Images a second are of runs
+without workers and without their first batch, by the time on the core.
 """
 
 from __future__ import annotations
@@ -201,6 +201,10 @@ def check(framework: str, folder: Path) -> dict[str, Any]:
             again = call(path, folder, workers=2, seed=1)
             if by_epoch(found["digests"]) != by_epoch(again["digests"]):
                 wrong.append(f"{stage}: another run has other views")
+    if (path := HERE / framework / "resumed.py").exists():
+        resumed = call(path, folder, workers=2, seed=2)
+        if by_epoch(found["digests"]) != by_epoch(resumed["digests"]):
+            wrong.append("resumed: the views are not those of a run that was not killed")
     return {"lines": counted, "warnings": told, "wrong": wrong, "speeds": speeds}
 
 

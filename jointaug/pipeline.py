@@ -127,6 +127,8 @@ def parts(transform: Any, views: int | None = None) -> Sequence[Part]:
 def leaves(transform: Any) -> list[Any]:
     """The transforms of a pipeline that are no containers, in the order in which they stand.
 
+    Of one of v1's, or of yours with an adapter, the transform that it stands for (`jointaug.rules.adapt`).
+
     Args:
         transform: a pipeline, or any transform.
 

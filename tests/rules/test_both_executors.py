@@ -196,3 +196,21 @@ def test_what_goes_along_is_moved_by_the_draw():
             torch.testing.assert_close(results[i][0][k], by_v2[0][k].as_subclass(torch.Tensor), atol=1e-5, rtol=0)
             assert torch.equal(results[i][1][k]["mask"], by_v2[1][k]["mask"])
             assert torch.equal(results[i][1][k]["boxes"], by_v2[1][k]["boxes"])
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [v2.GaussianNoise(), v2.ElasticTransform(), v2.AugMix(), v2.RandomErasing(1.0, value="random")],
+    ids=str,
+)
+def test_noise_is_that_of_the_address_and_of_nothing_else(transform):
+    """Not of torch's generator, which it leaves as it was; another address has another."""
+    image, views = given("float")[0], []
+    for pipeline in (transform, fused_of(transform)):
+        for number in (0, 1):
+            torch.manual_seed(number)
+            before = torch.get_rng_state()
+            views.append(views_at(pipeline, Address(4, 0, 0), image))
+            assert torch.equal(torch.get_rng_state(), before)
+    assert all(torch.equal(view, views[0]) for view in views)
+    assert not torch.equal(views_at(transform, Address(4, 0, 1), image), views[0])

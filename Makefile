@@ -19,9 +19,10 @@ NATIVE := setup.py $(wildcard jointaug/_native/csrc/*)
 DEMO := .venv/.installed-examples
 DEV := .venv/.installed-dev
 DEV_LOWEST := .venv-lowest/.installed-dev
+FRAMEWORKS := .venv-frameworks/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest lint types docs bench clean
+.PHONY: help demo test test-lowest lint types docs bench frameworks clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -52,6 +53,9 @@ bench: ## tables of pipelines, kernels and memory, beside the peers, into benchm
 	benchmarks/peers.sh
 	.venv-peers/bin/python benchmarks/all.py $(ARGS)
 
+frameworks: $(FRAMEWORKS) ## the snippets of "In your framework" against the real packages (ARGS="--only lightning --write")
+	OMP_NUM_THREADS=1 .venv-frameworks/bin/python benchmarks/frameworks/run.py $(ARGS)
+
 clean: ## remove what these commands wrote, except the environments
 	rm -rf demo build dist docs/_build docs/_static/generated docs/reference/generated *.egg-info examples/*.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -79,4 +83,11 @@ $(DEV): pyproject.toml examples/pyproject.toml constraints.txt $(NATIVE)
 $(DEV_LOWEST): pyproject.toml examples/pyproject.toml Makefile $(NATIVE)
 	$(call environment,$(LOWEST_PYTHON),.venv-lowest)
 	.venv-lowest/bin/python -m pip install --disable-pip-version-check $(LOWEST) $(OF_THEIR_TIME) -e '.[dev]' -e examples
+	@touch $@
+
+$(FRAMEWORKS): pyproject.toml examples/pyproject.toml benchmarks/frameworks/requirements.txt benchmarks/frameworks/alone.txt $(NATIVE)
+	$(call environment,$(PYTHON),.venv-frameworks)
+	.venv-frameworks/bin/python -m pip install --disable-pip-version-check -r benchmarks/frameworks/requirements.txt
+	.venv-frameworks/bin/python -m pip install --disable-pip-version-check --no-deps -r benchmarks/frameworks/alone.txt
+	.venv-frameworks/bin/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[examples]' -e examples
 	@touch $@

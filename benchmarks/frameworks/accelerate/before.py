@@ -1,0 +1,13 @@
+from accelerate import Accelerator
+from recipe import TwoCrops, tail, train
+from torch.utils.data import DataLoader
+from torchvision.datasets import ImageFolder
+from torchvision.transforms import v2
+
+views = TwoCrops(v2.Compose([v2.RandomResizedCrop(224, scale=(0.2, 1.0)), tail]))
+data = ImageFolder("images", views)
+loader = DataLoader(data, batch_size=16, shuffle=True, num_workers=2)
+loader = Accelerator(cpu=True).prepare(loader)
+for epoch in range(2):
+    for (first, second), labels in loader:
+        train(first, second)

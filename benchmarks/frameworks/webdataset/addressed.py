@@ -1,0 +1,16 @@
+import webdataset
+from recipe import tail, train
+from torch.utils.data import DataLoader
+from torchvision.transforms import v2
+
+from jointaug import AddressedStream, JointCrop, PerView, fuse
+
+views = fuse(v2.Compose([JointCrop(224, scale=(0.2, 1.0), beta=0), PerView(tail)]))
+data = webdataset.WebDataset("shards/{0..1}.tar", shardshuffle=False).shuffle(64).decode("pil")
+data = AddressedStream(data, views, seed=0, key="__key__")
+loader = DataLoader(data, batch_size=16, num_workers=2)
+for epoch in range(2):
+    data.set_epoch(epoch)
+    for batch in loader:
+        first, second = (view["jpg"] for view in batch)
+        train(first, second)

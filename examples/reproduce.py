@@ -25,6 +25,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from pretrain import parsed
@@ -38,10 +39,17 @@ MONITOR = "k-NN top-1 of the test set at the last epoch, %"
 
 @dataclass
 class Measured:
-    """What is known of a row: a value for each seed, in percent, or why there is none."""
+    """What is known of a row.
+
+    Attributes:
+        values: what is measured, for each seed, in percent.
+        beside: ridge probe (a share) and effective rank of the monitor, for each seed, where it has them.
+        reason: why there is none.
+    """
 
     row: Row
     values: dict[int, float] = field(default_factory=dict)
+    beside: dict[int, tuple[float, float]] = field(default_factory=dict)
     reason: str = ""
 
 
@@ -97,6 +105,8 @@ def main(arguments: Sequence[str] | None = None, *, pretrain: Path = PRETRAIN, e
                 one.reason = reason
             else:
                 one.values[seed] = value
+                if outcome.result is not None and outcome.result.get("ridge") is not None:
+                    one.beside[seed] = (outcome.result["ridge"], outcome.result["rank"])
             write(out, table, rows, options, changed)
             print(f"{one.row.name}, seed {seed}: {f'{value:.2f}' if value is not None else reason}", flush=True)
         write(out, table, rows, options, changed)
@@ -233,11 +243,12 @@ def write(
             lines.writerow([one.row.name, *reported, *found])
     with (out / "runs.csv").open("w", newline="", encoding="utf-8") as file:
         lines = csv.writer(file, lineterminator="\n")
-        lines.writerow(["row", "recipe", "changed", "seed", "measured"])
+        lines.writerow(["row", "recipe", "changed", "seed", "measured", "ridge", "rank"])
         for one in rows:
             for seed, value in sorted(one.values.items()):
                 cell = cell_of(one.row, options, changed, seed)
-                lines.writerow([one.row.name, cell.recipe, " ".join(cell.words[:-2]), seed, value])
+                beside = one.beside.get(seed, ("", ""))
+                lines.writerow([one.row.name, cell.recipe, " ".join(cell.words[:-2]), seed, value, *beside])
 
 
 def markdown(table: Table, rows: Sequence[Measured], options: argparse.Namespace, changed: Mapping[str, str]) -> str:
@@ -260,7 +271,16 @@ def markdown(table: Table, rows: Sequence[Measured], options: argparse.Namespace
             f"**A pilot**: {seeds} seed{'' if seeds == 1 else 's'}, and {PILOT} are the least that is called a result."
         )
     lines.append("Intervals cover with 95 % each; differences are unpaired (Welch), as no correlation was measured.")
-    head = ["row", *(f"reported, {name}" for name in table.columns), "measured", "difference", "seeds"]
+    lines.append("Beside it, means over seeds: the monitor's ridge probe and the effective rank of the features.")
+    head = [
+        "row",
+        *(f"reported, {name}" for name in table.columns),
+        "measured",
+        "difference",
+        "ridge, %",
+        "rank",
+        "seeds",
+    ]
     lines += ["", f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
     for one in rows:
         reported = [in_digits(one.row.reported.get(name)) for name in table.columns]
@@ -269,7 +289,9 @@ def markdown(table: Table, rows: Sequence[Measured], options: argparse.Namespace
         if one.values and one.reason:
             found += f"; stopped: {one.reason}"
         apart = f"{gap.text('+.2f')} to {one.row.against}" if gap else ""
-        cells = [one.row.name, *reported, found, apart, str(len(one.values))]
+        ridges, ranks = zip(*one.beside.values(), strict=True) if one.beside else ((), ())
+        means = [f"{100 * fmean(ridges):.1f}", f"{fmean(ranks):.1f}"] if one.beside else ["", ""]
+        cells = [one.row.name, *reported, found, apart, *means, str(len(one.values))]
         lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
     return "\n".join(lines) + "\n"
 

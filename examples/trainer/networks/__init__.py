@@ -5,11 +5,13 @@ from .batch_norm import SplitBatchNorm, encode_shuffled, split_batch_norm, sync_
 from .heads import Encoder, mlp, require_widths
 from .lars import LARS
 from .momentum import cosine_to_one, follow, momentum_copy
+from .resnet8 import ResNet8
 
 __all__ = [
     "LARS",
     "Backbone",
     "Encoder",
+    "ResNet8",
     "SplitBatchNorm",
     "check_input",
     "cosine_to_one",

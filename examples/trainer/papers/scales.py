@@ -1,7 +1,9 @@
 """The same methods on less: CIFAR-10, Imagenette, and the toys of `trainer.inputs.rendered`.
 
-The starting points come from public scripts for small images. A recipe that is scaled down keeps what it replaced
-beside the new value (`Marked.instead`), and everything that is not named here stays the paper's.
+The starting points come from public scripts for small images. The two scales for a CPU have a network of their size,
+`trainer.networks.ResNet8`, and what each family of methods trains with is from a search on the toys
+(benchmarks/toys_search.py). A recipe that is scaled down keeps what it replaced beside the new value
+(`Marked.instead`), and everything that is not named here stays the paper's.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from .recipe import Marked, Recipe, code, ours
 Changes = Mapping[str, Marked]
 
 SCALES = ("cifar10", "imagenette", "rendered")
+CPU_SCALES = ("cifar10-cpu", "rendered")  # of the small network
 
 CIFAR10: Changes = {
     "backbone": ours("resnet18"),
@@ -37,25 +40,33 @@ IMAGENETTE: Changes = {
     "size": ours(128),
     "stored": ours(160, "the shorter side, then the center: all images in memory"),
 }
-#: In the few hundred steps that toys are for, SGD at the rates below leaves SimCLR under its own initialization.
-RENDERED: Changes = {
-    "backbone": ours("resnet18"),
-    "stem": ours("imagenet", "a step of it takes a twentieth of the small stem's time on a CPU"),
-    "batch": ours(32),
-    "epochs": ours(10),
-    "optimizer": ours("adamw"),
-    "lr": ours(1e-3),
+SMALL_NETWORK: Changes = {
+    "backbone": ours("resnet8", "made for 32 px: ResNet-18 with ImageNet's stem has one position left of them"),
+    "stem": ours(None, "its own"),
+    "batch": ours(64),
     "lr_batch": ours(None),
-    "weight_decay": ours(5e-4),
     "schedule": ours("cosine"),
+    "schedule_by": ours("step"),
     "milestones": ours(()),
     "floor": ours(0.0),
-    "warmup": ours(1.0),
+    "warmup_steps": ours(0),
     "scale": ours((0.2, 1.0), "less of 32 px shows no part of a toy"),
     "accumulate": ours(1),
+}
+RENDERED: Changes = {
+    **SMALL_NETWORK,
+    "epochs": ours(30, "two minutes of one core"),
+    "warmup": ours(2.0),
     "size": ours(32),
     "locals": ours(0),
     "blur_p": ours(0.0, "no blur at 32 px"),
+    "knn_k": ours(20, "of 1,800 toys, 200 a class"),
+}
+#: On top of what CIFAR-10 has on a GPU.
+CIFAR10_CPU: Changes = {
+    **SMALL_NETWORK,
+    "epochs": ours(5, "ten minutes of one core"),
+    "warmup": ours(0.5),
 }
 SGD: Changes = {
     "optimizer": ours("sgd"),
@@ -76,6 +87,57 @@ NT_XENT: dict[str, Changes] = {
 }
 
 
+HEAD = ours(512, "at most 1,024: a head of 2,048 costs four times the network")
+NEGATIVES: Changes = {
+    "optimizer": ours("adamw"),
+    "lr": ours(2e-3),
+    "weight_decay": ours(5e-4),
+    "decay_all": ours(True),
+    "hidden": HEAD,
+}
+PREDICTORS: Changes = {
+    "optimizer": ours("sgd"),
+    "lr": ours(0.1),
+    "momentum": ours(0.9),
+    "weight_decay": ours(1e-3),
+    "decay_all": ours(True),
+    "hidden": HEAD,
+    "jitter": ours((0.4, 0.4, 0.4, 0.1)),
+    "solarize": ours(0.0),
+}
+#: What a family of methods trains with on the small network, by the method of a recipe (InterCLR's by its base).
+FITTED: dict[str, Changes] = {
+    "simclr": NEGATIVES,
+    "moco": NEGATIVES,
+    "leoclr": NEGATIVES,
+    "clim": NEGATIVES,
+    "mocov3": NEGATIVES,
+    "byol": {**PREDICTORS, "dim": ours(256), "m": ours(0.9)},
+    "simsiam": {**PREDICTORS, "dim": ours(512), "bottleneck": ours(128)},
+    "vicreg": {**NEGATIVES, "dim": HEAD},
+    "wmse": {
+        **NEGATIVES,
+        "schedule": ours("cosine"),
+        "milestones": ours(()),
+        "warmup_steps": ours(0),
+        "warmup": ours(1.0),
+        "dim": ours(16),
+        "w_size": ours(64, "all of a batch"),
+        "eps": ours(0.0),
+    },
+    "dino": {**NEGATIVES},
+    "npid": {**NEGATIVES},
+}
+
+
+def fitted(base: Recipe) -> Changes:
+    """What a recipe's method trains with on the small network; a linear head has no hidden layer."""
+    values = base.values
+    changes = FITTED[values.get("on", values["method"])]
+    linear = values.get("head") == "linear"
+    return {name: marked for name, marked in changes.items() if not (linear and name == "hidden")}
+
+
 def family(
     name: str,
     base: Recipe,
@@ -85,17 +147,28 @@ def family(
     imagenette: Changes | None = None,
     rendered: Changes | None = None,
 ) -> tuple[Recipe, ...]:
-    """The recipe and its scaled-down counterparts: ``NAME-cifar10``, ``NAME-imagenette``, ``NAME-rendered``.
+    """The recipe and its scaled-down counterparts: ``NAME-cifar10``, ``-cifar10-cpu``, ``-imagenette``, ``-rendered``.
 
     Args:
         name: of the counterparts, without the scale.
         base: the paper's recipe.
         all_scales: what changes at every scale; by default the optimizer. Methods with an optimizer of their own (DINO,
             VICReg, W-MSE) pass what else changes.
-        cifar10: what else changes for CIFAR-10.
+        cifar10: what else changes for CIFAR-10, on a GPU and a CPU.
         imagenette: for Imagenette.
         rendered: for the rendered set.
+
+    On the small network, what its family of methods trains with (`FITTED`) goes before all these.
     """
-    more = {"cifar10": (CIFAR10, cifar10), "imagenette": (IMAGENETTE, imagenette), "rendered": (RENDERED, rendered)}
-    scaled = (base.but(f"{name}-{scale}", all_scales, common, own or {}) for scale, (common, own) in more.items())
+    family = fitted(base)
+    scales: dict[str, tuple[Changes | None, ...]] = {
+        "cifar10": (CIFAR10, cifar10),
+        "cifar10-cpu": (CIFAR10, cifar10, CIFAR10_CPU, family),
+        "imagenette": (IMAGENETTE, imagenette),
+        "rendered": (RENDERED, rendered, family),
+    }
+    scaled = (
+        base.but(f"{name}-{scale}", all_scales, *(change for change in changes if change is not None))
+        for scale, changes in scales.items()
+    )
     return (base, *scaled)

@@ -66,7 +66,7 @@ def test_feature_map_is_what_is_pooled():
 @pytest.mark.parametrize(
     ("name", "stem", "error", "words"),
     [
-        ("resnet19", "imagenet", ValueError, "resnet18"),
+        ("resnet17", "imagenet", ValueError, "resnet18"),
         ("resnet18", "tiny", ValueError, "stem must be"),
         ("mobilenet_v3_small", "small", ValueError, "no ResNet"),
         ("timm:vit_tiny_patch16_224", "imagenet", ImportError, "pip install timm"),

@@ -63,8 +63,8 @@ def test_a_table_from_end_to_end(tmp_path: Path, data: Path, capsys: pytest.Capt
     assert "**A pilot**: 2 seeds" in page
     assert "Another scale than the paper's" in page
     assert "unpaired" in page
-    assert f"| random original | 69.3 | {level.text()} | {gap.text('+.2f')} to LeOCLR | 2 |" in page
-    assert "| attract all | 67.7 | not run: pretrain.py: attract=all does not go on this |  | 0 |" in page
+    assert f"| random original | 69.3 | {level.text()} | {gap.text('+.2f')} to LeOCLR | 75.0 | 4.5 | 2 |" in page
+    assert "| attract all | 67.7 | not run: pretrain.py: attract=all does not go on this |  |  |  | 0 |" in page
     rows = [line for line in page.split("\n") if line.startswith("|")]
     assert {line.count("|") for line in rows} == {6}  # a table in Markdown has as many cells in every line
 
@@ -110,7 +110,7 @@ def test_a_scale_without_recipes(tmp_path: Path, data: Path):
     out = tmp_path / "out"
     assert run("leoclr", "6", "--scale", "places", "--data", str(data), "--out", str(out)) == 1
     page = (out / "table.md").read_text()
-    assert "there is no recipe leoclr-places; scales: cifar10, cifar10-paper" in page
+    assert "there is no recipe leoclr-places; scales: cifar10, cifar10-cpu, cifar10-paper" in page
     assert "CLSA is another paper's method" in page
 
 

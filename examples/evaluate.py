@@ -29,7 +29,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
-from functools import cached_property, partial
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -40,7 +40,7 @@ from trainer.evaluation import crops, knn, retrieval, similarity, tsne
 from trainer.evaluation.encoder import Encoder, open_encoder
 from trainer.evaluation.images import Images, held_out_rows, open_images, rank_in_class
 from trainer.evaluation.probe import Batches, accuracy, steps, train
-from trainer.evaluation.protocols import PROTOCOLS
+from trainer.evaluation.protocols import PROTOCOLS, Protocol
 from trainer.evaluation.results import Result, read, write
 from trainer.training.distributed import device_of
 
@@ -50,6 +50,7 @@ from jointaug.chance import named_step
 WEIGHTED_K, MAJORITY_K = 200, 5
 POINTS, POINT_CLASSES = 1000, 10  # of the t-SNE picture
 VALIDATION = 10  # one training image in ten chooses among several learning rates
+VIEWS = {"center": "center crops", "whole": "whole images"}  # of a test
 FREE = ("knn", "similarity", "retrieval", "tsne")  # protocols that train nothing
 
 
@@ -63,6 +64,7 @@ class Evaluation:
         self.encoder, self.train, self.test, self.options = encoder, train, test, options
         self.train_labels, self.labels = train.labels.to(encoder.device), test.labels.to(encoder.device)
         self.heads: dict[str, nn.Module] = {}
+        self.found: dict[tuple[str, str], Tensor] = {}
 
     def run(self, protocol: str) -> Iterator[Result]:
         """The results of ``"knn"``, ``"linear:moco"``, ..."""
@@ -77,15 +79,24 @@ class Evaluation:
         }
         return kinds[kind](name) if name else kinds[kind]()
 
-    @cached_property
+    @property
     def train_features(self) -> Tensor:
         """Of center crops."""
-        return self.encoder.features(self.train, self.encoder.center(), caption="training images")
+        return self.features_of("train", "center")
 
-    @cached_property
+    @property
     def features(self) -> Tensor:
         """Of center crops of the test images."""
-        return self.encoder.features(self.test, self.encoder.center(), caption="test images")
+        return self.features_of("test", "center")
+
+    def features_of(self, part: str, view: str) -> Tensor:
+        """Of the ``"train"`` or ``"test"`` images, each one's ``"center"`` or the ``"whole"``; computed once."""
+        if (part, view) not in self.found:
+            images = {"train": self.train, "test": self.test}[part]
+            shown = {"center": self.encoder.center, "whole": self.encoder.whole}[view]()
+            caption = {"train": "training images", "test": "test images"}[part]
+            self.found[part, view] = self.encoder.features(images, shown, caption=caption)
+        return self.found[part, view]
 
     def knn(self) -> Iterator[Result]:
         """Both rules, at every ``k`` asked for."""
@@ -138,20 +149,20 @@ class Evaluation:
             held_out = held_out_rows(self.train.labels, VALIDATION, self.options.seed)
             rows, validation = rows[~held_out], rows[held_out]
         probe = train(
-            self._batches(rows, batch, protocol.crop), self.encoder.network.width, len(self.train.classes), protocol,
+            self._batches(rows, batch, protocol), self.encoder.network.width, len(self.train.classes), protocol,
             epochs=epochs, batch=batch, seed=self.options.seed, device=self.encoder.device,
         )  # fmt: skip
         best = 0
         if validation is not None:
-            x, y = self.train_features[validation], self.train_labels[validation]
+            x, y = self.features_of("train", protocol.test)[validation], self.train_labels[validation]
             scores = [accuracy(head(x), y) for head in probe.heads]
             best = scores.index(max(scores))
         self.heads[name] = probe.heads[best]
         how = f"{protocol.source}; rate {protocol.rates[best]:g}, {epochs} epochs, batch {batch}"
         if self.options.precomputed:
-            how += ", on features of center crops"
+            how += f", on features of {VIEWS[protocol.test]}"
         with torch.no_grad():
-            logits = self.heads[name](self.features)
+            logits = self.heads[name](self.features_of("test", protocol.test))
         yield Result(f"linear:{name}", "top-1, %", accuracy(logits, self.labels), how)
         if len(self.train.classes) > 5:
             yield Result(f"linear:{name}", "top-5, %", accuracy(logits, self.labels, 5), how)
@@ -168,22 +179,30 @@ class Evaluation:
                 how += f"; mean of {len(values)} draws, standard deviation {statistics.stdev(values):.2f}"
             yield Result(f"crops:{name}", f"{crop}, top-1, %", statistics.fmean(values), how)
 
-    def _batches(self, rows: Tensor, batch: int, crop: tuple[float, float] | None) -> Batches:
-        """Features of these training images: of center crops, computed once, or of random crops, by address."""
-        if crop is None:
-            return partial(self._remembered, rows, batch)
-        views = self.encoder.views(v2.RandomResizedCrop(self.encoder.size, scale=crop), v2.RandomHorizontalFlip())
+    def _batches(self, rows: Tensor, batch: int, protocol: Protocol) -> Batches:
+        """Features of these training images: of a test's views, computed once, or of random crops, by address."""
+        if protocol.crop is None:
+            return partial(self._remembered, rows, batch, self.features_of("train", protocol.test))
+        views = self.encoder.views(*random_crop(self.encoder.size, protocol.crop), v2.RandomHorizontalFlip())
         return partial(self._augmented, rows, batch, views)
 
-    def _remembered(self, rows: Tensor, batch: int, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def _remembered(self, rows: Tensor, batch: int, features: Tensor, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         for step in steps(len(rows), batch, self.options.seed, epoch):
-            yield self.train_features[rows[step]], self.train_labels[rows[step]]
+            yield features[rows[step]], self.train_labels[rows[step]]
 
     def _augmented(self, rows: Tensor, batch: int, views: nn.Module, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         seed, encoder = self.options.seed, self.encoder
         parts = (rows[step] for step in steps(len(rows), batch, seed, epoch))
         for part, pixels in self.train.batches(parts, encoder.threads):
             yield encoder.embed(pixels, views, Addresses(seed, epoch, part)), self.train_labels[part]
+
+
+def random_crop(size: int, crop: tuple[float, float] | str) -> list[nn.Module]:
+    """What makes a training image a random crop: of these areas, or of the ``"middle"`` (`Protocol.crop`)."""
+    if isinstance(crop, tuple):
+        return [v2.RandomResizedCrop(size, scale=crop)]
+    middle = round(size * 256 / 224)
+    return [v2.Resize(middle), v2.CenterCrop(middle), v2.RandomCrop(size)]
 
 
 def percent(right: Tensor) -> float:

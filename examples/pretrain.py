@@ -45,7 +45,7 @@ INTERRUPTED = 130  # exit code of what Ctrl-C ended, as shells have it
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting as it runs, and whose it is: the paper's, the cited code's, ours, a default, or the command line's."""
+    """A setting as it runs, and whose it is: a paper's, a code's, ours, a default, or the command line's."""
 
     value: Any
     source: str
@@ -147,8 +147,7 @@ def settings_of_recipe(recipe: Recipe) -> dict[str, Setting]:
         raise ValueError(f"recipe {recipe.name} has settings that {method.__name__} has not: {', '.join(strange)}")
     defaults = {name: Setting(value, "default") for name, value in {**common, **own}.items()}
     given = {
-        name: Setting(checked(name, marked.value, hints[name]), marked.source)
-        for name, marked in recipe.settings.items()
+        name: Setting(checked(name, marked.value, hints[name]), marked.told) for name, marked in recipe.settings.items()
     }
     return {**defaults, **given}
 

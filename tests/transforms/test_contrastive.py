@@ -232,6 +232,27 @@ def test_boxes_of_heat_maps_are_those_of_the_slow_loop(threshold, offset):
     assert compared > 20
 
 
+def test_a_box_ends_a_pixel_after_the_released_codes():
+    """The code divides the last place above by the side: from the same map a crop starts at most a pixel earlier."""
+    rng, side, compared, later = np.random.default_rng(1), 40, 0, 0
+    heat = rng.random((60, 5, 5)) ** 6
+    for one, box in zip(heat, crop_box_from_heatmap(torch.from_numpy(heat), side, 0.5), strict=True):
+        greatest = enlarged((one - one.min()) / (one.max() - one.min()), side, side).max(0)
+        hot = np.flatnonzero(greatest > 0.5)
+        if not len(hot) or abs(greatest - 0.5).min() < 1e-6:
+            continue  # nothing is left above, or rounding says
+        compared += 1
+        ours = [Fraction(round(end * side), side) for end in box.tolist()[::2]]
+        released = [Fraction(int(hot[place]), side) for place in (0, -1)]
+        assert (ours[0] - released[0], ours[1] - released[1]) == (0, Fraction(1, side))
+        for crop, fraction in zip(rng.integers(1, side + 1, 20).tolist(), rng.random(20), strict=True):
+            starts = [released_offset(side, ends, crop, fraction) for ends in (ours, released)]
+            assert starts[0] - starts[1] in (0, 1)
+            later += starts[0] - starts[1]
+    assert compared > 20
+    assert later > 0
+
+
 WRONG = [
     (lambda: CropBox([0.5, 0, 0.4, 1]), ValueError, "a CropBox is"),
     (lambda: CropBox([0, 0, 1]), ValueError, "a CropBox is"),

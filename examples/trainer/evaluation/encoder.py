@@ -70,6 +70,10 @@ class Encoder:
         """The view of a test, as the trainer's monitor has it."""
         return fuse(plain_view(replace(Settings(), size=self.size, mean=self.mean, std=self.std)))
 
+    def whole(self) -> nn.Module:
+        """The whole image, resized, its aspect ratio not kept."""
+        return self.views(v2.Resize([self.size, self.size]))
+
     @torch.no_grad()
     def embed(self, pixels: list[Tensor], views: nn.Module, addresses: Addresses) -> Tensor:
         """Features ``[B, width]`` of uint8 images of any sizes, as ``views`` shows them at these addresses.

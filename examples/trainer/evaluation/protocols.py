@@ -1,7 +1,7 @@
 """The linear probes of the papers, as data, a row each.
 
 All train one linear layer with cross-entropy on features of a frozen encoder in eval mode, on random crops with flips,
-or on features that were computed once (``crop=None``), and test on center crops at the last epoch.
+or on features that were computed once (``crop=None``), and test at the last epoch, on center crops or whole images.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ class Protocol:
         end: of schedule ``"exponential"``: the last rate as a fraction of the first.
         decay: weight decay, added to the gradient.
         std: of the normal weights at the start, with biases of zero; None: torch's uniform start of a linear layer.
-        crop: areas of the random crops, as fractions of the image's; None: features computed once, of center crops.
+        crop: areas of the random crops, as fractions of the image's; ``"middle"``: no areas, a view's size out of the
+            middle square that is 8/7 as large (224 of 256); None: features computed once, of the views of the test.
+        test: a test image's ``"center"``, or the ``"whole"`` image, resized without its aspect ratio.
         whiten: standardize the features by batch statistics first (batch normalization without affine parameters).
     """
 
@@ -38,7 +40,8 @@ class Protocol:
     end: float = 1.0
     decay: float = 0.0
     std: float | None = 0.01
-    crop: tuple[float, float] | None = (0.08, 1.0)
+    crop: tuple[float, float] | Literal["middle"] | None = (0.08, 1.0)
+    test: Literal["center", "whole"] = "center"
     whiten: bool = False
 
     def rate(self, epoch: int, epochs: int) -> float:
@@ -56,7 +59,8 @@ PROTOCOLS = {
     ),
     "mocov3": Protocol("MoCo v3's code", epochs=90, batch=1024, rates=(0.1,), rate_batch=256),
     "simclr": Protocol(
-        "SimCLR's paper and code", epochs=90, batch=4096, rates=(0.1,), rate_batch=256, optimizer="nesterov"
+        "SimCLR's paper and code", epochs=90, batch=4096, rates=(0.1,), rate_batch=256, optimizer="nesterov",
+        decay=1e-6,
     ),
     "simsiam": Protocol(
         "SimSiam's code (rate 0.02 in the paper)", epochs=90, batch=4096, rates=(0.1,), rate_batch=256, optimizer="lars"
@@ -82,13 +86,13 @@ PROTOCOLS = {
         decay=1e-4, whiten=True,
     ),
     "interclr-places": Protocol(
-        "InterCLR's paper on Places205; as the above",
+        "InterCLR's paper on Places205; crops from its code; as the above",
         epochs=14, batch=256, rates=(0.01,), optimizer="nesterov", schedule="step", milestones=(0.25, 0.5, 0.75),
-        decay=1e-4, whiten=True,
+        decay=1e-4, crop="middle", whiten=True,
     ),
     "contrastivecrop": Protocol(
         "ContrastiveCrop's code and JointCrop's small runs",
-        epochs=100, batch=512, rates=(10.0,), schedule="step", milestones=(0.6, 0.8),
+        epochs=100, batch=512, rates=(10.0,), schedule="step", milestones=(0.6, 0.8), test="whole",
     ),
     "small": Protocol(
         "ours, for a quick answer: features computed once and standardized",

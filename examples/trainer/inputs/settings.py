@@ -28,9 +28,8 @@ class Settings:
     # What is trained
     method: str = "simclr"
     backbone: str = "resnet18"  # torchvision's name, timm:NAME, or resnet8, for 32 px
-    stem: Literal["imagenet", "small"] | None = (
-        None  # of a ResNet; small (3x3, stride 1, no pooling) for 32 px; none: own
-    )
+    stem: Literal["imagenet", "small"] | None = None  # of a ResNet; small: 3x3, stride 1, no pooling; none: its own
+    last_gamma: float | None = None  # of each residual branch at the start: 0 (no branch yet) or 1; None: as built
 
     # How long, and with what
     epochs: int = 200  # passes over the images
@@ -72,7 +71,7 @@ class Settings:
     gray: float | tuple[float, ...] = 0.2  # probability
     blur: tuple[float, float] = (0.1, 2.0)  # sigma, in pixels of the view
     blur_p: float | tuple[float, ...] = 0.0  # probability
-    joint_blur: bool = False  # the two sigmas from a joint law
+    blur_law: Literal["independent", "joint", "decoupled"] = "independent"  # of the two sigmas of a pair
     joint_choice: bool = False  # JointCrop or JointBlur, one of the two for each pair (JointCrop, App. F)
     solarize: float | tuple[float, ...] = 0.0  # probability
     randaugment: tuple[int, int] | None = None  # operations, magnitude: instead of color, on the views named below
@@ -158,6 +157,13 @@ class Settings:
                 f"blur must be the least and the greatest sigma, above 0, in pixels, got {self.blur[0]:g},"
                 f"{self.blur[1]:g}; --blur_p 0 turns it off"
             )
+        if not any(self.blur_p if isinstance(self.blur_p, tuple) else (self.blur_p,)):
+            for name, off in (("blur_law", "independent"), ("joint_choice", False)):
+                if getattr(self, name) != off:
+                    raise ValueError(
+                        f"{name} is of views that are blurred, got {name}={getattr(self, name)} with blur_p=0; add "
+                        "--blur_p 0.5, or leave it out"
+                    )
         if min(self.std) <= 0:
             raise ValueError(
                 f"std must be above 0 in each channel, got {','.join(f'{value:g}' for value in self.std)}; "
@@ -197,7 +203,7 @@ LEAST = {
     "epochs": 1, "batch": 1, "accumulate": 1, "lr": 0, "lr_batch": 1, "momentum": 0, "weight_decay": 0, "warmup": 0,
     "warmup_steps": 0, "gamma": 0, "floor": 0, "clip": 0, "size": 1, "locals": 0, "local_size": 1, "seed": 0,
     "workers": 0, "stored": 1, "threads": 1, "checkpoint_every": 0, "knn_every": 0, "knn_k": 1, "knn_tau": 1e-6,
-    "weight_p": 1,
+    "weight_p": 1, "last_gamma": 0,
 }  # fmt: skip
 
 

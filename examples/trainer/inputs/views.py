@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -28,6 +30,8 @@ from .settings import Settings
 Transform = Any  # of jointaug or of torchvision, which has no types
 SMALL_IMAGES = 64  # pixels
 SOLARIZED = 128  # gray levels from which on they are inverted: images are uint8 up to `_to_network`
+OWN = ("jitter_p", "gray", "blur_p", "solarize")  # settings that may be each view's own
+BLUR_REACH = 4.5  # half width of a blur's kernel, in the greatest sigma: 7e-6 of the Gaussian is cut off at most
 CENTER_SUPPRESSED = 0.6  # alpha of a crop's place, where none is given: ContrastiveCrop's, on ImageNet
 
 
@@ -65,19 +69,21 @@ def pipeline(settings: Settings, views: int = 2) -> v2.Compose:
         )
     if s.sizes:
         return _resolutions(s, views)
-    crops = views - int(s.original)
     if s.joint_choice:
-        couple = [v2.RandomChoice([v2.Compose([_crop_pair(s)]), v2.Compose([_plain_pair(s), _joint_blur(s)])])]
-    elif s.color_first:
+        return v2.Compose([v2.RandomChoice([pipeline(half, views) for half in _halves(s)])])
+    crops = views - int(s.original)
+    if s.color_first:
         chain = [_color(s, k) for k in range(crops)]
         couple = [MultiView(*[v2.Compose([*steps, _random_crop(s, s.size, s.scale)]) for steps in chain])]
     else:
         couple = [_view_maker(s, crops)]
     if s.joint_color:
         couple.append(JointColor(*s.jitter, p=s.jitter_p))
-    if s.joint_blur:
-        couple.append(_joint_blur(s))
-    return v2.Compose([*couple, PerView(*_same_once([_rest(s, k) for k in range(views + s.locals)]))])
+    places = range(views + s.locals)
+    if not any(_of_view(s.blur_p, place) for place in places):
+        return v2.Compose([*couple, _per_view(_rest, s, places)])
+    before, after = (_per_view(steps, s, places) for steps in (_flip_and_color, _last))
+    return v2.Compose([*couple, before, _blurs(s, places), after])
 
 
 def centered(size: int) -> v2.Compose:
@@ -99,21 +105,15 @@ def plain_view(settings: Settings) -> v2.Compose:
 def _resolutions(s: Settings, views: int) -> v2.Compose:
     """Every view at several resolutions: one crop, and one draw of flip and color (CLIM).
 
-    With one box for all views, only the crop is: flip and color are drawn for each resolution then.
+    Where a size is there twice, both would be one view: flip and color are drawn for each size then, as they are with
+    one box for all views.
     """
     if s.share_box:
         crop = MultiResolution(s.sizes * views, s.scale, **_filter(s))
-        return v2.Compose([crop, PerView(*[_rest(s, k) for k in range(views) for _ in s.sizes])])
-    return v2.Compose(
-        [
-            MultiView(
-                *[
-                    v2.Compose([MultiResolution(s.sizes, s.scale, **_filter(s)), Shared(_rest(s, k))])
-                    for k in range(views)
-                ]
-            )
-        ]
-    )
+        return v2.Compose([crop, PerView(*[_compose(_rest(s, k)) for k in range(views) for _ in s.sizes])])
+    couple = Shared if len(set(s.sizes)) == len(s.sizes) else PerView
+    crop = MultiResolution(s.sizes, s.scale, **_filter(s))
+    return v2.Compose([MultiView(*[v2.Compose([crop, couple(_compose(_rest(s, k)))]) for k in range(views)])])
 
 
 def _view_maker(s: Settings, crops: int) -> Transform:
@@ -135,10 +135,6 @@ def _random_crop(s: Settings, size: int, scale: tuple[float, float]) -> Transfor
     return v2.RandomResizedCrop(size, scale, **_filter(s))
 
 
-def _plain_pair(s: Settings) -> MultiView:
-    return MultiView(*[_random_crop(s, s.size, s.scale)] * 2)
-
-
 def _crop_pair(s: Settings) -> JointCrop:
     """Two crops whose areas or places have a law of their own."""
     how = _filter(s)
@@ -154,19 +150,46 @@ def _crop_pair(s: Settings) -> JointCrop:
     return JointCrop(s.size, s.scale, **how, beta=s.beta, alpha=s.alpha)
 
 
-def _joint_blur(s: Settings) -> JointBlur:
-    return JointBlur(sigma=s.blur, p=s.blur_p)
+def _halves(s: Settings) -> tuple[Settings, Settings]:
+    """JointCrop with plain blur, and plain crops with JointBlur (or the decoupled controls of either)."""
+    crop = replace(s, joint_choice=False, blur_law="independent", crop="joint" if s.crop == "independent" else s.crop)
+    law = "joint" if s.blur_law == "independent" else s.blur_law
+    return crop, replace(s, joint_choice=False, blur_law=law, crop="independent", beta=0.0, alpha=None)
 
 
-def _rest(s: Settings, place: int) -> v2.Compose:
+def _blurs(s: Settings, places: range) -> Transform:
+    """The blur of all views: of a kernel that is the same under every law, so that the law is all that differs."""
+    if s.blur_law == "independent":
+        return _per_view(_blur, s, places)
+    law = JointPair(0.0, *s.blur)
+    p = [_of_view(s.blur_p, place) for place in places]
+    return JointBlur(_kernel(s), law=law if s.blur_law == "joint" else law.decoupled(), p=p)
+
+
+def _kernel(s: Settings) -> int:
+    """An odd number of pixels that holds the greatest blur, no wider than v2 takes it in the smallest view."""
+    least = min([s.size, *s.sizes, *([s.local_size] if s.locals else [])])
+    return 2 * min(max(1, math.ceil(BLUR_REACH * s.blur[1] - 0.5)), max(least - 1, 0)) + 1
+
+
+def _rest(s: Settings, place: int) -> list[Transform]:
+    """All that one view goes through after its crop."""
+    return [*_flip_and_color(s, place), *_blur(s, place), *_last(s, place)]
+
+
+def _flip_and_color(s: Settings, place: int) -> list[Transform]:
     steps: list[Transform] = [v2.RandomHorizontalFlip(s.flip)] if s.flip else []
-    steps += [] if s.color_first else _color(s, place)
-    if not (s.joint_blur or s.joint_choice) and (p := _of_view(s.blur_p, place)):
-        kernel = max(round(s.size / 10) // 2 * 2 + 1, 3)  # the odd number near a tenth of the side: 23 at 224
-        steps.append(v2.RandomApply([v2.GaussianBlur(kernel, s.blur)], p))
-    if p := _of_view(s.solarize, place):
-        steps.append(v2.RandomSolarize(SOLARIZED, p))
-    return v2.Compose([*steps, *_to_network(s)])
+    return steps if s.color_first else [*steps, *_color(s, place)]
+
+
+def _blur(s: Settings, place: int) -> list[Transform]:
+    p = _of_view(s.blur_p, place)
+    return [v2.RandomApply([v2.GaussianBlur(_kernel(s), s.blur)], p)] if p else []
+
+
+def _last(s: Settings, place: int) -> list[Transform]:
+    p = _of_view(s.solarize, place)
+    return [*([v2.RandomSolarize(SOLARIZED, p)] if p else []), *_to_network(s)]
 
 
 def _color(s: Settings, place: int) -> list[Transform]:
@@ -189,6 +212,13 @@ def _of_view(value: float | tuple[float, ...], place: int) -> float:
     return value[min(place, len(value) - 1)] if isinstance(value, tuple) else value
 
 
-def _same_once(steps: Sequence[v2.Compose]) -> Sequence[v2.Compose]:
-    """One transform where all views have the same."""
-    return steps[:1] if len({repr(step) for step in steps}) == 1 else steps
+def _compose(steps: list[Transform]) -> v2.Compose:
+    """The steps, if there are any."""
+    return v2.Compose(steps or [v2.Identity()])
+
+
+def _per_view(steps: Callable[[Settings, int], list[Transform]], s: Settings, places: range) -> PerView:
+    """Each view's own steps, which are written once where the settings are the same for all views."""
+    own = {tuple(_of_view(getattr(s, name), place) for name in OWN) for place in places}
+    alike = len(own) == 1 and s.randaugment is None
+    return PerView(*[_compose(steps(s, place)) for place in (places[:1] if alike else places)])

@@ -26,6 +26,7 @@ class LeOCLR(Method):
         enqueue: keys of the ``"first"`` crops, or of ``"both"``.
         dim: width of a key.
         hidden: width of the head's hidden layer.
+        head_bn: batch normalization after each layer of the head, as in SimCLR's code; framework ``"simclr"`` alone.
         K: keys in the queue, a multiple of those that enter in a step.
         m: momentum of the keys' encoder, in [0, 1].
         tau: temperature.
@@ -45,6 +46,7 @@ class LeOCLR(Method):
         enqueue: str = "first",
         dim: int = 128,
         hidden: int = 2048,
+        head_bn: bool = False,
         K: int = 65536,
         m: float = 0.999,
         tau: float = 0.2,
@@ -57,8 +59,11 @@ class LeOCLR(Method):
         self.enqueue = one_of("enqueue", enqueue, ("first", "both"))
         self.sync_batch_norm = framework == "simclr"  # MoCo's batches are split, or shuffled over the devices
         self.m, self.tau = fraction("m", m), positive("tau", tau)
+        if head_bn and framework != "simclr":
+            raise ValueError('head_bn must be False with framework="moco", got True; MoCo\'s head has none')
         net = backbone()
-        self.f_q = split_batch_norm(Encoder(net, mlp(net.width, hidden, dim)), bn_splits)
+        head = mlp(net.width, hidden, dim, norm=head_bn, last_norm=head_bn)
+        self.f_q = split_batch_norm(Encoder(net, head), bn_splits)
         if framework == "moco":
             self.f_k = momentum_copy(self.f_q)
             self.queue = Queue(count("K", K), dim)

@@ -11,7 +11,7 @@ OPTIONS: dict[str, str] = {
     "weight": "difficulty weights on an image's loss (ScoreCL, Algorithm 1): `weight`",
     "weight inside": "difficulty weights inside the logarithm (ScoreCL, eq. 6): `weight_inside`",
     "joint crop": "areas of two crops from a joint law, or its decoupled control: `crop`",
-    "joint blur": "blurs of two views from a joint law: `joint_blur`, `joint_choice`",
+    "joint blur": "blurs of two views from a joint law, or its decoupled control: `blur_law`, `joint_choice`",
     "joint color": "brightness and contrast of two views from a joint law: `joint_color`",
     "multi-crop": "further, smaller crops: `locals`",
     "contrastive crop": "crops around where the network responds, or off the center: `crop`",
@@ -132,7 +132,7 @@ def used(settings: Settings, method_settings: Mapping[str, Any]) -> list[str]:
         "weight": settings.weight is not None and not inside,
         "weight inside": inside,
         "joint crop": settings.crop in ("joint", "decoupled", "reference") or settings.joint_choice,
-        "joint blur": settings.joint_blur or settings.joint_choice,
+        "joint blur": settings.blur_law != "independent" or settings.joint_choice,
         "joint color": settings.joint_color,
         "multi-crop": settings.locals > 0,
         "contrastive crop": settings.crop in ("contrastive", "center_suppressed"),
@@ -157,19 +157,15 @@ def check(settings: Settings, method_settings: Mapping[str, Any]) -> None:
     if "weight" in options and "multi-crop" in options:
         raise ValueError("weight does not go with multi-crop: it is the difficulty of two views of one size; use one")
     if settings.color_first:
-        later = [
-            name
-            for name in ("original", "locals", "joint_color", "joint_blur", "joint_choice")
-            if getattr(settings, name)
-        ]
-        later += ["crop"] if settings.crop != "independent" else []
+        later = [name for name in ("original", "locals", "joint_color", "joint_choice") if getattr(settings, name)]
+        later += [name for name in ("crop", "blur_law") if getattr(settings, name) != "independent"]
         if later:
             raise ValueError(
                 f"color_first does not go with {later[0]}={getattr(settings, later[0])}: each view has its color "
                 "before a crop of its own, so that nothing couples them; leave one of them out"
             )
     if settings.joint_choice:
-        others = [name for name in ("original", "locals", "joint_blur") if getattr(settings, name)]
+        others = [name for name in ("original", "locals") if getattr(settings, name)]
         if others:
             raise ValueError(
                 f"joint_choice does not go with {others[0]}={getattr(settings, others[0])}: it is a joint crop or a "

@@ -65,7 +65,8 @@ class WMSE(Method):
 
     def forward(self, batch: Batch) -> LossParts:
         """The batch's loss."""
-        z = [self.f(x) for x in batch.views]
+        features = torch.cat([self.f.backbone(x) for x in batch.views])
+        z = self.f.head(features).chunk(len(batch.views))  # batch statistics of all views together, as in the code
         perm = torch.stack(batch.addresses.rows(self.w_iter, step=named_step("whitening"))).argsort(1)
         weights = None
         if batch.weigh is not None:

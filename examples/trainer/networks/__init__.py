@@ -5,6 +5,7 @@ from .batch_norm import SplitBatchNorm, encode_shuffled, split_batch_norm, sync_
 from .heads import Encoder, mlp, require_widths
 from .lars import LARS
 from .momentum import cosine_to_one, follow, momentum_copy
+from .residual import start_branches
 from .resnet8 import ResNet8
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "momentum_copy",
     "require_widths",
     "split_batch_norm",
+    "start_branches",
     "sync_batch_norm",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import byol, clim, dino, interclr, jointcrop, leoclr, moco, mocov3, npid, scorecl, simclr, simsiam, vicreg, wmse
-from .recipe import Marked, Recipe, Row, Table, by_name, code, ours, paper
+from .recipe import Marked, Recipe, Row, Table, by_name, marks, ours
 
 PAPERS = (simclr, moco, mocov3, byol, simsiam, dino, vicreg, wmse, npid, leoclr, interclr, clim, scorecl, jointcrop)
 
@@ -28,4 +28,4 @@ def reported(recipe: str) -> list[dict[str, Any]]:
     ]
 
 
-__all__ = ["RECIPES", "TABLES", "Marked", "Recipe", "Row", "Table", "code", "ours", "paper", "reported"]
+__all__ = ["RECIPES", "TABLES", "Marked", "Recipe", "Row", "Table", "marks", "ours", "reported"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from .recipe import IMAGENET_CHANNELS, Recipe, ours, paper
+from .recipe import IMAGENET_CHANNELS, Recipe, marks, ours
 from .scales import family
+
+paper, code = marks("BYOL")
 
 IMAGENET = Recipe(
     "byol-imagenet",
@@ -11,6 +13,7 @@ IMAGENET = Recipe(
         "method": paper("byol"),
         "backbone": paper("resnet50"),
         "stem": paper("imagenet"),
+        "last_gamma": code(0.0),
         "dim": paper(256),
         "hidden": paper(4096),
         "m": paper(0.996, "0.99 for 100 and 300 epochs"),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from . import moco
-from .moco import QUEUE_CIFAR10, QUEUE_IMAGENETTE, QUEUE_RENDERED
-from .recipe import Recipe, Row, Table, code, ours, paper
-from .scales import Changes, family
+from .moco import HEAD_RESNET18, QUEUE_CIFAR10, QUEUE_IMAGENETTE, QUEUE_RENDERED
+from .recipe import Recipe, Row, Table, marks, ours
+from .scales import RENDERED, Changes, family
+
+paper, _ = marks("CLIM")
 
 IMAGENET = moco.V2.but(
     "clim-imagenet",
@@ -15,7 +17,7 @@ IMAGENET = moco.V2.but(
     batch=paper(512),
     lr=paper(0.03, "0.06 at this batch"),
     weight_decay=paper(1e-4),
-    jitter=code((0.4, 0.4, 0.4, 0.1), "the paper gives no strengths"),
+    jitter=moco.code((0.4, 0.4, 0.4, 0.1), "the paper gives no strengths"),
     gray=paper(0.2),
     blur=paper((0.1, 2.0)),
     blur_p=paper(0.5),
@@ -41,18 +43,35 @@ SHORT = IMAGENET.but("clim-imagenet-200", epochs=paper(200))
 ABLATION = IMAGENET.but("clim-ablation-imagenet", epochs=paper(200), sizes=paper(()))
 
 SMALL: Changes = {"clusters": ours(100, "ten times the classes")}
-TOYS: Changes = {"clusters": ours(18, "twice the classes"), "warmup_epochs": ours(2)}
+WARMUP_TOYS = 2
+TOYS: Changes = {"clusters": ours(18, "twice the classes"), "warmup_epochs": ours(WARMUP_TOYS)}
+
+
+def by_passes(epochs: int, resolutions: int, warmup: int) -> int:
+    """Epochs in which CLIM encodes as many views as MoCo v2 does in ``epochs``.
+
+    MoCo v2 encodes two views of an image, a query and its key. CLIM has a query and two keys at each resolution, and in
+    its warm-up, which is plain MoCo, a query and one key.
+
+    Args:
+        epochs: of MoCo v2.
+        resolutions: of CLIM's views.
+        warmup: CLIM's epochs of plain MoCo.
+    """
+    return round((2 * epochs + resolutions * warmup) / (3 * resolutions))
 
 
 def clim(name: str, base: Recipe, sizes: dict[str, tuple[int, ...]]) -> tuple[Recipe, ...]:
     """CLIM at all scales, with these resolutions."""
     resolutions: dict[str, Changes] = {scale: {"sizes": ours(own)} for scale, own in sizes.items()}
+    epochs = by_passes(RENDERED["epochs"].value, max(len(sizes.get("rendered", ())), 1), WARMUP_TOYS)
+    counted = {"epochs": ours(epochs, "as many forward passes as the others' epochs have")}
     return family(
         name,
         base,
-        cifar10={**SMALL, **QUEUE_CIFAR10, **resolutions.get("cifar10", {})},
-        imagenette={**SMALL, **QUEUE_IMAGENETTE, **resolutions.get("imagenette", {})},
-        rendered={**TOYS, **QUEUE_RENDERED, **resolutions.get("rendered", {})},
+        cifar10={**SMALL, **QUEUE_CIFAR10, **HEAD_RESNET18, **resolutions.get("cifar10", {})},
+        imagenette={**SMALL, **QUEUE_IMAGENETTE, **HEAD_RESNET18, **resolutions.get("imagenette", {})},
+        rendered={**TOYS, **counted, **QUEUE_RENDERED, **resolutions.get("rendered", {})},
     )
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from .recipe import IMAGENET_CHANNELS, Recipe, code, ours, paper
+from .recipe import IMAGENET_CHANNELS, Recipe, marks, ours
 from .scales import family
 
+paper, code = marks("DINO")
+
+LAST_RATE = "of the peak at this batch: it ends at 1e-6"
 IMAGENET = Recipe(
     "dino-imagenet",
     {
         "method": paper("dino"),
         "backbone": paper("resnet50"),
         "stem": paper("imagenet"),
+        "last_gamma": code(1.0),
         "outputs": paper(65536),
         "hidden": paper(2048),
         "bottleneck": paper(256),
@@ -30,7 +34,7 @@ IMAGENET = Recipe(
         "schedule": paper("cosine"),
         "schedule_by": code("step"),
         "warmup": paper(10.0),
-        "floor": code(1e-6 / 0.06, "ends at 1e-6; the peak is 0.06"),
+        "floor": code(1e-6 / 0.06, LAST_RATE),
         "clip": code(3.0),
         "size": paper(224),
         "scale": code((0.14, 1.0)),
@@ -48,10 +52,13 @@ IMAGENET = Recipe(
         **IMAGENET_CHANNELS,
     },
 )
+#: At a batch of 256, whose peak is half as high.
+FLOOR_256 = {"floor": code(1e-6 / 0.03, LAST_RATE)}
 OUTPUTS = {"outputs": ours(2048)}
 TWO_VIEWS = {**OUTPUTS, "solarize": code((0.0, 0.2))}
 FEW_LOCALS = {
     **OUTPUTS,
+    **FLOOR_256,
     "locals": ours(4),
     "local_size": ours(48),
     "blur_p": code((1.0, 0.1, *[0.5] * 4)),

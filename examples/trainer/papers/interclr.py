@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from . import byol, moco, npid
-from .moco import QUEUE_CIFAR10, QUEUE_IMAGENETTE, QUEUE_RENDERED
-from .recipe import Recipe, Row, Table, code, ours, paper
+from . import byol, moco, npid, simclr
+from .moco import HEAD_RESNET18, QUEUE_CIFAR10, QUEUE_IMAGENETTE, QUEUE_RENDERED
+from .recipe import Recipe, Row, Table, marks, ours
 from .scales import SGD, Changes, family
+
+paper, code = marks("InterCLR")
 
 NPID2 = npid.IMAGENET.but(
     "npid2-imagenet",
@@ -18,10 +20,10 @@ NPID2 = npid.IMAGENET.but(
     batch=paper(256),
     schedule=paper("cosine"),
     milestones=paper(()),
-    floor=code(0.0),
+    floor=moco.code(0.0),
     jitter=ours((0.0, 0.0, 1.0, 0.5), '"only" saturation and hue; the authors\' other work jitters (0.4, 0.4, 1, 0.5)'),
     jitter_p=ours(1.0),
-    blur=code((0.1, 2.0)),
+    blur=simclr.code((0.1, 2.0)),
     blur_p=paper(0.5),
 )
 
@@ -59,6 +61,8 @@ STUDY = ON_NPID2.but(
     negatives=paper("random"),
 )
 
+#: NPIDv2's and MoCo v2's head on ResNet-18, as wide as the features.
+SMALL_HEAD: Changes = {"hidden": ours(512, "as MoCo's code has it on ResNet-18")}
 SMALL_CLUSTERS: Changes = {"clusters": ours(100, "ten times the classes")}
 FEW_CLUSTERS: Changes = {"clusters": ours(18, "twice the classes")}
 K_CIFAR10: Changes = {
@@ -82,8 +86,8 @@ def on_npid2(name: str, base: Recipe) -> tuple[Recipe, ...]:
     return family(
         name,
         base,
-        cifar10=small(SMALL_CLUSTERS, K_CIFAR10),
-        imagenette=small(SMALL_CLUSTERS, K_IMAGENETTE),
+        cifar10=small(SMALL_CLUSTERS, K_CIFAR10, SMALL_HEAD),
+        imagenette=small(SMALL_CLUSTERS, K_IMAGENETTE, SMALL_HEAD),
         rendered=small(FEW_CLUSTERS, K_RENDERED),
     )
 
@@ -102,15 +106,19 @@ LONG_ON_BYOL = ON_BYOL.but(
 BYOL_HEAD: Changes = {"hidden": ours(2048), "m": ours(0.99)}
 RECIPES = (
     *family(
-        "npid2", NPID2, cifar10=only(K_CIFAR10, "K"), imagenette=only(K_IMAGENETTE, "K"), rendered=only(K_RENDERED, "K")
+        "npid2",
+        NPID2,
+        cifar10=small(only(K_CIFAR10, "K"), SMALL_HEAD),
+        imagenette=small(only(K_IMAGENETTE, "K"), SMALL_HEAD),
+        rendered=only(K_RENDERED, "K"),
     ),
     *on_npid2("interclr-npid2", ON_NPID2),
     *on_npid2("interclr-study", STUDY),
     *family(
         "interclr-moco2",
         ON_MOCO2,
-        cifar10=small(SMALL_CLUSTERS, K_CIFAR10, QUEUE_CIFAR10),
-        imagenette=small(SMALL_CLUSTERS, K_IMAGENETTE, QUEUE_IMAGENETTE),
+        cifar10=small(SMALL_CLUSTERS, K_CIFAR10, QUEUE_CIFAR10, HEAD_RESNET18),
+        imagenette=small(SMALL_CLUSTERS, K_IMAGENETTE, QUEUE_IMAGENETTE, HEAD_RESNET18),
         rendered=small(FEW_CLUSTERS, K_RENDERED, QUEUE_RENDERED),
     ),
     *family(

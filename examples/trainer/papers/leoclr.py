@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from . import byol, dino, moco, simclr
-from .moco import QUEUE_CIFAR10, QUEUE_IMAGENETTE, QUEUE_RENDERED
-from .recipe import Row, Table, code, ours, paper
+from .moco import HEAD_RESNET18, QUEUE_CIFAR10, QUEUE_IMAGENETTE, QUEUE_RENDERED
+from .recipe import Row, Table, marks, ours
 from .scales import NT_XENT, Changes, family
+
+paper, _ = marks("LeOCLR")
 
 #: The whole image, resized, to the trained encoder; two crops to the momentum encoder.
 IMAGENET = moco.V2.but(
@@ -24,19 +26,17 @@ IMAGENET = moco.V2.but(
 ).without("symmetric", "head")
 SHORT = IMAGENET.but("leoclr-imagenet-200", epochs=paper(200))
 
-#: Tab. 5: one encoder for all views, negatives from the batch. Optimizer and temperature are not given: SimCLR's.
-END_TO_END = SHORT.but(
-    "leoclr-e2e-imagenet",
-    framework=paper("simclr"),
-    tau=code(0.1),
-    optimizer=code("lars"),
-    lr=code(0.3),
-    weight_decay=code(1e-6),
-    decay_all=code(False),
-    schedule_by=code("step"),
-    warmup=code(10.0),
-).without("K", "m", "enqueue", "bn_splits")
+#: Tab. 5: SimCLR as its authors have it, and the same with the whole image as the query. What is not given (optimizer,
+#: temperature, head, views) is SimCLR's in both rows.
 END_TO_END_BASELINE = simclr.IMAGENET.but("simclr-imagenet-200", epochs=paper(200), batch=paper(256))
+END_TO_END = END_TO_END_BASELINE.but(
+    "leoclr-e2e-imagenet",
+    method=paper("leoclr"),
+    framework=paper("simclr"),
+    original=paper(True),
+    attract=paper("original"),
+    reduction=IMAGENET.settings["reduction"],
+).without("layers")
 
 #: Tab. 6. Stem, image size and rate are not given; 73.9 for the baseline on CIFAR-10 points to ImageNet's stem.
 TAB_6: Changes = {
@@ -45,42 +45,49 @@ TAB_6: Changes = {
     "epochs": paper(800),
     "batch": paper(256),
 }
+_, of_contrastive_crop = marks("ContrastiveCrop")
 CIFAR10: Changes = {
     **TAB_6,
     "size": ours(32),
     "K": ours(4096, "65536 is more than there are images"),
-    "mean": code((0.4914, 0.4822, 0.4465)),
-    "std": code((0.2023, 0.1994, 0.2010)),
+    "mean": of_contrastive_crop((0.4914, 0.4822, 0.4465)),
+    "std": of_contrastive_crop((0.2023, 0.1994, 0.2010)),
 }
 STL10: Changes = {
     **TAB_6,
     "size": ours(96),
-    "mean": code((0.4406, 0.4273, 0.3858)),
-    "std": code((0.2312, 0.2265, 0.2237)),
+    "mean": of_contrastive_crop((0.4406, 0.4273, 0.3858)),
+    "std": of_contrastive_crop((0.2312, 0.2265, 0.2237)),
 }
 LOCALS_96: Changes = {"local_size": ours(48), "outputs": ours(2048)}
 LOCALS_32: Changes = {
     "locals": ours(0),
     "outputs": ours(2048),
-    "blur_p": code((1.0, 0.1)),
-    "solarize": code((0.0, 0.2)),
+    "blur_p": dino.code((1.0, 0.1)),
+    "solarize": dino.code((0.0, 0.2)),
 }
 WITHOUT_QUEUE: Changes = {name: marked for name, marked in CIFAR10.items() if name != "K"}
 
 RECIPES = (
-    *family("leoclr", IMAGENET, cifar10=QUEUE_CIFAR10, imagenette=QUEUE_IMAGENETTE, rendered=QUEUE_RENDERED),
+    *family(
+        "leoclr",
+        IMAGENET,
+        cifar10={**QUEUE_CIFAR10, **HEAD_RESNET18},
+        imagenette={**QUEUE_IMAGENETTE, **HEAD_RESNET18},
+        rendered=QUEUE_RENDERED,
+    ),
     SHORT,
     *family("leoclr-e2e", END_TO_END, **NT_XENT),
     END_TO_END_BASELINE,
-    IMAGENET.but("leoclr-cifar10-paper", CIFAR10),
-    IMAGENET.but("leoclr-stl10-paper", STL10),
-    moco.V2.but("moco2-cifar10-paper", CIFAR10),
-    moco.V2.but("moco2-stl10-paper", STL10),
+    IMAGENET.but("leoclr-cifar10-paper", CIFAR10, HEAD_RESNET18),
+    IMAGENET.but("leoclr-stl10-paper", STL10, HEAD_RESNET18),
+    moco.V2.but("moco2-cifar10-paper", CIFAR10, HEAD_RESNET18),
+    moco.V2.but("moco2-stl10-paper", STL10, HEAD_RESNET18),
     moco.V2.but("moco2-imagenet-200", epochs=paper(200)),
     byol.IMAGENET.but("byol-cifar10-paper", WITHOUT_QUEUE),
     byol.IMAGENET.but("byol-stl10-paper", STL10),
-    dino.IMAGENET.but("dino-cifar10-paper", WITHOUT_QUEUE, LOCALS_32),
-    dino.IMAGENET.but("dino-stl10-paper", STL10, LOCALS_96),
+    dino.IMAGENET.but("dino-cifar10-paper", WITHOUT_QUEUE, LOCALS_32, dino.FLOOR_256),
+    dino.IMAGENET.but("dino-stl10-paper", STL10, LOCALS_96, dino.FLOOR_256),
 )
 
 CLSA = "CLSA is another paper's method, which the trainer does not have"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from .recipe import IMAGENET_CHANNELS, Recipe, code, ours, paper
+from .recipe import IMAGENET_CHANNELS, Recipe, marks, ours
 from .scales import Changes, family
+
+paper, code = marks("MoCo")
 
 V2 = Recipe(
     "moco2-imagenet",
@@ -11,6 +13,7 @@ V2 = Recipe(
         "method": paper("moco"),
         "backbone": paper("resnet50"),
         "stem": paper("imagenet"),
+        "last_gamma": code(1.0),
         "head": paper("mlp"),
         "dim": paper(128),
         "hidden": paper(2048),
@@ -56,6 +59,9 @@ V1 = V2.but(
     blur_p=code(0.0, "version 1 has no blur"),
 ).without("hidden")
 
+#: The head's hidden layer is as wide as the features, in MoCo's code and SimCLR's.
+HEAD_RESNET18: Changes = {"hidden": code(512, "as wide as the features")}
+
 # m is the paper's .999. With .99, which public scripts have for the small stem, all embeddings run away from the last
 # keys together and the loss comes to stay at ln(K + 1); the warm-up lets keys replace the random queue before that.
 QUEUE_CIFAR10: Changes = {
@@ -72,10 +78,13 @@ QUEUE_IMAGENETTE: Changes = {
 QUEUE_RENDERED: Changes = {"K": ours(512), "tau": ours(0.1), "bn_splits": ours(4)}
 
 RECIPES = (
-    *(
-        recipe
-        for name, base in (("moco2", V2), ("moco1", V1))
-        for recipe in family(name, base, cifar10=QUEUE_CIFAR10, imagenette=QUEUE_IMAGENETTE, rendered=QUEUE_RENDERED)
+    *family(
+        "moco2",
+        V2,
+        cifar10={**QUEUE_CIFAR10, **HEAD_RESNET18},
+        imagenette={**QUEUE_IMAGENETTE, **HEAD_RESNET18},
+        rendered=QUEUE_RENDERED,
     ),
+    *family("moco1", V1, cifar10=QUEUE_CIFAR10, imagenette=QUEUE_IMAGENETTE, rendered=QUEUE_RENDERED),
     V2.but("moco2-imagenet-800", epochs=paper(800)),
 )

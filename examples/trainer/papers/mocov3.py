@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from .recipe import IMAGENET_CHANNELS, Recipe, code, ours, paper
+from .recipe import IMAGENET_CHANNELS, Recipe, marks, ours
 from .scales import family
+
+paper, code = marks("MoCo v3")
 
 IMAGENET = Recipe(
     "mocov3-imagenet",
@@ -11,6 +13,7 @@ IMAGENET = Recipe(
         "method": paper("mocov3"),
         "backbone": paper("resnet50"),
         "stem": paper("imagenet"),
+        "last_gamma": code(0.0),
         "dim": paper(256),
         "hidden": paper(4096),
         "m": code(0.99, "0.996 for 1000 epochs; to 1 by a cosine"),

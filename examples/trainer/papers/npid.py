@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from .recipe import IMAGENET_CHANNELS, Recipe, code, ours, paper
+from .recipe import IMAGENET_CHANNELS, Recipe, marks, ours
 from .scales import family
+
+paper, code = marks("NPID")
 
 IMAGENET = Recipe(
     "npid-imagenet",
@@ -11,6 +13,7 @@ IMAGENET = Recipe(
         "method": paper("npid"),
         "backbone": paper("resnet50"),
         "stem": paper("imagenet"),
+        "last_gamma": code(1.0),
         "head": paper("linear"),
         "dim": paper(128),
         "K": paper(4096, "65536 in OpenMMLab's code"),

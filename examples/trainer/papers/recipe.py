@@ -14,8 +14,8 @@ class Marked:
     """A value, where it is from, and what it took the place of.
 
     Attributes:
-        source: ``"paper"`` states it, the cited ``"code"`` (or the cited method's own paper) has it, or it is
-            ``"ours"``.
+        source: a ``"paper"`` states it, a released ``"code"`` has it, or it is ``"ours"``.
+        whose: whose paper or code: "BYOL". A recipe that is derived from another paper's keeps that paper's marks.
         note: why, where the value alone does not say it.
         instead: what the recipe has that this one was derived from.
     """
@@ -23,28 +23,47 @@ class Marked:
     value: Any
     source: str
 
+    whose: str = ""
+
     note: str = ""
 
     instead: Marked | None = None
 
+    @property
+    def told(self) -> str:
+        """The source in words: ``BYOL's paper``, ``MoCo's code``, ``ours``."""
+        return f"{self.whose}'s {self.source}" if self.whose else self.source
 
-def paper(value: Any, note: str = "") -> Marked:
-    """A value that the recipe's paper states."""
-    return Marked(value, "paper", note)
+
+class Mark:
+    """Marks values as one paper's, or one code's: ``paper, code = marks("BYOL")``.
+
+    Args:
+        source: ``"paper"`` or ``"code"``.
+        whose: the method's name.
+    """
+
+    def __init__(self, source: str, whose: str) -> None:
+        self.source, self.whose = source, whose
+
+    def __call__(self, value: Any, note: str = "") -> Marked:
+        """The marked value."""
+        return Marked(value, self.source, self.whose, note)
 
 
-def code(value: Any, note: str = "") -> Marked:
-    """A value of the cited method's own paper or released code, where the recipe's paper says "follow"."""
-    return Marked(value, "code", note)
+def marks(whose: str) -> tuple[Mark, Mark]:
+    """What marks a value that the paper of this name states, and one that its released code has."""
+    return Mark("paper", whose), Mark("code", whose)
 
 
 def ours(value: Any, note: str = "") -> Marked:
     """A value that we chose: nothing states one, or the run is smaller than the paper's."""
-    return Marked(value, "ours", note)
+    return Marked(value, "ours", note=note)
 
 
+_, _torchvision = marks("torchvision")
 #: The channels of ImageNet, by which its images are normalized.
-IMAGENET_CHANNELS = {"mean": code((0.485, 0.456, 0.406)), "std": code((0.229, 0.224, 0.225))}
+IMAGENET_CHANNELS = {"mean": _torchvision((0.485, 0.456, 0.406)), "std": _torchvision((0.229, 0.224, 0.225))}
 
 
 @dataclass(frozen=True)

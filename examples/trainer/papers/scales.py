@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .recipe import Marked, Recipe, code, ours
+from .recipe import Marked, Recipe, marks, ours
 
 Changes = Mapping[str, Marked]
 
 SCALES = ("cifar10", "imagenette", "rendered")
 CPU_SCALES = ("cifar10-cpu", "rendered")  # of the small network
+_, of_simclr = marks("SimCLR")
+_, of_contrastive_crop = marks("ContrastiveCrop")
 
 CIFAR10: Changes = {
     "backbone": ours("resnet18"),
@@ -27,8 +29,8 @@ CIFAR10: Changes = {
     "size": ours(32),
     "locals": ours(0, "a local crop of 32 px is a few pixels"),
     "blur_p": ours(0.0, "no blur at 32 px"),
-    "mean": code((0.4914, 0.4822, 0.4465)),
-    "std": code((0.2023, 0.1994, 0.2010)),
+    "mean": of_contrastive_crop((0.4914, 0.4822, 0.4465)),
+    "std": of_contrastive_crop((0.2023, 0.1994, 0.2010)),
 }
 IMAGENETTE: Changes = {
     "backbone": ours("resnet18"),
@@ -79,11 +81,13 @@ SGD: Changes = {
     "milestones": ours(()),
     "floor": ours(0.0),
 }
-HALF_JITTER: Changes = {"jitter": code((0.4, 0.4, 0.4, 0.1), "strength 0.5 on small images")}
-#: SimCLR's temperature at each scale, and its jitter.
+HALF_JITTER: Changes = {"jitter": of_simclr((0.4, 0.4, 0.4, 0.1), "strength 0.5 on small images")}
+WIDTH: Changes = {"hidden": of_simclr(512, "as wide as ResNet-18's features")}
+#: SimCLR's temperature at each scale, its jitter, and its head on ResNet-18.
 NT_XENT: dict[str, Changes] = {
-    scale: {"tau": ours(tau), **HALF_JITTER}
-    for scale, tau in (("cifar10", 0.5), ("imagenette", 0.5), ("rendered", 0.2))
+    "cifar10": {"tau": ours(0.5), **HALF_JITTER, **WIDTH},
+    "imagenette": {"tau": ours(0.5), **HALF_JITTER, **WIDTH},
+    "rendered": {"tau": ours(0.2), **HALF_JITTER},
 }
 
 

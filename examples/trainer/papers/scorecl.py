@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from . import simclr, simsiam, vicreg, wmse
-from .recipe import Recipe, Row, Table, code, ours, paper
+from .recipe import IMAGENET_CHANNELS, Recipe, Row, Table, marks, ours
 from .scales import NT_XENT, SGD, Changes, family
+
+paper, _ = marks("ScoreCL")
+_, of_contrastive_crop = marks("ContrastiveCrop")
 
 WEIGHT: Changes = {
     "weight": paper("score"),
@@ -15,7 +18,7 @@ WEIGHT: Changes = {
 CIFAR: Changes = {
     **WEIGHT,
     "backbone": paper("resnet18"),
-    "stem": code("small"),
+    "stem": simclr.code("small"),
     "epochs": paper(1000),
     "batch": ours(512, "not given; 0.06 is SimSiam's rate at 512"),
     "schedule": paper("cosine"),
@@ -32,15 +35,19 @@ CIFAR: Changes = {
     "blur_p": paper(0.0),
     "solarize": paper(0.0),
     "color_first": ours(False),
-    "mean": code((0.4914, 0.4822, 0.4465)),
-    "std": code((0.2023, 0.1994, 0.2010)),
+    "mean": of_contrastive_crop((0.4914, 0.4822, 0.4465)),
+    "std": of_contrastive_crop((0.2023, 0.1994, 0.2010)),
 }
-CIFAR100: Changes = {"mean": code((0.5071, 0.4867, 0.4408)), "std": code((0.2675, 0.2565, 0.2761))}
+CIFAR100: Changes = {
+    "mean": of_contrastive_crop((0.5071, 0.4867, 0.4408)),
+    "std": of_contrastive_crop((0.2675, 0.2565, 0.2761)),
+}
 
 SIMCLR = simclr.CIFAR10_PAPER.but(
     "scorecl-simclr-cifar10-paper",
     CIFAR,
     layers=ours(3, "from the parameter counts of Tab. 9"),
+    hidden=ours(512, "as wide as the features, as on ResNet-50 by the counts of Tab. 9"),
     head_bn=ours(False, "from the parameter counts of Tab. 9"),
     tau=paper(0.5),
     optimizer=paper("sgd"),
@@ -62,7 +69,7 @@ WMSE = wmse.CIFAR10_PAPER.but(
     "scorecl-wmse-cifar10-paper",
     CIFAR,
     lr=paper(1e-3),
-    weight_decay=code(1e-6, 'the paper\'s sentence is garbled: "0.001"'),
+    weight_decay=wmse.code(1e-6, 'the paper\'s sentence is garbled: "0.001"'),
 ).without("milestones", "gamma", "warmup_steps")
 VICREG = vicreg.IMAGENET.but(
     "scorecl-vicreg-cifar10-paper",
@@ -70,16 +77,15 @@ VICREG = vicreg.IMAGENET.but(
     dim=ours(2048),
     hidden=ours(2048),
     optimizer=paper("lars"),
-    lr=code(0.3, "the paper's line is lost"),
-    weight_decay=code(1e-6),
+    lr=vicreg.code(0.3, "the paper's line is lost"),
+    weight_decay=vicreg.code(1e-6),
 )
 BLUR = {"size": paper(224), "blur": ours((0.1, 2.0)), "blur_p": paper(0.5), "backbone": paper("resnet50")}
 IMAGENET100: Changes = {
     **BLUR,
     "stem": paper("imagenet"),
     "epochs": paper(200),
-    "mean": code((0.485, 0.456, 0.406)),
-    "std": code((0.229, 0.224, 0.225)),
+    **IMAGENET_CHANNELS,
 }
 
 RATE: Changes = {**SGD, "lr": ours(0.06, "whatever the batch"), "lr_batch": ours(None)}
@@ -106,7 +112,13 @@ def scorecl(
 
 
 RECIPES = (
-    *scorecl(SIMCLR, "simclr", SGD, **NT_XENT),
+    *scorecl(
+        SIMCLR,
+        "simclr",
+        SGD,
+        imagenet100={"hidden": ours(2048, "from the parameter counts of Tab. 9")},
+        **NT_XENT,
+    ),
     *scorecl(
         SIMSIAM,
         "simsiam",

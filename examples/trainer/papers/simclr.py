@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from .recipe import IMAGENET_CHANNELS, Recipe, code, paper
+from .recipe import IMAGENET_CHANNELS, Recipe, marks
 from .scales import NT_XENT, family
+
+paper, code = marks("SimCLR")
 
 IMAGENET = Recipe(
     "simclr-imagenet",
@@ -11,6 +13,7 @@ IMAGENET = Recipe(
         "method": paper("simclr"),
         "backbone": paper("resnet50"),
         "stem": paper("imagenet"),
+        "last_gamma": code(0.0),
         "dim": paper(128),
         "hidden": paper(2048),
         "layers": paper(2),
@@ -42,8 +45,9 @@ IMAGENET = Recipe(
 )
 CIFAR10_PAPER = IMAGENET.but(
     "simclr-cifar10-paper",
-    backbone=paper("resnet18", "the paper has ResNet-50; the released command ResNet-18"),
+    backbone=code("resnet18", "the paper has ResNet-50"),
     stem=paper("small"),
+    hidden=code(512, "as wide as the features"),
     layers=code(3),
     tau=code(0.5),
     epochs=code(1000),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from .recipe import IMAGENET_CHANNELS, Recipe, code, ours, paper
+from .recipe import IMAGENET_CHANNELS, Recipe, marks, ours
 from .scales import SGD, family
+
+paper, code = marks("SimSiam")
 
 IMAGENET = Recipe(
     "simsiam-imagenet",
@@ -11,6 +13,7 @@ IMAGENET = Recipe(
         "method": paper("simsiam"),
         "backbone": paper("resnet50"),
         "stem": paper("imagenet"),
+        "last_gamma": code(0.0),
         "dim": paper(2048),
         "hidden": paper(2048),
         "layers": paper(3, "the last batch norm without affine parameters"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from .recipe import IMAGENET_CHANNELS, Recipe, code, ours, paper
+from .recipe import IMAGENET_CHANNELS, Recipe, marks, ours
 from .scales import family
+
+paper, code = marks("VICReg")
 
 IMAGENET = Recipe(
     "vicreg-imagenet",
@@ -11,6 +13,7 @@ IMAGENET = Recipe(
         "method": paper("vicreg"),
         "backbone": paper("resnet50"),
         "stem": paper("imagenet"),
+        "last_gamma": code(0.0),
         "dim": paper(8192),
         "hidden": paper(8192),
         "lam": paper(25.0),

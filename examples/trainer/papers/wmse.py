@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from .recipe import IMAGENET_CHANNELS, Recipe, code, ours, paper
+from .recipe import IMAGENET_CHANNELS, Recipe, marks, ours
 from .scales import family
+
+paper, code = marks("W-MSE")
 
 CIFAR10_PAPER = Recipe(
     "wmse-cifar10-paper",
@@ -11,6 +13,7 @@ CIFAR10_PAPER = Recipe(
         "method": paper("wmse"),
         "backbone": paper("resnet18"),
         "stem": paper("small"),
+        "last_gamma": code(1.0),
         "dim": paper(64),
         "hidden": paper(1024),
         "w_size": paper(128),
@@ -53,6 +56,8 @@ IMAGENET100 = CIFAR10_PAPER.but(
     scale=paper((0.08, 1.0)),
     jitter=paper((0.8, 0.8, 0.8, 0.2)),
     gray=paper(0.2),
+    blur=code((0.1, 2.0)),
+    blur_p=code(0.5),
 )
 NO_WARMUP_EPOCHS = {"warmup": ours(0.0)}
 OWN = ("optimizer", "lr_batch", "weight_decay", "schedule")

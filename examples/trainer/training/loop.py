@@ -28,7 +28,7 @@ from ..inputs.settings import Settings, keywords_of
 from ..inputs.views import pipeline, whole_view
 from ..methods import METHODS, options
 from ..methods.contrastive_crop import Boxes
-from ..networks import Backbone, check_input
+from ..networks import Backbone, check_input, start_branches
 from ..record import files
 from . import checkpoint
 from .distributed import Processes
@@ -104,7 +104,7 @@ class Run:
         check_batch(s, images, processes.count)
         kind = METHODS[s.method]
         torch.manual_seed(s.seed)
-        method = kind(lambda: Backbone(s.backbone, s.stem), **keywords_of(kind, s, own, images))
+        method = kind(partial(started, s), **keywords_of(kind, s, own, images))
         method.check(images, s.batch // s.accumulate)
         for side in {s.size, *s.sizes, *([s.local_size] if s.locals else [])}:
             check_input(method.encoder, side, heat=s.crop == "contrastive")
@@ -334,6 +334,14 @@ def interrupts() -> Iterator[list[int]]:
     finally:
         for kind, handler in before.items():
             signal.signal(kind, handler)
+
+
+def started(s: Settings) -> Backbone:
+    """The backbone of the settings, with the weights that a run starts from."""
+    backbone = Backbone(s.backbone, s.stem)
+    if s.last_gamma is not None:
+        start_branches(backbone, s.last_gamma)
+    return backbone
 
 
 def check_batch(s: Settings, images: int, processes: int) -> None:

@@ -12,13 +12,15 @@ import pytest
 import torch
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
+from torch import nn
 from torch.nn import functional as F
 from torchvision.transforms import v2
 from trainer.evaluation import knn
 from trainer.evaluation.encoder import Encoder, open_encoder
-from trainer.evaluation.images import held_out_rows, open_images
+from trainer.evaluation.images import Images, held_out_rows, open_images
 from trainer.evaluation.probe import Probe
 from trainer.evaluation.protocols import PROTOCOLS
+from trainer.inputs.data import Pixels
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -114,6 +116,53 @@ def test_of_several_rates_the_best_on_held_out_images_counts(data, tmp_path):
     assert both["linear:small", "training loss"] < 0.5 < alone["linear:small", "training loss"]
 
 
+class Seen(nn.Module):
+    """A network whose features are the view."""
+
+    def __init__(self, side):
+        super().__init__()
+        self.width = 3 * side * side
+
+    def forward(self, x):
+        return x.flatten(1)
+
+
+def seeing(pixels, side, tmp_path):
+    """An evaluation of a network that hands on its view, on these images, alternately of two classes."""
+    labels = torch.arange(len(pixels)) % 2
+    images = Images(Pixels(pixels, labels), torch.arange(len(pixels)), labels, ["even", "odd"])
+    encoder = Encoder(Seen(side), "what it sees", size=side, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    options, _ = evaluate.arguments_of(["x", "--data", "x", "--out", str(tmp_path)])
+    return evaluate.Evaluation(encoder, images, images, options)
+
+
+@pytest.mark.parametrize(("name", "right"), [("contrastivecrop", 100.0), ("moco", 50.0)])
+def test_contrastivecrops_probe_is_tested_on_whole_images(name, right, tmp_path, monkeypatch):
+    """STL-10's 96 px: what differs is the outermost pixel, which a center crop cuts off."""
+    pixels = torch.zeros(4, 3, 96, 96, dtype=torch.uint8)
+    pixels[1::2, :, 0] = 255
+    evaluation = seeing(pixels, 96, tmp_path)
+    reads = lambda x: torch.stack([0.5 - x[:, 40], x[:, 40] - 0.5], 1)  # noqa: E731
+    monkeypatch.setattr(evaluate, "train", lambda *_, **__: Probe([reads], [0.0]))
+    top_1, _ = evaluation.linear(name)
+    assert top_1.value == right
+    if name == "contrastivecrop":
+        torch.testing.assert_close(evaluation.features_of("test", "whole"), pixels.flatten(1) / 255)
+
+
+def test_places_trains_on_random_crops_of_the_middle(tmp_path):
+    """Of images 8 x 12, to be seen at 7 px: windows of the middle 8 x 8, unscaled, at all four places, or flipped."""
+    pixels = torch.randint(256, (1, 3, 8, 12), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    evaluation = seeing(pixels.expand(40, -1, -1, -1), 7, tmp_path)
+    middle = pixels[0, :, :, 2:10].float() / 255
+    windows = [middle[:, top : top + 7, left : left + 7] for top in (0, 1) for left in (0, 1)]
+    windows = torch.stack([w.flatten() for window in windows for w in (window, window.flip(2))])
+    ((views, _),) = evaluation._batches(torch.arange(40), 40, PROTOCOLS["interclr-places"])(0)
+    nearest = (views[:, None] - windows).abs().amax(2)
+    assert nearest.amin(1).max() < 1e-5
+    assert set(nearest.argmin(1).tolist()) == set(range(8))
+
+
 @pytest.fixture
 def evaluation(data, tmp_path):
     options, _ = evaluate.arguments_of(["resnet18", "--data", data, "--size", "32", "--out", str(tmp_path)])
@@ -154,7 +203,7 @@ def test_test_images_and_held_out_ones_train_nothing_and_test_images_choose_noth
 def test_a_probes_random_views_are_cropped_and_flipped(evaluation, monkeypatch):
     steps = []
     monkeypatch.setattr(Encoder, "views", lambda self, *given: steps.extend(given))
-    evaluation._batches(torch.arange(4), 2, PROTOCOLS["moco"].crop)
+    evaluation._batches(torch.arange(4), 2, PROTOCOLS["moco"])
     crop, flip = steps
     assert (type(crop), crop.size, crop.scale) == (v2.RandomResizedCrop, (32, 32), (0.08, 1.0))
     assert (type(flip), flip.p) == (v2.RandomHorizontalFlip, 0.5)

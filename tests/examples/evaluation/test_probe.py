@@ -88,12 +88,12 @@ def test_trains_as_the_protocol_says(name):
     assert probe.losses[0] == pytest.approx(loss, rel=1e-6)
 
 
-RANDOM, ONCE = (0.08, 1.0), None  # random crops, or features computed once
+RANDOM, MIDDLE, ONCE = (0.08, 1.0), "middle", None  # random crops, of the middle square, or features computed once
 # Epochs, batch, optimizer, decay, milestones, deviation of the first weights, crop, batch normalization.
 STATED = {
     "moco": (100, 256, "sgd", 0, (0.6, 0.8), 0.01, RANDOM, False),
     "mocov3": (90, 1024, "sgd", 0, (), 0.01, RANDOM, False),
-    "simclr": (90, 4096, "nesterov", 0, (), 0.01, RANDOM, False),
+    "simclr": (90, 4096, "nesterov", 1e-6, (), 0.01, RANDOM, False),
     "simsiam": (90, 4096, "lars", 0, (), 0.01, RANDOM, False),
     "byol": (80, 1024, "nesterov", 0, (), 0.01, RANDOM, False),
     "vicreg": (100, 256, "sgd", 1e-6, (), 0.01, RANDOM, False),
@@ -101,7 +101,7 @@ STATED = {
     "wmse": (500, 1000, "adam", 5e-6, (), None, ONCE, False),
     "scorecl": (100, 256, "sgd", 0, (0.6, 0.8), 0.01, RANDOM, False),
     "interclr": (100, 256, "nesterov", 1e-4, (0.3, 0.6, 0.9), 0.01, RANDOM, True),
-    "interclr-places": (14, 256, "nesterov", 1e-4, (0.25, 0.5, 0.75), 0.01, RANDOM, True),
+    "interclr-places": (14, 256, "nesterov", 1e-4, (0.25, 0.5, 0.75), 0.01, MIDDLE, True),
     "contrastivecrop": (100, 512, "sgd", 0, (0.6, 0.8), 0.01, RANDOM, False),
     "small": (100, 256, "adam", 1e-4, (), 0.01, ONCE, True),  # ours
 }
@@ -111,6 +111,7 @@ STATED = {
 def test_every_setting_is_what_spec_says(name):
     p = PROTOCOLS[name]
     assert (p.epochs, p.batch, p.optimizer, p.decay, p.milestones, p.std, p.crop, p.whiten) == STATED[name]
+    assert p.test == ("whole" if name == "contrastivecrop" else "center")
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)

@@ -9,6 +9,8 @@ import pytest
 import torch
 import torchvision
 from torch import nn
+from trainer.inputs.settings import Settings
+from trainer.methods import MoCo
 from trainer.networks import (
     Backbone,
     Encoder,
@@ -19,8 +21,10 @@ from trainer.networks import (
     mlp,
     momentum_copy,
     split_batch_norm,
+    start_branches,
     sync_batch_norm,
 )
+from trainer.training.loop import started
 
 from jointaug import Addresses
 from jointaug.chance import named_step
@@ -61,6 +65,51 @@ def test_small_stem_keeps_the_resolution():
 def test_feature_map_is_what_is_pooled():
     net, x = Backbone("resnet18", "small").eval(), torch.randn(2, 3, 32, 32)
     torch.testing.assert_close(net.feature_map(x).mean((2, 3)), net(x))
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
+def test_branches_that_start_at_zero_are_torchvisions(name):
+    """``zero_init_residual`` of the same seed, weight for weight; at 1 its default."""
+    for gamma in (0.0, 1.0):
+        torch.manual_seed(3)
+        net = started(Settings(backbone=name, last_gamma=gamma))
+        torch.manual_seed(3)
+        model = torchvision.models.get_model(name, zero_init_residual=gamma == 0)
+        model.fc = nn.Identity()
+        assert all(torch.equal(value, model.state_dict()[key]) for key, value in net.state_dict().items())
+
+
+def test_a_branch_at_zero_leaves_its_block_the_identity():
+    """Of what is not negative, as a ReLU follows; also in a momentum encoder with a batch in parts."""
+    method = MoCo(lambda: started(Settings(last_gamma=0.0)), dim=4, K=8, bn_splits=2)
+    x = torch.rand(4, 64, 5, 5)
+    for network in (method.f_q, method.f_k):
+        for block in network.backbone.network.layer1:
+            assert torch.equal(block(x), x)
+    start_branches(method.f_q, 1.0)
+    assert not torch.equal(method.f_q.backbone.network.layer1[0](x), x)
+
+
+def ends(net):
+    """Where the branches of basic blocks start."""
+    return {value.mean().item() for key, value in net.state_dict().items() if key.endswith("bn2.weight")}
+
+
+def test_where_branches_start_when_nothing_is_said():
+    """As the network's own library has it; a network without such blocks stays as it is."""
+    assert ends(started(Settings())) == {1.0}
+    net = started(Settings(backbone="mobilenet_v3_small"))
+    before = [p.clone() for p in net.parameters()]
+    start_branches(net, 0.0)
+    assert all(torch.equal(*pair) for pair in zip(before, net.parameters(), strict=True))
+
+
+def test_branches_of_timms_resnets():
+    """Which start at zero there if nothing is said."""
+    pytest.importorskip("timm")
+    for gamma, wanted in ((None, 0.0), (0.0, 0.0), (1.0, 1.0)):
+        net = started(Settings(backbone="timm:resnet10t", last_gamma=gamma))
+        assert ends(net) == {wanted}
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ PAGE = Path(__file__).parents[3] / "docs/explanation/methods-and-options.md"
         ("npid", {"omega": 0.0}, "omega must be"),
         ("leoclr", {"attract": "none"}, "attract must be one of original, all"),
         ("leoclr", {"framework": "simclr", "attract": "all"}, "attract must be"),
+        ("leoclr", {"head_bn": True}, 'head_bn must be False with framework="moco", got True; MoCo'),
         ("leoclr", {"reduction": "max"}, "reduction must be"),
         ("interclr on moco", {"lam": 1.1}, r"lam must be in \[0, 1\], got 1\.1"),
         ("interclr on moco", {"lam": -0.1}, "lam must be"),
@@ -88,7 +89,11 @@ def test_settings_that_suit(settings_of, build):
         (Settings(method="npid", weight="random"), {}, "weight does not go on npid: it sees one view"),
         (Settings(method="npid", crop="joint"), {}, "joint crop does not go on npid"),
         (Settings(method="interclr", weight="random"), {"on": "npid"}, "weight does not go on interclr on npid"),
-        (Settings(method="leoclr", joint_blur=True, original=True), {}, "joint blur does not go on leoclr"),
+        (
+            Settings(method="leoclr", blur_law="joint", blur_p=0.5, original=True),
+            {},
+            "joint blur does not go on leoclr",
+        ),
         (Settings(method="leoclr", weight="random"), {"framework": "simclr"}, "leoclr, end to end"),
         (Settings(method="clim", weight="random"), {}, "weight does not go on clim: its query is mixed"),
         (Settings(method="clim", sizes=(32, 24), crop="joint"), {}, "clim, several resolutions"),
@@ -106,7 +111,7 @@ def test_options_that_do_not_exist_say_why(settings, method_settings, words):
 
 def test_options_that_exist():
     options.check(Settings(method="leoclr", crop="joint", original=True, weight="score"), {})
-    options.check(Settings(method="simclr", weight="score", joint_blur=True), {"weight_inside": True})
+    options.check(Settings(method="simclr", weight="score", blur_law="joint", blur_p=0.5), {"weight_inside": True})
     options.check(Settings(method="dino", locals=4, crop="joint"), {})
     options.check(Settings(method="interclr", weight="score", joint_color=True), {"on": "byol"})
     options.check(Settings(method="clim", sizes=(32, 24)), {})

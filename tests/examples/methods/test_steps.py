@@ -197,9 +197,22 @@ def test_vicreg_by_hand(build, make_batch):
 def test_wmse_by_hand(build, make_batch):
     """One sub-batch, so that no permutation matters: 2 - 2 cos of whitened embeddings, over three pairs of views."""
     method, batch = build("wmse, more than 2 views", w_size=8), make_batch(views=3)
-    z = [whiten(copy.deepcopy(method.f)(x)) for x in batch.views]
+    f = copy.deepcopy(method.f)
+    z = [whiten(z) for z in f.head(torch.cat([f.backbone(x) for x in batch.views])).chunk(3)]
     pairs = [2 - 2 * F.cosine_similarity(z[a], z[b]) for a, b in ((0, 1), (0, 2), (1, 2))]
     torch.testing.assert_close(method(batch).per_sample, sum(pairs) / 3, atol=1e-4, rtol=1e-4)
+
+
+def test_wmses_head_sees_all_views_in_one_batch(build, make_batch):
+    """Its batch norm's statistics are those of both views' hidden features, taken once; the backbone's are a view's."""
+    method, batch = build("wmse"), make_batch()
+    f = copy.deepcopy(method.f)
+    hidden = f.head[0](torch.cat([f.backbone(x) for x in batch.views]))
+    method(batch)
+    torch.testing.assert_close(method.f.head[1].running_mean, 0.1 * hidden.mean(0))
+    torch.testing.assert_close(method.f.head[1].running_var, 0.9 + 0.1 * hidden.var(0))
+    assert int(method.f.head[1].num_batches_tracked) == 1
+    assert int(method.f.backbone.norm.num_batches_tracked) == 2
 
 
 @pytest.mark.parametrize("symmetric", [False, True])

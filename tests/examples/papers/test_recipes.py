@@ -6,13 +6,17 @@ import math
 from inspect import signature
 
 import pytest
+import torch
 from torch import nn
 from trainer.inputs.settings import checked, divided, hints_of, keywords_of
 from trainer.methods import METHODS
+from trainer.methods.batch import Batch
 from trainer.papers import PAPERS, RECIPES, TABLES, reported
-from trainer.papers.recipe import SOURCES, Recipe, by_name, ours, paper
+from trainer.papers.recipe import SOURCES, Recipe, by_name, marks, ours
 from trainer.papers.scales import CPU_SCALES, SCALES
+from trainer.training.optimizers import peak_rate
 
+paper, _ = marks("Somebody")
 #: Baselines as their papers and codes have them: batch, epochs, peak rate at that batch, weight decay, temperature.
 BASELINES = {
     "moco1-imagenet": (256, 200, 0.03, 1e-4, 0.07),
@@ -56,6 +60,10 @@ BASELINES = {
     "jointcrop-simclr-tiny": (512, 500, 0.5, 1e-4, 0.5),
     "jointcrop-byol-stl10": (512, 500, 0.5, 1e-4, None),
     "jointcrop-mocov3-imagenet": (4096, 100, 9.6, 1e-6, 1.0),
+    "jointcrop-byol-imagenet": (4096, 300, 4.8, 1e-6, None),
+    "jointcrop-simclr-imagenet": (4096, 200, 4.8, 1e-6, 0.1),
+    "jointcrop-simsiam-imagenet": (256, 100, 0.05, 1e-4, None),
+    "simclr-imagenet-200": (256, 200, 0.3, 1e-6, 0.1),
     # our scales
     "simclr-cifar10": (512, 200, 0.24, 5e-4, 0.5),
     "simsiam-cifar10": (512, 200, 0.06, 5e-4, None),
@@ -74,7 +82,8 @@ VIEWS = {
     "byol-imagenet": ((0.08, 1.0), (0.4, 0.4, 0.2, 0.1), 0.8, 0.2, (1.0, 0.1), (0.0, 0.2)),
     "vicreg-imagenet": ((0.08, 1.0), (0.4, 0.4, 0.2, 0.1), 0.8, 0.2, (1.0, 0.1), (0.0, 0.2)),
     "wmse-cifar10-paper": ((0.2, 1.0), (0.4, 0.4, 0.4, 0.1), 0.8, 0.1, 0.0, 0.0),
-    "wmse-imagenet100": ((0.08, 1.0), (0.8, 0.8, 0.8, 0.2), 0.8, 0.2, 0.0, 0.0),
+    "wmse-imagenet100": ((0.08, 1.0), (0.8, 0.8, 0.8, 0.2), 0.8, 0.2, 0.5, 0.0),
+    "leoclr-e2e-imagenet": ((0.08, 1.0), (0.8, 0.8, 0.8, 0.2), 0.8, 0.2, 0.5, 0.0),
     "clim-imagenet": ((0.2, 1.0), (0.4, 0.4, 0.4, 0.1), 0.8, 0.2, 0.5, 0.0),
     "scorecl-vicreg-cifar10-paper": ((0.2, 1.0), (0.4, 0.4, 0.4, 0.1), 0.8, 0.2, 0.0, 0.0),
     "jointcrop-byol-tiny": ((0.2, 1.0), (0.4, 0.4, 0.4, 0.1), 0.8, 0.2, 0.0, 0.0),
@@ -152,7 +161,160 @@ def test_every_setting_exists_and_has_its_type(name: str):
     for key, marked in recipe.settings.items():
         checked(key, marked.value, hints[key])
         assert marked.source in SOURCES
+        assert bool(marked.whose) == (marked.source != "ours")
     divided(recipe.values)  # no two that exclude each other
+
+
+#: What JointCrop's paper states, SPEC 5.2: of ImageNet the crop alone, of the small runs these.
+OWN_OF_JOINTCROP = {"crop", "beta"}
+SMALL_OF_JOINTCROP = {"backbone", "epochs", "batch", "lr", "schedule", "scale", "size"} | OWN_OF_JOINTCROP
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if name.startswith("jointcrop-")])
+def test_what_is_marked_as_jointcrops(name: str):
+    """A value inherited from a baseline reads as that baseline's paper's, whoever derives a recipe from it."""
+    small = name.rpartition("-")[2] in ("tiny", "stl10")
+    found = {key for key, marked in RECIPES[name].settings.items() if marked.told == "JointCrop's paper"}
+    assert found == (SMALL_OF_JOINTCROP if small else OWN_OF_JOINTCROP)
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "told"),
+    [
+        ("byol-imagenet", "epochs", "BYOL's paper"),
+        ("jointcrop-byol-imagenet", "epochs", "mmselfsup's code"),
+        ("jointcrop-byol-imagenet", "batch", "BYOL's paper"),
+        ("jointcrop-moco2-imagenet", "batch", "MoCo's paper"),
+        ("jointcrop-mocov3-imagenet", "batch", "MoCo v3's paper"),
+        ("jointcrop-simclr-imagenet", "batch", "mmselfsup's code"),
+        ("jointcrop-simclr-tiny", "batch", "JointCrop's paper"),
+        ("jointcrop-simclr-tiny", "floor", "ContrastiveCrop's code"),
+        ("jointcrop-byol-cifar10", "scale", "ours"),
+        ("jointcrop-simclr-cifar10", "scale", "ours"),
+        ("leoclr-imagenet", "lr", "LeOCLR's paper"),
+        ("leoclr-imagenet", "tau", "MoCo's paper"),
+        ("clim-imagenet", "jitter", "MoCo's code"),
+        ("scorecl-simclr-cifar10-paper", "lr", "ScoreCL's paper"),
+        ("scorecl-wmse-cifar10-paper", "dim", "W-MSE's paper"),
+        ("interclr-moco2-imagenet", "K", "MoCo's paper"),
+        ("interclr-moco2-imagenet", "K_inter", "InterCLR's paper"),
+    ],
+)
+def test_whose_a_value_is(name: str, setting: str, told: str):
+    assert RECIPES[name].settings[setting].told == told
+
+
+#: SPEC 0.3, start of the weights: the last gamma of a residual branch. NPID's code fills every gamma with 1.
+LAST_GAMMA = {
+    "simsiam": 0, "mocov3": 0, "vicreg": 0, "simclr": 0, "byol": 0, "moco": 1, "moco1": 1, "moco2": 1, "dino": 1,
+    "wmse": 1, "npid": 1, "npid2": 1, "study": 1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_how_weights_start(name: str):
+    """As the cited method's code has it; JointCrop's small runs have ContrastiveCrop's: 0 for SimSiam alone."""
+    first, second, *_ = name.split("-")
+    if first == "jointcrop" and name.rpartition("-")[2] in ("tiny", "stl10"):
+        wanted = 0 if second == "simsiam" else 1
+    elif first in ("clim", "leoclr"):
+        wanted = 0 if second == "e2e" else 1
+    else:
+        wanted = LAST_GAMMA[second if first in ("jointcrop", "scorecl", "interclr") else first]
+    marked = RECIPES[name].settings["last_gamma"]
+    assert (marked.value, marked.source) == (wanted, "code")
+
+
+def test_heads_on_resnet18_are_marked():
+    """512, as wide as the features, in MoCo's and SimCLR's codes (SPEC 0.3): the paper's 2048 are ResNet-50's."""
+    checked_ones = 0
+    for name, recipe in RECIPES.items():
+        method, scale = recipe.values["method"], name.rpartition("-")[2]
+        queues = method in ("simclr", "moco", "leoclr", "clim") or recipe.values.get("on") in ("moco", "npid")
+        linear = recipe.values.get("head") == "linear"
+        if recipe.values["backbone"] != "resnet18" or scale == "rendered" or linear or not (queues or "npid2" in name):
+            continue
+        hidden = recipe.settings["hidden"]
+        assert (hidden.value, hidden.source != "paper") == (512, True), name
+        checked_ones += 1
+    assert checked_ones > 20
+    scorecl = RECIPES["scorecl-simclr-cifar10-paper"].settings["hidden"]
+    assert (scorecl.value, scorecl.told) == (512, "ours")
+    assert RECIPES["scorecl-simclr-imagenet100-paper"].values["hidden"] == 2048
+
+
+@pytest.mark.parametrize("scale", ["imagenet-200", *SCALES])
+def test_the_rows_of_leoclrs_table_5_differ_in_leoclr_alone(scale: str):
+    """Head, views and optimizer of the one are the other's, and both heads have the same layers."""
+    base, ours = RECIPES[f"simclr-{scale}"], RECIPES[f"leoclr-e2e-{scale.removesuffix('-200')}"]
+    own = {"method", "framework", "original", "attract", "reduction"}
+    layers = {"layers"}  # 2, which LeOCLR's head always has
+    assert base.values.keys() ^ ours.values.keys() == (own - {"method"}) | layers
+    assert base.values["layers"] == 2
+    assert {key for key in base.values.keys() & ours.values.keys() if base.values[key] != ours.values[key]} == {
+        "method"
+    }
+    heads = []
+    for recipe in (base, ours):
+        settings, kept = divided(recipe.values)
+        kind = METHODS[settings.method]
+        method = kind(Tiny, **keywords_of(kind, settings, kept, 1800))
+        heads.append([(type(layer), *(p.shape for p in layer.parameters())) for layer in encoder_of(method).head])
+    assert heads[0] == heads[1]
+
+
+def encoder_of(method: nn.Module) -> nn.Module:
+    return method.f if hasattr(method, "f") else method.f_q
+
+
+def test_dino_ends_at_its_last_rate():
+    """1e-6 (SPEC 0.3), whatever the batch of the recipe; with AdamW on the small network, 0."""
+    found = [recipe for recipe in RECIPES.values() if recipe.values["method"] == "dino"]
+    rates = {recipe.name: peak_rate(divided(recipe.values)[0]) * recipe.values["floor"] for recipe in found}
+    assert len({recipe.values["batch"] for recipe in found}) == 3
+    for name, last in rates.items():
+        assert last == pytest.approx(0.0 if name.endswith(CPU_SCALES) else 1e-6), name
+
+
+class Counted(nn.Module):
+    """Counts the images that pass through a network."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network, self.images = network, 0
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.images += len(images)
+        return self.network(images)
+
+
+def passes(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> float:
+    """Images that a run of a recipe encodes, as multiples of the data set, counted in one step of each kind."""
+    small = {"hidden": 8, "dim": 4, "K": 16, "clusters": 4, "k": 10, "n_pos": 5, "bn_splits": 1}
+    settings, own = divided(recipe.values | {key: small[key] for key in small.keys() & recipe.values.keys()})
+    kind = METHODS[settings.method]
+    method = kind(Tiny, **keywords_of(kind, settings, own, 16))
+    for name in ("f_q", "f_k"):
+        setattr(method, name, Counted(getattr(method, name)))
+    monkeypatch.setattr(type(method), "after_update", lambda *_: None)
+    views = [torch.rand(8, 3, 8, 8) for _ in range(2 * max(len(settings.sizes), 1))]
+    total, warmup = 0.0, own.get("warmup_epochs", 0)
+    for epoch in range(settings.epochs):
+        before = method.f_q.images + method.f_k.images
+        if epoch in (0, warmup):
+            method(Batch(views, torch.arange(8), 0, epoch, 0, 1, partners=views))
+            step = (method.f_q.images + method.f_k.images - before) / 8
+        total += step
+    return total
+
+
+@pytest.mark.parametrize("name", ["clim-rendered", "clim-ablation-rendered"])
+def test_clims_epochs_are_counted_by_forward_passes(name: str, monkeypatch: pytest.MonkeyPatch):
+    """As many images are encoded as in MoCo v2's run, to within half of CLIM's epoch."""
+    base = passes(RECIPES["moco2-rendered"], monkeypatch)
+    assert base == 2 * RECIPES["moco2-rendered"].values["epochs"]
+    resolutions = max(len(RECIPES[name].values["sizes"]), 1)
+    assert abs(passes(RECIPES[name], monkeypatch) - base) <= 3 * resolutions / 2
 
 
 class Tiny(nn.Module):
@@ -163,6 +325,10 @@ class Tiny(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.linear = nn.Linear(8, 8)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """``[B, 8]``."""
+        return self.linear(images.mean((1, 2)))
 
 
 @pytest.mark.parametrize("name", [name for name in RECIPES if scale_of(name)])

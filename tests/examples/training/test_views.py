@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import pytest
 import torch
 from PIL import ImageOps
@@ -20,10 +22,11 @@ from jointaug import (
     JointCrop,
     MultiResolution,
     UncroppedView,
+    Views,
     fuse,
 )
 from jointaug._validate import interpolation_mode
-from jointaug.distributions import JointPair
+from jointaug.distributions import IndependentPair, JointPair
 from jointaug.fusion import leaves
 
 QUIET = {"flip": 0.0, "jitter_p": 0.0, "gray": 0.0, "mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
@@ -51,7 +54,8 @@ def served(settings: Settings, views: int = 2, images: torch.Tensor | None = Non
         ({"crop": "joint", "locals": 4, "local_size": 16}, 2, [32, 32, 16, 16, 16, 16]),
         ({"sizes": (32, 24)}, 2, [32, 24, 32, 24]),
         ({"sizes": (32, 24), "share_box": True}, 2, [32, 24, 32, 24]),
-        ({"joint_blur": True, "blur_p": (1.0, 0.5)}, 2, [32, 32]),
+        *(({"blur_law": law, "blur_p": (1.0, 0.5)}, 2, [32, 32]) for law in ("joint", "decoupled")),
+        ({"sizes": (32, 32)}, 2, [32] * 4),
         ({"joint_color": True}, 2, [32, 32]),
         ({"joint_choice": True, "crop": "joint", "blur_p": 0.5}, 2, [32, 32]),
         ({"color_first": True}, 2, [32, 32]),
@@ -107,7 +111,11 @@ def test_local_crops_are_resampled_as_the_others():
         ({"locals": 1}, 2, [v2.RandomResizedCrop] * 3),
         *(({"crop": crop}, 2, [JointCrop]) for crop in ("joint", "decoupled", "reference", "center_suppressed")),
         ({"crop": "contrastive"}, 2, [BoxCrop]),
-        ({"crop": "joint", "joint_choice": True}, 2, [JointCrop, v2.RandomResizedCrop, v2.RandomResizedCrop]),
+        (
+            {"crop": "joint", "joint_choice": True, "blur_p": 0.5},
+            2,
+            [JointCrop, v2.RandomResizedCrop, v2.RandomResizedCrop],
+        ),
         ({"original": True}, 3, [UncroppedView, v2.RandomResizedCrop, v2.RandomResizedCrop]),
         ({"sizes": (32, 24)}, 2, [MultiResolution] * 2),
         ({"sizes": (32, 24), "share_box": True}, 2, [MultiResolution]),
@@ -154,37 +162,110 @@ COLOR = {"jitter": (0.1, 0.2, 0.3, 0.05), "jitter_p": (0.7, 0.3), "gray": (0.1, 
 
 
 def test_steps_of_each_view_are_those_of_the_settings():
-    """What a view goes through, by the attributes that v2 documents; each view has its own, the last one for the rest.
-
-    The blur's kernel is 23 pixels wide at 224, as SimCLR's, MoCo's and BYOL's.
-    """
+    """What a view goes through, by the attributes that v2 documents; each has its own, the last one is the others'."""
     settings = Settings(
         **COLOR, blur=(0.3, 1.7), blur_p=(1.0, 0.2), solarize=(0.0, 0.6), mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6)
     )
-    for place, chain in enumerate(pipeline(settings, 3).transforms[-1].transforms):
+    _, *steps = pipeline(settings, 3).transforms
+    for place in range(3):
         k = min(place, 1)
-        flip, jitter, gray, blur, *solarize, dtype, normalize = chain.transforms
+        chain = [one for step in steps for one in step.transforms[min(place, len(step.transforms) - 1)].transforms]
+        flip, jitter, gray, blur, *solarize, dtype, normalize = chain
         assert (type(flip), flip.p) == (v2.RandomHorizontalFlip, 0.4)
         assert jitter.p == (0.7, 0.3)[k]
         ranges = [getattr(jitter.transforms[0], name) for name in ("brightness", "contrast", "saturation", "hue")]
         assert ranges == [pytest.approx(pair) for pair in ((0.9, 1.1), (0.8, 1.2), (0.7, 1.3), (-0.05, 0.05))]
         assert (type(gray), gray.p) == (v2.RandomGrayscale, (0.1, 0.9)[k])
         assert blur.p == (1.0, 0.2)[k]
-        assert (blur.transforms[0].kernel_size, tuple(blur.transforms[0].sigma)) == ((23, 23), (0.3, 1.7))
+        assert (blur.transforms[0].kernel_size, tuple(blur.transforms[0].sigma)) == ((17, 17), (0.3, 1.7))
         assert [(type(step), step.p) for step in solarize] == [(v2.RandomSolarize, 0.6)] * k
         assert (dtype.dtype, dtype.scale) == (torch.float32, True)
         assert (list(normalize.mean), list(normalize.std)) == ([0.1, 0.2, 0.3], [0.4, 0.5, 0.6])
 
 
+@pytest.mark.parametrize("given", [{"jitter_p": (1.0, 0.0)}, {"blur_p": (1.0, 0.0)}], ids=["jitter", "blur"])
+def test_probabilities_of_each_view_are_its_own(given):
+    """Where nothing else differs either; v2 does not print the probability of a ``RandomApply``."""
+    settings = {"size": 40, "scale": (1.0, 1.0), "jitter": (0.8, 0.0, 0.0, 0.0), **QUIET, **given}
+    images = torch.randint(0, 256, (N, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    first, second = served(Settings(**settings, blur=(1.0, 2.0)), images=images)
+    torch.testing.assert_close(second, images.float() / 255, rtol=0, atol=1e-5)
+    assert ((first - second).abs().amax((1, 2, 3)) > 1e-3).all()
+
+
+@pytest.mark.parametrize("size", [32, 64, 224])
+def test_a_blur_of_sigma_2_is_one_at_every_size(size):
+    """The spread of a point: a kernel of a tenth of 64 px makes 1.64 of it. Its tails hold 4 per cent of a thousand."""
+    settings = Settings(size=size, scale=(1.0, 1.0), blur=(2.0, 2.0), blur_p=1.0, **QUIET)
+    point = torch.zeros(3, size, size)
+    point[:, size // 2, size // 2] = 1.0
+    row = pipeline(settings).transforms[2](Views([point, point]))[0][0].sum(0)
+    assert row.sum() == pytest.approx(1.0, abs=1e-5)
+    place = torch.arange(size) - size // 2
+    assert (row * place**2).sum().sqrt() == pytest.approx(2.0, abs=2e-3)
+
+
 def test_joint_steps_are_those_of_the_settings():
-    settings = Settings(**COLOR, joint_color=True, joint_blur=True, blur=(0.3, 1.7), blur_p=(0.9, 0.2))
-    _, color, blur, _ = pipeline(settings).transforms
+    settings = Settings(**COLOR, joint_color=True, blur_law="joint", blur=(0.3, 1.7), blur_p=(0.9, 0.2))
+    _, color, _, blur, _ = pipeline(settings).transforms
     assert (type(color), color.p) == (JointColor, (0.7, 0.3))
     assert [color.ranges[name] for name in ("brightness", "contrast", "saturation", "hue")] == [
         pytest.approx(pair) for pair in ((0.9, 1.1), (0.8, 1.2), (0.7, 1.3), (-0.05, 0.05))
     ]
     assert (type(blur), blur.p) == (JointBlur, (0.9, 0.2))
+    assert blur.laws["sigma"].event_shape == JointPair(0.0, 0.3, 1.7).event_shape
+    assert type(blur.laws["sigma"]) is JointPair
     assert (float(blur.laws["sigma"].low), float(blur.laws["sigma"].high)) == pytest.approx((0.3, 1.7))
+
+
+#: Everything on, by chance but for the blur: one sigma, always.
+SAME_BLUR = {"blur": (1.5, 1.5), "blur_p": 1.0, "jitter_p": 0.8, "gray": 0.2, "solarize": 0.5}
+
+
+def test_laws_of_blur_differ_in_the_law_alone():
+    """Where all laws have one sigma the views of all three are one, number for number: order, kernel, rounding, chance.
+
+    So they are where the sigmas are drawn: `JointBlur` with an independent law makes v2's blur of its sigmas.
+    """
+    plain, *others = (
+        served(Settings(size=32, blur_law=law, **SAME_BLUR)) for law in ("independent", "joint", "decoupled")
+    )
+    for found in others:
+        for view, other in zip(plain, found, strict=True):
+            torch.testing.assert_close(view, other, rtol=0, atol=1e-4)
+    images = torch.randint(0, 256, (3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    (kernel,) = {step.kernel_size for step in leaves(pipeline(Settings(size=32, blur_p=1.0))) if hasattr(step, "sigma")}
+    _, _, joint, _ = pipeline(Settings(size=32, blur_p=1.0, blur_law="joint")).transforms
+    assert (joint.kernel_size,) * 2 == tuple(kernel)
+    independent = JointBlur(joint.kernel_size, law=IndependentPair(0.1, 2.0), p=1.0)
+    for seed in range(5):
+        torch.manual_seed(seed)
+        params = independent.make_params([images])
+        for view, sigma in zip(independent.transform(images, params), params["sigma"], strict=True):
+            wanted = v2.functional.gaussian_blur(images, list(kernel), [float(sigma)] * 2)
+            assert (view.int() - wanted.int()).abs().max() <= 1
+
+
+def test_the_decoupled_blur_has_the_marginals_of_the_joint_one():
+    made = {law: pipeline(Settings(size=32, blur_p=1.0, blur_law=law)).transforms[2] for law in ("joint", "decoupled")}
+    joint, decoupled = (made[law].laws["sigma"] for law in ("joint", "decoupled"))
+    assert repr(decoupled) == repr(JointPair(0.0, 0.1, 2.0).decoupled())
+    assert repr(joint) == repr(JointPair(0.0, 0.1, 2.0))
+
+
+def test_either_is_a_joint_crop_with_plain_blur_or_plain_crops_with_a_joint_blur():
+    """App. F: every view of a pair is blurred as the baseline's, whichever half it is from; both halves come."""
+    half, other = pipeline(Settings(size=32, crop="joint", joint_choice=True, blur_p=0.5)).transforms[0].transforms
+    assert repr(half) == repr(pipeline(Settings(size=32, crop="joint", blur_p=0.5)))
+    assert repr(other) == repr(pipeline(Settings(size=32, blur_law="joint", blur_p=0.5)))
+    control = Settings(size=32, crop="decoupled", blur_law="decoupled", joint_choice=True, blur_p=0.5)
+    half, other = pipeline(control).transforms[0].transforms
+    assert repr(half) == repr(pipeline(Settings(size=32, crop="decoupled", blur_p=0.5)))
+    assert repr(other) == repr(pipeline(Settings(size=32, blur_law="decoupled", blur_p=0.5)))
+    whole = {"size": 40, "scale": (1.0, 1.0), "blur": (1.5, 1.5), "blur_p": 1.0, **QUIET}
+    blurred = served(Settings(**whole))
+    for view, wanted in zip(served(Settings(joint_choice=True, **whole)), blurred, strict=True):
+        torch.testing.assert_close(view, wanted, rtol=0, atol=1 / 255 + 1e-5)
 
 
 @pytest.mark.parametrize("views", [(1,), (0,), (0, 1)])
@@ -224,6 +305,16 @@ def test_resolutions_of_a_view_share_its_color_and_views_do_not():
     torch.testing.assert_close(levels[0], levels[1], rtol=0, atol=1e-5)
     torch.testing.assert_close(levels[2], levels[3], rtol=0, atol=1e-5)
     assert (levels[0] - levels[2]).abs().min() > 1e-4
+
+
+def test_a_size_that_is_there_twice_has_two_draws_of_color():
+    """One crop, two colors (CLIM, Tab. 7's {224, 224}); with colors off, one view twice."""
+    quiet = {**QUIET, "jitter": (0.8, 0.0, 0.0, 0.0), "jitter_p": 1.0}
+    levels = [view.mean((1, 2, 3)) for view in served(Settings(size=32, sizes=(32, 32), **quiet), images=constant(100))]
+    apart = [(a - b).abs().min() for a, b in combinations(levels, 2)]
+    assert min(apart) > 1e-4
+    first, second, *_ = served(Settings(size=32, sizes=(32, 32), **QUIET))
+    assert torch.equal(first, second)
 
 
 def ramp() -> torch.Tensor:

@@ -27,7 +27,7 @@ DEV_LOWEST := .venv-lowest/.installed-dev
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(DEMO) ## pairs, laws, and two crops against JointCrop on a small encoder, into demo/ (DATA=folder of class folders)
+demo: $(DEMO) ## pairs, laws, and how a small network learns by two crops and by JointCrop, into demo/ (DATA=folder of class folders)
 	.venv/bin/python examples/quickstart.py --out demo $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 test: $(DEV) ## the whole suite

@@ -55,4 +55,5 @@ def ridge(train_features: Tensor, train_labels: Tensor, features: Tensor, *, alp
     share = indicators.mean(0)
     penalty = alpha * len(x) * torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
     weights = torch.linalg.solve(x.T @ x + penalty, x.T @ (indicators - share))
-    return (queries @ weights + share).argmax(1)
+    outputs: Tensor = queries @ weights + share
+    return outputs.argmax(1)

@@ -53,7 +53,7 @@ class Backbone(nn.Module):
         self.width: int
         if name == resnet8.NAME:
             self.network, self.width = resnet8.ResNet8(), resnet8.WIDTHS[-1]
-            self.network.fc = nn.Identity()
+            self.network.set_submodule("fc", nn.Identity())
         elif name.startswith("timm:"):
             self.network, self.width = _timm(name.removeprefix("timm:"))
         else:

@@ -92,6 +92,7 @@ NT_XENT: dict[str, Changes] = {
 
 
 HEAD = ours(512, "at most 1,024: a head of 2,048 costs four times the network")
+WIDE = ours(1024, "likewise; predictors want more width than the others")
 NEGATIVES: Changes = {
     "optimizer": ours("adamw"),
     "lr": ours(2e-3),
@@ -105,7 +106,9 @@ PREDICTORS: Changes = {
     "momentum": ours(0.9),
     "weight_decay": ours(1e-3),
     "decay_all": ours(True),
-    "hidden": HEAD,
+    "warmup": ours(1.0),
+    "last_gamma": ours(1.0, "of three blocks none has to start as the identity; the search had them so"),
+    "hidden": WIDE,
     "jitter": ours((0.4, 0.4, 0.4, 0.1)),
     "solarize": ours(0.0),
 }
@@ -116,8 +119,8 @@ FITTED: dict[str, Changes] = {
     "leoclr": NEGATIVES,
     "clim": NEGATIVES,
     "mocov3": NEGATIVES,
-    "byol": {**PREDICTORS, "dim": ours(256), "m": ours(0.9)},
-    "simsiam": {**PREDICTORS, "dim": ours(512), "bottleneck": ours(128)},
+    "byol": {**PREDICTORS, "dim": ours(512), "m": ours(0.9)},
+    "simsiam": {**PREDICTORS, "dim": WIDE, "bottleneck": ours(256)},
     "vicreg": {**NEGATIVES, "dim": HEAD},
     "wmse": {
         **NEGATIVES,
@@ -130,16 +133,22 @@ FITTED: dict[str, Changes] = {
         "eps": ours(0.0),
     },
     "dino": {**NEGATIVES},
-    "npid": {**NEGATIVES},
+    "npid": NEGATIVES,
 }
+#: Of the toys. NPID sees one view of an image in an epoch, and each row of its bank is made anew once.
+EPOCHS: dict[str, Changes] = {"npid": {"epochs": ours(60, "of one view: as long as the others' 30")}}
 
 
 def fitted(base: Recipe) -> Changes:
     """What a recipe's method trains with on the small network; a linear head has no hidden layer."""
+    linear = base.values.get("head") == "linear"
+    return {name: marked for name, marked in FITTED[kind(base)].items() if not (linear and name == "hidden")}
+
+
+def kind(base: Recipe) -> str:
+    """The method that decides how a recipe is trained."""
     values = base.values
-    changes = FITTED[values.get("on", values["method"])]
-    linear = values.get("head") == "linear"
-    return {name: marked for name, marked in changes.items() if not (linear and name == "hidden")}
+    return str(values.get("on", values["method"]))
 
 
 def family(
@@ -167,9 +176,9 @@ def family(
     family = fitted(base)
     scales: dict[str, tuple[Changes | None, ...]] = {
         "cifar10": (CIFAR10, cifar10),
-        "cifar10-cpu": (CIFAR10, cifar10, CIFAR10_CPU, family),
+        "cifar10-cpu": (CIFAR10, cifar10, CIFAR10_CPU, family, {"warmup": CIFAR10_CPU["warmup"]}),
         "imagenette": (IMAGENETTE, imagenette),
-        "rendered": (RENDERED, rendered, family),
+        "rendered": (RENDERED, rendered, family, EPOCHS.get(kind(base))),
     }
     scaled = (
         base.but(f"{name}-{scale}", all_scales, *(change for change in changes if change is not None))

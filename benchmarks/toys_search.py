@@ -46,7 +46,8 @@ TRIALS: dict[str, list[tuple[str, Mapping[str, Any]]]] = {
     ],
     "whitening": [("wmse-rendered", {"epochs": 10})],
     "npid": [("npid-rendered", {}), ("npid-rendered", NPID)],
-    "learning": [("simclr-rendered", {"epochs": 5, "warmup": 1}), ("vicreg-rendered", {"epochs": 5, "warmup": 1})],
+    "start": [("simclr-rendered", {"epochs": 5, "warmup": 1, "last_gamma": gamma}) for gamma in (0.0, 1.0)],
+    "learning": [("simclr-rendered", {"epochs": 7, "warmup": 1}), ("vicreg-rendered", {"epochs": 7, "warmup": 1})],
 }
 SEEDS = {"learning": 8}
 COLUMNS = (

@@ -15,7 +15,7 @@ from pretrain import main
 from trainer.training.logs import Row, rows_of
 
 SEEDS = Path(__file__).parents[3] / "benchmarks" / "results" / "toys_search.csv"
-SHORT = ["--epochs", "5", "--warmup", "1", "--knn_every", "5", "--threads", "1", "--device", "cpu"]
+SHORT = ["--epochs", "7", "--warmup", "1", "--knn_every", "7", "--threads", "1", "--device", "cpu"]
 
 
 def ends(recipe: str, tmp_path: Path) -> tuple[Row, Row]:
@@ -40,7 +40,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.slow
 def test_simclr_gains_20_points_of_k_nn(tmp_path: Path):
-    """140 steps of 64 toys, 25 s of a core."""
+    """196 steps of 64 toys, 25 s of a core."""
     before, after = ends("simclr-rendered", tmp_path)
     assert before.knn is not None
     assert after.knn is not None

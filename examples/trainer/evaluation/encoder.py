@@ -37,6 +37,7 @@ class Encoder:
         mean: of the channels, on [0, 1].
         std: of the channels.
         device: where it computes, as torch names it.
+        k: neighbors that its run's monitor asked.
         batch: images that pass through it at a time.
         threads: that decode images.
     """
@@ -46,6 +47,7 @@ class Encoder:
     size: int = 224
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    k: int = Settings.knn_k
     device: str = "cpu"
     batch: int = 256
     threads: int = 2
@@ -147,6 +149,7 @@ def open_encoder(
     network = Backbone(backbone, stem)
     load(network, state, prefix, f"{backbone} ({f'stem {stem}' if stem else 'its own stem'})")
     of_run = {key: run[key] for key in ("size", "mean", "std") if key in run}
+    of_run |= {"k": run["knn_k"]} if "knn_k" in run else {}
     check_input(network, (of_run | how).get("size", Encoder.size))
     return Encoder(network, f"{backbone}, weights from {path}", **(of_run | how))
 

@@ -1,6 +1,6 @@
 """Why does MoCo v2 go to chance with the momentum .99 on the toys: batch statistics, or the queue?
 
-    python benchmarks/moco_momentum.py --write      # about four minutes of one core
+    python benchmarks/moco_momentum.py --write      # about three minutes of one core
 
 The recipe `moco2-rendered` for its first epochs, warm-up included, with parts of the batch normalization (`bn_splits`)
 and the momentum as a grid; then, at .99, with other negatives: the queue as long as one batch, and the other keys of
@@ -37,7 +37,7 @@ from trainer.training.step import Learner
 
 from jointaug.losses import LossParts, unit
 
-EPOCHS = 5
+EPOCHS = 4
 
 
 @dataclass(frozen=True)

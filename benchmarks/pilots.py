@@ -312,10 +312,12 @@ def write(results: Path, scale: str, plan: Plan, rows: Sequence[Mapping[str, Any
     replace(results / f"{scale}.csv", text.getvalue().encode())
     taken = ", ".join(f"{'all' if count is None else count} of a class to {part}" for part, count in plan.parts.items())
     settings = " ".join(f"--{name} {spelled(value)}" for name, value in plan.changed.items())
+    asked = sum(name.endswith(f"-{scale}") for name in RECIPES)
     page = [
         f"# Pilots: {scale}",
         "",
-        f"One seed each, so nothing here ranks methods. Images: {taken or 'the rendered set'}. Settings of all runs: "
+        f"{len(rows)} of {asked} recipes are done. One seed each, so nothing here ranks methods. "
+        f"Images: {taken or 'the rendered set'}. Settings of all runs: "
         f"`{settings}`. Made by `benchmarks/pilots.py {scale}` on {machine()['processor']}, one core each, two side by "
         "side.",
         "",

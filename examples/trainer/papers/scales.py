@@ -132,7 +132,18 @@ FITTED: dict[str, Changes] = {
         "w_size": ours(64, "all of a batch"),
         "eps": ours(0.0),
     },
-    "dino": {**NEGATIVES},
+    "dino": {
+        **NEGATIVES,
+        "lr": ours(1e-3),
+        "outputs": ours(256, "2,048 are more than there are toys"),
+        "bottleneck": ours(64),
+        "head_bn": ours(True, "features of three blocks hardly differ between images before their mean is taken off"),
+        "m": ours(0.95, "in 840 steps a teacher of .996 learns next to nothing"),
+        "tau_t": ours(0.02),
+        "center_m": ours(0.5, "with .9 the center lags, and all targets follow the outputs' common drift"),
+        "jitter": ours((0.4, 0.4, 0.4, 0.1)),
+        "solarize": ours(0.0),
+    },
     "npid": NEGATIVES,
 }
 #: Of the toys. NPID sees one view of an image in an epoch, and each row of its bank is made anew once.

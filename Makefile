@@ -21,7 +21,7 @@ DEV := .venv/.installed-dev
 DEV_LOWEST := .venv-lowest/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest lint types docs bench clean
+.PHONY: help demo test test-lowest lint types docs bench tables clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -51,6 +51,9 @@ docs: $(DEV) ## the documentation, warnings as errors, into docs/_build/html
 bench: ## tables of pipelines, kernels and memory, beside the peers, into benchmarks/results (ARGS="--rounds 3")
 	benchmarks/peers.sh
 	.venv-peers/bin/python benchmarks/all.py $(ARGS)
+
+tables: $(DEMO) ## the papers' tables on the toys, from what is kept in benchmarks/results/toys on (ARGS="--seeds 8 leoclr")
+	PYTHONPATH=examples .venv/bin/python benchmarks/tables.py $(ARGS)
 
 clean: ## remove what these commands wrote, except the environments
 	rm -rf demo build dist docs/_build docs/_static/generated docs/reference/generated *.egg-info examples/*.egg-info

@@ -22,14 +22,12 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import json
 import math
 import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +158,7 @@ def main(
     kept, left = {}, []
     for cell in cells:
         row = known.get(cell.recipe)
-        if row is not None and row["settings"] == digest(cell) and not (again and cell.recipe.startswith(again)):
+        if row is not None and row["settings"] == cell.digest and not (again and cell.recipe.startswith(again)):
             kept[cell.recipe] = row
             continue
         if row is not None:
@@ -220,13 +218,6 @@ def train_network(data: str, checkpoint: Path) -> None:
     )
 
 
-def digest(cell: Cell) -> str:
-    """One word for all that a run was asked: it changes with the recipe."""
-    values = {**RECIPES[cell.recipe].values, **cell.changed, "seed": cell.seed}
-    values.pop("score", None)  # a path
-    return blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=5).hexdigest()
-
-
 def uninformative(values: Mapping[str, Any]) -> float | None:
     """The loss of embeddings that are all alike (W-MSE: that have nothing to do with each other).
 
@@ -272,7 +263,7 @@ def row_of(cell: Cell, plan: Plan, outcome: Outcome) -> dict[str, Any]:
     row |= {"epochs": last.epoch, "first loss": log[1].loss, "last loss": last.loss, "spread": last.feature_std}
     row |= {"k-NN before": first.knn, "k-NN after": last.knn, "ridge before": first.ridge, "ridge after": last.ridge}
     row |= {"rank": last.rank, "seconds": last.seconds}
-    row |= {"commit": outcome.result["commit"], "settings": digest(cell)}
+    row |= {"commit": outcome.result["commit"], "settings": cell.digest}
     found = []
     values = {**RECIPES[cell.recipe].values, **cell.changed}
     blank, method = uninformative(values), values.get("on", values["method"])

@@ -38,9 +38,9 @@ def test_a_run_leaves_everything_that_tells_what_it_was(command, tmp_path, one_t
     assert names <= {file.name for file in out.iterdir()}
     settings = json.loads((out / "settings.json").read_text())
     assert settings["lr"] == {"value": 0.01, "source": "command line"}
-    assert settings["method"] == {"value": "moco", "source": "paper"}
+    assert settings["method"] == {"value": "moco", "source": "MoCo's paper"}
     assert settings["K"]["value"] == 16
-    assert settings["momentum"]["source"] in ("paper", "code", "ours")
+    assert settings["momentum"]["source"] in ("MoCo's paper", "MoCo's code", "ours")
     assert settings["compile"] == {"value": False, "source": "default"}
     result = json.loads((out / "result.json").read_text())
     assert result["recipe"] == "moco2-rendered"

@@ -26,7 +26,7 @@ from jointaug.losses import nt_xent, reduce
 
 from ..evaluation.knn import fair_k, weighted
 from ..inputs.thumbnails import Split, Thumbnails
-from ..networks import Backbone
+from ..networks import Backbone, mlp
 
 SCALE = (0.2, 1.0)  # area of a crop as a fraction of the image's: MoCo's and JointCrop's range
 VIEW = 64  # side of a view that is looked at or measured, in pixels
@@ -70,9 +70,8 @@ def encoder() -> nn.Sequential:
 
 
 def projector() -> nn.Sequential:
-    """SimCLR's head, which is thrown away after pre-training."""
-    features = 8 * WIDTH
-    return nn.Sequential(nn.Linear(features, features), nn.BatchNorm1d(features), nn.ReLU(), nn.Linear(features, 64))
+    """SimCLR's head, with batch normalization as its code has it; it is thrown away after pre-training."""
+    return mlp(8 * WIDTH, 512, 128, norm=True, last_norm=True)
 
 
 def normalized(images: Tensor) -> Tensor:

@@ -6,7 +6,8 @@
 One seed a trial but for ``learning``, whose 8 seeds set the thresholds of tests/examples/training/test_learning.py; so
 nothing here ranks settings that are near each other. What was taken from it is `FITTED` in trainer/papers/scales.py.
 Each trial is a run of pretrain.py with one thread, kept as a row as soon as it is done; the same command goes on where
-it was stopped, on another machine too. A row names its machine and commit: rows of several may stand side by side.
+it was stopped, on another machine too. A row names its machine and commit: rows of several may stand side by side
+(22ac86b+ is the working tree that became ddc3c09).
 """
 
 from __future__ import annotations

@@ -148,8 +148,8 @@ def open_encoder(
         raise ValueError(f"{path} has no settings.json beside it that names its architecture; say --backbone resnet50")
     network = Backbone(backbone, stem)
     load(network, state, prefix, f"{backbone} ({f'stem {stem}' if stem else 'its own stem'})")
-    of_run = {key: run[key] for key in ("size", "mean", "std") if key in run}
-    of_run |= {"k": run["knn_k"]} if "knn_k" in run else {}
+    names = {"size": "size", "mean": "mean", "std": "std", "k": "knn_k"}
+    of_run = {name: run[setting] for name, setting in names.items() if setting in run}
     check_input(network, (of_run | how).get("size", Encoder.size))
     return Encoder(network, f"{backbone}, weights from {path}", **(of_run | how))
 

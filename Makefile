@@ -22,13 +22,13 @@ DEV_LOWEST := .venv-lowest/.installed-dev
 FRAMEWORKS := .venv-frameworks/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest lint types docs bench frameworks clean
+.PHONY: help demo test test-lowest lint types docs bench frameworks tables clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(DEMO) ## pairs, laws, and two crops against JointCrop on a small encoder, into demo/ (DATA=folder of class folders)
+demo: $(DEMO) ## pairs, laws, and how a small network learns by two crops and by JointCrop, into demo/ (DATA=folder of class folders)
 	.venv/bin/python examples/quickstart.py --out demo $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 test: $(DEV) ## the whole suite
@@ -55,6 +55,9 @@ bench: ## tables of pipelines, kernels and memory, beside the peers, into benchm
 
 frameworks: $(FRAMEWORKS) ## the snippets of "In your framework" against the real packages (ARGS="--only lightning --write")
 	OMP_NUM_THREADS=1 .venv-frameworks/bin/python benchmarks/frameworks/run.py $(ARGS)
+
+tables: $(DEMO) ## the papers' tables on the toys, from what is kept in benchmarks/results/toys on (ARGS="--seeds 8 leoclr")
+	PYTHONPATH=examples .venv/bin/python benchmarks/tables.py $(ARGS)
 
 clean: ## remove what these commands wrote, except the environments
 	rm -rf demo build dist docs/_build docs/_static/generated docs/reference/generated *.egg-info examples/*.egg-info

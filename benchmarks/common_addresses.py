@@ -27,9 +27,9 @@ from torch import Tensor
 from torchvision.transforms import v2
 from trainer.inputs.thumbnails import STORED_SIDE, open_thumbnails, spread
 from trainer.training.small import (
+    FIGURE_STEPS,
     IMAGES,
     SCALE,
-    STEPS,
     VIEW,
     embedding,
     independent_crops,
@@ -56,7 +56,6 @@ COMPARISONS = (
     ("beta 0", "independent areas"),
     ("beta 0", "two RandomResizedCrops"),
 )
-WORKERS = 2  # of the encoders' pre-training
 RESAMPLES = 2000  # of the images, for intervals
 SOBOL_DIMENSIONS = 16  # the longest pipeline here takes 8 + 4 uniforms
 
@@ -183,7 +182,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=IMAGES, help="to pre-train on")
     parser.add_argument("--measured", type=int, default=300, help="images on which variances are measured")
     parser.add_argument("--draws", type=int, default=4)
-    parser.add_argument("--steps", type=int, default=STEPS, help="of the encoders' pre-training")
+    parser.add_argument("--steps", type=int, default=FIGURE_STEPS, help="of the encoders' pre-training")
     parser.add_argument("--replicates", type=int, default=128, help="scramblings")
     parser.add_argument("--write", action="store_true", help="write results/common_addresses.json")
     arguments = parser.parse_args()
@@ -194,7 +193,7 @@ def main() -> None:
         kept = arguments.work / name / "encoder.pt"
         kept.parent.mkdir(parents=True, exist_ok=True)
         if not kept.exists():
-            save_encoder(kept, *trained_encoder(images, arguments.steps, WORKERS))
+            save_encoder(kept, *trained_encoder(images, arguments.steps))
         encoder, words = read_encoder(kept)
         encode = embedding(encoder)
         measured = squares(spread(images.train, arguments.measured).images)

@@ -9,7 +9,9 @@ RUN is a folder that pretrain.py wrote. DIR has train/<class>/ and val/<class>/ 
 one image in five is held out; or it is cifar10:DIR, rendered, ... as pretrain.py takes it. Nothing is ever downloaded.
 Protocols:
 
-* knn: weighted cosine k-NN (k = 200 or half the smallest class, tau = 0.1) and majority Euclidean k-NN (k = 5);
+* knn: weighted cosine k-NN (the run's k, or 200, at most half the smallest class; tau = 0.1) and majority Euclidean
+  k-NN (k = 5);
+* ridge: a ridge regression on the classes, in closed form, and the effective rank of the training images' features;
 * similarity: mean cosine within a class, of the test images;
 * retrieval: the ten nearest training images of each test image, with a picture;
 * tsne: a picture of the test images in two dimensions;
@@ -36,7 +38,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torchvision.transforms import v2
-from trainer.evaluation import crops, knn, retrieval, similarity, tsne
+from trainer.evaluation import crops, knn, rank, retrieval, ridge, similarity, tsne
 from trainer.evaluation.encoder import Encoder, open_encoder
 from trainer.evaluation.images import Images, held_out_rows, open_images, rank_in_class
 from trainer.evaluation.probe import Batches, accuracy, steps, train
@@ -47,11 +49,11 @@ from trainer.training.distributed import device_of
 from jointaug import Addresses
 from jointaug.chance import named_step
 
-WEIGHTED_K, MAJORITY_K = 200, 5
+MAJORITY_K = 5
 POINTS, POINT_CLASSES = 1000, 10  # of the t-SNE picture
 VALIDATION = 10  # one training image in ten chooses among several learning rates
 VIEWS = {"center": "center crops", "whole": "whole images"}  # of a test
-FREE = ("knn", "similarity", "retrieval", "tsne")  # protocols that train nothing
+FREE = ("knn", "ridge", "similarity", "retrieval", "tsne")  # protocols that train nothing
 
 
 class Evaluation:
@@ -71,6 +73,7 @@ class Evaluation:
         kind, _, name = protocol.partition(":")
         kinds: dict[str, Callable[..., Iterator[Result]]] = {
             "knn": self.knn,
+            "ridge": self.ridge,
             "similarity": self.similarity,
             "retrieval": self.retrieval,
             "tsne": self.tsne,
@@ -101,12 +104,19 @@ class Evaluation:
     def knn(self) -> Iterator[Result]:
         """Both rules, at every ``k`` asked for."""
         bank, tau = (self.train_features, self.train_labels, self.features), self.options.tau
-        for k in self.options.k or [knn.fair_k(self.train.labels, WEIGHTED_K)]:
+        for k in self.options.k or [knn.fair_k(self.train.labels, self.encoder.k)]:
             right = knn.weighted(*bank, k, tau) == self.labels
             yield Result("knn", "weighted top-1, %", percent(right), f"cosine, k {k}, tau {tau:g}")
         for k in self.options.k or [knn.fair_k(self.train.labels, MAJORITY_K)]:
             right = knn.majority(*bank, k) == self.labels
             yield Result("knn", "majority top-1, %", percent(right), f"Euclidean, k {k}")
+
+    def ridge(self) -> Iterator[Result]:
+        """The trainer's monitor has both as well."""
+        right = ridge.ridge(self.train_features, self.train_labels, self.features) == self.labels
+        yield Result("ridge", "top-1, %", percent(right), f"alpha {ridge.ALPHA:g}, standardized features")
+        value = rank.effective_rank(self.train_features)
+        yield Result("ridge", "effective rank", value, f"{len(self.train)} training images")
 
     def similarity(self) -> Iterator[Result]:
         """Within classes, and of all images whatever their class: a collapsed encoder has 1 in both."""
@@ -268,7 +278,9 @@ def arguments_of(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, a
     parser.add_argument("--prefix", help="of the backbone's keys in a state dict, such as module.encoder_q.")
     parser.add_argument("--size", type=positive, help="side of a view in pixels (default: the run's, or 224)")
     parser.add_argument("--images", type=positive, help="at most so many of each class, to train on and to test on")
-    parser.add_argument("--k", type=positive, nargs="+", help="neighbors, of both k-NN rules (default: 200 and 5)")
+    parser.add_argument(
+        "--k", type=positive, nargs="+", help="neighbors, of both k-NN rules (default: the run's, or 200, and 5)"
+    )
     parser.add_argument("--tau", type=float, default=0.1, help="temperature of the weighted rule (%(default)s)")
     parser.add_argument("--epochs", type=positive, help="of linear probes, instead of the protocol's")
     parser.add_argument("--batch", type=positive, help="of linear probes, instead of the protocol's")

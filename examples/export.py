@@ -1,7 +1,7 @@
-"""Write the backbone of a run as the state dict of torchvision's or timm's model of that name.
+"""Write the backbone of a run as the state dict of torchvision's or timm's model of that name, or of `ResNet8`.
 
     python examples/export.py runs/first resnet18.pt
-    >>> model = torchvision.models.resnet18()
+    >>> model = torchvision.models.resnet18()      # trainer.networks.ResNet8() of a run with backbone resnet8
     >>> model.load_state_dict(torch.load("resnet18.pt", weights_only=True))
 
 That model has a classifier and a run has none: the file's is the model's own, freshly initialized, to be trained. With
@@ -20,6 +20,7 @@ from typing import Any
 from torch import nn
 from torchvision import models
 from trainer.evaluation.encoder import read_settings, read_state
+from trainer.networks import ResNet8
 from trainer.record.files import save
 from trainer.training.loop import BACKBONE
 
@@ -86,7 +87,9 @@ def export(run: Path, file: Path, *, classifier: bool = True, small_stem: bool =
 
 
 def _model(name: str) -> nn.Module:
-    """The model of that name, as torchvision or timm makes it."""
+    """The model of that name, as torchvision, timm or the trainer makes it."""
+    if name == "resnet8":
+        return ResNet8()
     if not name.startswith("timm:"):
         model: nn.Module = models.get_model(name)
         return model

@@ -7,12 +7,14 @@ It writes into demo/ (``--out``):
 
 * ``pairs.png``: source images with both crop boxes drawn on them, beside the two views;
 * ``log_area_ratio.png``: the log ratio of the two crops' areas, as realized, over the law's density;
-* ``table.md`` and ``table.csv``: training loss, k-NN accuracy on held-out images and views per second; ``runs.csv``
-  has the single runs.
+* ``knn.png``: k-NN accuracy on held-out images over the steps, of both, the mean over seeds and its 95 % interval;
+* ``table.md`` and ``table.csv``: training loss, k-NN accuracy and views per second at the end; ``runs.csv`` has the
+  single runs, ``looks.csv`` their k-NN on the way.
 
-Method: SimCLR (Chen et al. 2020, https://arxiv.org/abs/2002.05709) with a small encoder; JointCrop is from Zhang et al.
-2025, https://arxiv.org/abs/2412.16522. The two runs of a seed differ in the crop alone: they start from the same
-weights and take the same batches, and every draw is a hash of (seed, epoch, image): a rerun sees the same views.
+Method: SimCLR (Chen et al. 2020, https://arxiv.org/abs/2002.05709) with ResNet-8 on images in memory, whose views are
+drawn by `jointaug.fuse`; JointCrop is from Zhang et al. 2025, https://arxiv.org/abs/2412.16522. The two runs of a seed
+differ in the crop alone: they start from the same weights and take the same batches, and every draw is a hash of (seed,
+epoch, image): a rerun sees the same views.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ import math
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -31,6 +33,7 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
+from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 from tqdm.auto import tqdm
 from trainer.inputs.thumbnails import Split, Thumbnails, available_cores, folder_thumbnails, rendered_thumbnails
@@ -42,13 +45,13 @@ from trainer.training.small import (
     IMAGES,
     KNN,
     SCALE,
+    SIDE,
     STEPS,
     VIEW,
-    encoder,
     independent_crops,
-    loader_of,
     per_view,
     pretrain,
+    resnet8,
 )
 
 from jointaug import AddressedDataset, JointCrop
@@ -64,8 +67,8 @@ DIGITS = {"loss": 3, "accuracy": 1, "speed": 0}
 def policies() -> dict[str, v2.Compose]:
     """The two pipelines under comparison, by name."""
     return {
-        "two independent crops": v2.Compose([independent_crops(), per_view()]),
-        "JointCrop(beta=0)": v2.Compose([JointCrop(VIEW, scale=SCALE, beta=0), per_view()]),
+        "two independent crops": v2.Compose([independent_crops(SIDE), per_view()]),
+        "JointCrop(beta=0)": v2.Compose([JointCrop(SIDE, scale=SCALE, beta=0), per_view()]),
     }
 
 
@@ -104,7 +107,7 @@ def drawn_policies() -> dict[str, tuple[Crop, IndependentLogRatio | JointLogRati
 def draw_pairs(images: Thumbnails, crop: Crop, count: int, workers: int) -> dict[str, Tensor]:
     """At least ``count`` pairs from a DataLoader: ``boxes`` ``[N, 2, 4]``, and ``views`` of the first images."""
     data = AddressedDataset(images, DrawPair(crop), seed=0)
-    loader = loader_of(data, min(250, len(images)), workers)
+    loader = DataLoader(data, min(250, len(images)), num_workers=workers, persistent_workers=workers > 0)
     boxes: list[Tensor] = []
     views: list[Tensor] = []
     for epoch in range(math.ceil(count / len(images))):
@@ -161,12 +164,36 @@ class Run:
     Attributes:
         loss: mean over the last tenth of the steps.
         accuracy: k-NN, percent of the held-out images.
-        speed: views per second, loading included.
+        speed: views per second, drawing them included.
+        looks: k-NN likewise, by the steps before it.
     """
 
     loss: float
     accuracy: float
     speed: float
+    looks: dict[int, float] = field(default_factory=dict)
+
+
+# The curve. -----------------------------------------------------------------------------------------------------------
+def picture_of_learning(runs: dict[str, list[Run]], path: Path) -> None:
+    """k-NN over the steps, a line for each policy: the mean over seeds, and its 95 % interval as a band."""
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    ax = figure.subplots()
+    for name, own in runs.items():
+        steps, means, lows, highs = curve(own)
+        (line,) = ax.plot(steps, means, marker="o", markersize=3, label=name)
+        ax.fill_between(steps, lows, highs, color=line.get_color(), alpha=0.2, linewidth=0)
+    seeds = len(next(iter(runs.values())))
+    ax.set(xlabel="steps", ylabel="k-NN accuracy on held-out images, %", title=f"mean of {seeds} seeds, 95 % interval")
+    ax.legend(frameon=False, loc="lower right")
+    figure.savefig(path, dpi=100)
+
+
+def curve(own: Sequence[Run]) -> tuple[list[int], list[float], list[float], list[float]]:
+    """Of a policy's runs: the steps, and over seeds mean, lower and upper end at each."""
+    steps = sorted(own[0].looks)
+    found = [mean([run.looks[step] for run in own]) for step in steps]
+    return steps, [one.value for one in found], [one.low for one in found], [one.high for one in found]
 
 
 # The table. -----------------------------------------------------------------------------------------------------------
@@ -187,12 +214,18 @@ def table(runs: dict[str, list[Run]], initial: Sequence[float]) -> list[list[str
 def verdict(runs: dict[str, list[Run]]) -> str:
     """What the k-NN accuracies say, and no more."""
     (first, before), (second, after) = runs.items()
+    gains = []
+    for name, own in runs.items():
+        if own[0].looks:
+            _, means, _, _ = curve(own)
+            gains.append(f"{name} from {means[0]:.1f} to {means[-1]:.1f} %")
+    learnt = f"k-NN went with {' and with '.join(gains)}. " if gains else ""
     change = difference([run.accuracy for run in after], [run.accuracy for run in before])
     place = "ahead of" if change.low > 0 else "behind" if change.high < 0 else "not told apart from"
     pilot = ": a pilot" if len(after) < PILOT else ""
     return (
-        f"On held-out k-NN accuracy {second} is {place} {first} here: {change.value:+.1f} points, 95 % interval "
-        f"{change.low:+.1f} to {change.high:+.1f}, {len(after)} seeds{pilot}."
+        f"{learnt}On held-out k-NN accuracy {second} is {place} {first} here: {change.value:+.1f} points, 95 % "
+        f"interval {change.low:+.1f} to {change.high:+.1f}, {len(after)} seeds{pilot}."
     )
 
 
@@ -239,8 +272,10 @@ def plan_from(arguments: Sequence[str] | None) -> tuple[Plan, argparse.ArgumentP
     parser.add_argument("--steps", type=int, default=STEPS, help="optimiser steps of each pre-training")
     parser.add_argument("--batch", type=int, default=BATCH, help="images in a step (at most the training set)")
     parser.add_argument("--seeds", type=int, default=3, help=f"runs of each policy; under {PILOT} it is called a pilot")
-    parser.add_argument("--workers", type=int, default=max(2, min(cores // 2, 8)), help="DataLoader workers")
-    parser.add_argument("--threads", type=int, default=max(1, min(cores // 2, 8)), help="threads that train")
+    parser.add_argument(
+        "--workers", type=int, default=max(2, min(cores // 2, 8)), help="DataLoader workers that draw the pictures"
+    )
+    parser.add_argument("--threads", type=int, default=max(1, min(cores, 8)), help="threads that train")
     options = parser.parse_args(arguments)
     least = {"images": 8, "pairs": 1, "steps": 2, "batch": 2, "seeds": 2, "workers": 0, "threads": 1}
     for name, low in least.items():
@@ -261,27 +296,25 @@ def compare(plan: Plan, images: Split) -> None:
     picture_of_ratios(pairs, plan.out / "log_area_ratio.png")
     print(f"wrote {plan.out / 'pairs.png'} and {plan.out / 'log_area_ratio.png'}")
 
-    knn = KNN(images)
+    knn = KNN(images, SIDE)
     runs: dict[str, list[Run]] = {name: [] for name in policies()}
-    initial: list[float] = []
     with tqdm(total=plan.seeds * len(runs) * plan.steps, unit="step") as bar:
         for seed in range(plan.seeds):
-            torch.manual_seed(seed)
-            initial.append(knn.accuracy(encoder()))
             order = list(policies().items())
             for name, pipeline in reversed(order) if seed % 2 else order:  # in turns, as the machine's speed drifts
                 bar.set_description(f"seed {seed + 1} of {plan.seeds}, {name}")
-                sizes = {"steps": plan.steps, "batch": plan.batch, "workers": plan.workers}
-                run = pretrain(pipeline, images.train, bar, seed=seed, **sizes)
-                runs[name].append(Run(run.loss, knn.accuracy(run.encoder), run.speed))
+                sizes: dict[str, Any] = {"steps": plan.steps, "batch": plan.batch, "network": resnet8, "knn": knn}
+                found = pretrain(pipeline, images.train, bar, seed=seed, **sizes)
+                runs[name].append(Run(found.loss, found.looks[plan.steps], found.speed, found.looks))
+    initial = [run.looks[0] for run in next(iter(runs.values()))]
+    picture_of_learning(runs, plan.out / "knn.png")
 
     known = versions()
     head = (
         f"SimCLR on {train} images of {len(images.classes)} classes, k-NN (k = {knn.k}) on {held_out} held-out "
         f"images: {images.origin}.\n"
-        f"{plan.steps} steps of {plan.batch} pairs of {VIEW} x {VIEW} pixels, {plan.seeds} seeds"
-        f"{' (a pilot)' if plan.seeds < PILOT else ''}, on {processor()}, {plan.threads} training threads, "
-        f"{plan.workers} DataLoader workers.\n"
+        f"ResNet-8, {plan.steps} steps of {plan.batch} pairs of {SIDE} x {SIDE} pixels, {plan.seeds} seeds"
+        f"{' (a pilot)' if plan.seeds < PILOT else ''}, on {processor()}, {plan.threads} training threads.\n"
         f"Python {known['python']}, torch {known['torch']}, torchvision {known['torchvision']}, "
         f"jointaug {known['jointaug']}."
     )
@@ -299,7 +332,12 @@ def compare(plan: Plan, images: Split) -> None:
             [name, str(seed), repr(run.loss), repr(run.accuracy), repr(run.speed)] for seed, run in enumerate(own)
         ]
     write_csv(plan.out / "runs.csv", singles)
-    print(f"\n{report}\n\nwrote {plan.out / 'table.md'}, table.csv and runs.csv")
+    looks = [["policy", "seed", "step", "accuracy"]]
+    for name, own in runs.items():
+        for seed, run in enumerate(own):
+            looks += [[name, str(seed), str(step), repr(accuracy)] for step, accuracy in run.looks.items()]
+    write_csv(plan.out / "looks.csv", looks)
+    print(f"\n{report}\n\nwrote {plan.out / 'knn.png'}, table.md, table.csv, runs.csv and looks.csv")
 
 
 def write_csv(path: Path, rows: Sequence[Sequence[str]]) -> None:

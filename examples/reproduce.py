@@ -9,7 +9,9 @@ A scale is the end of recipes' names: cifar10, imagenette, rendered, or the pape
 has is a setting of pretrain.py, for all rows. Every run is a process of its own (pretrain.py, then evaluate.py with
 ``--measure paper``); the same command goes on where it was stopped, and seeds can be added later.
 
-It writes table.md, table.csv and runs.csv into ``--out``, anew after every run. A row that cannot run says why.
+It writes table.md, table.csv and runs.csv into ``--out``, anew after every run, and into ``--kept``, from whose
+runs.csv it goes on without the runs themselves, on another machine too: what is there of the same settings is not run
+again, and what is there of others is said and run anew. A row that cannot run says why.
 """
 
 from __future__ import annotations
@@ -25,23 +27,35 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from pretrain import parsed
 from trainer.papers import RECIPES, TABLES, Row, Table
 from trainer.papers.runs import PRETRAIN, Cell, Outcome, Runs, last_line, wait
+from trainer.record.files import replace
 from trainer.record.intervals import PILOT, Interval, difference, mean
 
 EVALUATE = PRETRAIN.with_name("evaluate.py")
+RUNS = ("row", "recipe", "changed", "seed", "measured", "ridge", "rank", "measure", "settings", "commit")
 MONITOR = "k-NN top-1 of the test set at the last epoch, %"
 
 
 @dataclass
 class Measured:
-    """What is known of a row: a value for each seed, in percent, or why there is none."""
+    """What is known of a row.
+
+    Attributes:
+        values: what is measured, for each seed, in percent.
+        beside: ridge probe (a share) and effective rank of the monitor, for each seed, where it has them.
+        commits: of each seed's run.
+        reason: why there is none.
+    """
 
     row: Row
     values: dict[int, float] = field(default_factory=dict)
+    beside: dict[int, tuple[float, float]] = field(default_factory=dict)
+    commits: dict[int, str] = field(default_factory=dict)
     reason: str = ""
 
 
@@ -68,6 +82,7 @@ def main(arguments: Sequence[str] | None = None, *, pretrain: Path = PRETRAIN, e
     parser.add_argument("--measure", choices=("knn", "paper"), default="knn", help="k-NN, or what the paper measures")
     parser.add_argument("--score", help="checkpoint of a score network for this data, which rows of ScoreCL need")
     parser.add_argument("--out", type=Path, help="default: runs/PAPER-TABLE-SCALE")
+    parser.add_argument("--kept", type=Path, help="folder of a table that was kept: goes on from it, and is kept there")
     parser.add_argument("--dry-run", action="store_true", help="say what would run, and run nothing")
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words:
@@ -90,6 +105,11 @@ def main(arguments: Sequence[str] | None = None, *, pretrain: Path = PRETRAIN, e
             for one in rows:
                 print(f"{one.row.name}: {one.reason or cell_of(one.row, options, changed, 0).folder}")
             return 0
+        if options.kept is not None:
+            recall(options.kept / "runs.csv", rows, options, changed)
+        wanted = [(one, seed) for seed in range(options.seeds) for one in rows if not one.reason]
+        left = sum(seed not in one.values for one, seed in wanted)
+        print(f"{len(wanted) - left} of {len(wanted)} runs are done, {left} are left", flush=True)
         runs = Runs(options.data, out, pretrain)
         for one, seed, outcome in measured(rows, options, changed, runs):
             value, reason = read(outcome, table, options, evaluate)
@@ -97,6 +117,9 @@ def main(arguments: Sequence[str] | None = None, *, pretrain: Path = PRETRAIN, e
                 one.reason = reason
             else:
                 one.values[seed] = value
+                one.commits[seed] = str((outcome.result or {}).get("commit", ""))
+                if outcome.result is not None and outcome.result.get("ridge") is not None:
+                    one.beside[seed] = (outcome.result["ridge"], outcome.result["rank"])
             write(out, table, rows, options, changed)
             print(f"{one.row.name}, seed {seed}: {f'{value:.2f}' if value is not None else reason}", flush=True)
         write(out, table, rows, options, changed)
@@ -186,8 +209,43 @@ def measured(
     """Run after run, seed by seed: what is there after an interruption compares rows with as many seeds each."""
     for seed in range(options.seeds):
         for one in rows:
-            if not one.reason:
+            if not one.reason and seed not in one.values:
                 yield one, seed, runs.outcome(cell_of(one.row, options, changed, seed))
+
+
+def recall(file: Path, rows: Sequence[Measured], options: argparse.Namespace, changed: Mapping[str, str]) -> None:
+    """Take from a kept runs.csv what is of the same settings and measure; say what is of others.
+
+    Raises:
+        ValueError: for a file that is not whole, or not this script's.
+    """
+    if not file.exists():
+        return
+    with file.open(encoding="utf-8", newline="") as stream:
+        lines = list(csv.DictReader(stream))
+    try:
+        found = {(line["row"], int(line["seed"])): line for line in lines}
+        values = {key: float(line["measured"]) for key, line in found.items()}
+        digests = {key: (line["settings"], line["measure"]) for key, line in found.items()}
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"--kept must hold a whole runs.csv of this script, got {file}, which is not ({type(error).__name__}: "
+            f"{error}); take it out of the commit again, or name another folder"
+        ) from None
+    others = 0
+    for one in rows:
+        for seed in range(options.seeds):
+            key = (one.row.name, seed)
+            if one.reason or key not in found:
+                continue
+            if digests[key] != (cell_of(one.row, options, changed, seed).digest, options.measure):
+                others += 1
+                continue
+            one.values[seed], one.commits[seed] = values[key], found[key]["commit"]
+            if found[key]["ridge"]:
+                one.beside[seed] = (float(found[key]["ridge"]), float(found[key]["rank"]))
+    if others:
+        print(f"{others} kept runs are of other settings than the recipes' now: they are run anew", flush=True)
 
 
 def read(outcome: Outcome, table: Table, options: argparse.Namespace, evaluate: Path) -> tuple[float | None, str]:
@@ -220,9 +278,9 @@ def evaluation(folder: Path, protocol: str, metric: str) -> float | None:
 def write(
     out: Path, table: Table, rows: Sequence[Measured], options: argparse.Namespace, changed: Mapping[str, str]
 ) -> None:
-    """table.md, table.csv and runs.csv."""
-    (out / "table.md").write_text(markdown(table, rows, options, changed), encoding="utf-8")
-    with (out / "table.csv").open("w", newline="", encoding="utf-8") as file:
+    """table.md, table.csv and runs.csv, each at once or not at all, into ``out`` and where they are kept."""
+    texts = {"table.md": markdown(table, rows, options, changed)}
+    with io.StringIO() as file:
         lines = csv.writer(file, lineterminator="\n")
         columns = [*(f"reported {name}" for name in table.columns), "measured", "low", "high", "seeds"]
         lines.writerow(["row", *columns, "against", "difference", "difference low", "difference high", "not run"])
@@ -231,13 +289,21 @@ def write(
             level, gap = estimate(one), gap_of(one, rows)
             found = [*ends(level), len(one.values), one.row.against, *ends(gap), one.reason]
             lines.writerow([one.row.name, *reported, *found])
-    with (out / "runs.csv").open("w", newline="", encoding="utf-8") as file:
+        texts["table.csv"] = file.getvalue()
+    with io.StringIO() as file:
         lines = csv.writer(file, lineterminator="\n")
-        lines.writerow(["row", "recipe", "changed", "seed", "measured"])
+        lines.writerow(RUNS)
         for one in rows:
             for seed, value in sorted(one.values.items()):
                 cell = cell_of(one.row, options, changed, seed)
-                lines.writerow([one.row.name, cell.recipe, " ".join(cell.words[:-2]), seed, value])
+                beside = one.beside.get(seed, ("", ""))
+                told = [options.measure, cell.digest, one.commits.get(seed, "")]
+                lines.writerow([one.row.name, cell.recipe, " ".join(cell.words[:-2]), seed, value, *beside, *told])
+        texts["runs.csv"] = file.getvalue()
+    for folder in (out, *([] if options.kept is None else [options.kept])):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            replace(folder / name, text.encode())
 
 
 def markdown(table: Table, rows: Sequence[Measured], options: argparse.Namespace, changed: Mapping[str, str]) -> str:
@@ -260,7 +326,16 @@ def markdown(table: Table, rows: Sequence[Measured], options: argparse.Namespace
             f"**A pilot**: {seeds} seed{'' if seeds == 1 else 's'}, and {PILOT} are the least that is called a result."
         )
     lines.append("Intervals cover with 95 % each; differences are unpaired (Welch), as no correlation was measured.")
-    head = ["row", *(f"reported, {name}" for name in table.columns), "measured", "difference", "seeds"]
+    lines.append("Beside it, means over seeds: the monitor's ridge probe and the effective rank of the features.")
+    head = [
+        "row",
+        *(f"reported, {name}" for name in table.columns),
+        "measured",
+        "difference",
+        "ridge, %",
+        "rank",
+        "seeds",
+    ]
     lines += ["", f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
     for one in rows:
         reported = [in_digits(one.row.reported.get(name)) for name in table.columns]
@@ -269,7 +344,9 @@ def markdown(table: Table, rows: Sequence[Measured], options: argparse.Namespace
         if one.values and one.reason:
             found += f"; stopped: {one.reason}"
         apart = f"{gap.text('+.2f')} to {one.row.against}" if gap else ""
-        cells = [one.row.name, *reported, found, apart, str(len(one.values))]
+        ridges, ranks = zip(*one.beside.values(), strict=True) if one.beside else ((), ())
+        means = [f"{100 * fmean(ridges):.1f}", f"{fmean(ranks):.1f}"] if one.beside else ["", ""]
+        cells = [one.row.name, *reported, found, apart, *means, str(len(one.values))]
         lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
     return "\n".join(lines) + "\n"
 

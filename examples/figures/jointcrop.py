@@ -14,7 +14,7 @@ It writes into figures/ (``--out``) a picture and the numbers drawn in it (CSV) 
 
 SDF is the mean cosine similarity of a pair's embeddings: larger is easier (Zhang et al. 2025,
 https://arxiv.org/abs/2412.16522, eq. 2). Only the crop varies. Intervals (95 %) are about these very images; all
-policies share images and random numbers. The encoder is the demo's (examples/trainer/training/small.py), pre-trained on
+policies share images and random numbers. The encoder is that of examples/trainer/training/small.py, pre-trained on
 these images with two independent crops; its features, without the projector, are compared. It is kept as ``encoder.pt``
 (``--encoder`` takes it again). The paper used SimSiam on ImageNet; what comes out here need not agree, and is shown as
 it comes.
@@ -34,12 +34,12 @@ from typing import Any
 import torch
 from matplotlib.figure import Figure
 from tqdm.auto import tqdm
-from trainer.inputs.thumbnails import Split, available_cores, open_thumbnails, spread
+from trainer.inputs.thumbnails import Split, open_thumbnails, spread
 from trainer.record.intervals import Interval, mean
 from trainer.training.small import (
+    FIGURE_STEPS,
     IMAGES,
     SCALE,
-    STEPS,
     VIEW,
     embedding,
     independent_crops,
@@ -58,7 +58,6 @@ BETAS = (3.0, 2.0, 1.0, 0.0, -1.0, -2.0, -3.0)
 RANDOM = "two RandomResizedCrops"
 SIZES = 64  # images whose sizes stand for all in figures that need no pixels
 PAIRS, REPEATS = 100_000, 3  # of the paper's Fig. 7
-WORKERS = max(2, min(available_cores() // 2, 8))  # of the pre-training, as in the demo
 
 Rows = list[list[Any]]
 
@@ -247,7 +246,7 @@ def options_from(arguments: Sequence[str] | None) -> tuple[Options, argparse.Arg
     parser.add_argument("--images", type=int, default=IMAGES, help="to pre-train on, at most, held-out ones included")
     parser.add_argument("--measured", type=int, default=900, help="images whose SDF is measured, at most")
     parser.add_argument("--draws", type=int, default=2, help="pairs of each image, for an SDF")
-    parser.add_argument("--steps", type=int, default=STEPS, help="optimiser steps of the encoder's pre-training")
+    parser.add_argument("--steps", type=int, default=FIGURE_STEPS, help="optimiser steps of the encoder's pre-training")
     parser.add_argument("--encoder", type=Path, help="encoder.pt of an earlier run, instead of pre-training")
     found = Options(**vars(parser.parse_args(arguments)))
     unknown = [name for name in found.figures if name not in TITLES]
@@ -265,7 +264,7 @@ def encoder_for(options: Options, images: Split) -> tuple[torch.nn.Module, str]:
     """From a file, or pre-trained and written to one."""
     if options.encoder is not None:
         return read_encoder(options.encoder)
-    encoder, words = trained_encoder(images, options.steps, WORKERS)
+    encoder, words = trained_encoder(images, options.steps)
     save_encoder(options.out / "encoder.pt", encoder, words)
     return encoder, words
 

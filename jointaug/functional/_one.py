@@ -38,7 +38,7 @@ def views_of_one(
         boxes: of each view: top, left, height, width in pixels.
         size: of the views, ``(height, width)`` or one side for a square.
         steps: in the order in which they act; each is one `Step` for each view, of the same kernel, its parameters and
-            ``where`` numbers (an order: four of them).
+            ``where`` numbers (an order: four of them), or tensors of one.
         flip: for each view, whether it is mirrored.
         interpolation: as `crop_and_finish`.
         antialias: as `crop_and_finish`.
@@ -55,11 +55,16 @@ def views_of_one(
     image = as_images(image, "image")
     height, width = as_size(size)
     resized_size(size, image.shape[0], height, width)
+    flat = [side for box in boxes for side in box]
+    result = checked_dtype(dtype, image.dtype, [views[0] for views in steps])
+    drawn_by_itself = any(
+        isinstance(value, Tensor) for views in steps for step in views for value in (*step.parameters, step.where)
+    )
+    if drawn_by_itself or _leaves(boxes, image):
+        return _by_tensors(image, flat, (height, width), steps, flip, interpolation, antialias, clip, result)
     target = Target(torch.Size(()), image.device, image.shape[0])
     ops = [[checked_op(step.kernel, target, *step.parameters) for step in views] for views in steps]
-    result = checked_dtype(dtype, image.dtype, [views[0] for views in steps])
-    flat = [side for box in boxes for side in box]
-    if not _compiled.fits(image[None], [op for views in ops for op in views], result) or _leaves(boxes, image):
+    if not _compiled.fits(image[None], [op for views in ops for op in views], result):
         return _by_tensors(image, flat, (height, width), steps, flip, interpolation, antialias, clip, result)
     numbers, masks = array("f"), array("B", flip or ())
     packed: list[tuple[Op, int]] = []

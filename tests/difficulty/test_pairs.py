@@ -78,8 +78,8 @@ def test_draws_are_labelled_with_their_view():
     assert not named["RandomGrayscale.applied2"].any()
     shared = v2.Compose([JointCrop(8), Shared(v2.ColorJitter(0.4)), PerView(v2.ColorJitter(0.4))])
     pairs = sdf(mean_color, COLORS, shared).pairs
-    assert torch.equal(pairs["ColorJitter.brightness1"], pairs["ColorJitter.brightness2"])
-    assert not torch.equal(pairs["ColorJitter#2.brightness1"], pairs["ColorJitter#2.brightness2"])
+    assert torch.equal(pairs["ColorJitter.brightness_factor1"], pairs["ColorJitter.brightness_factor2"])
+    assert not torch.equal(pairs["ColorJitter#2.brightness_factor1"], pairs["ColorJitter#2.brightness_factor2"])
 
 
 def test_an_unknown_place_leaves_the_geometry_out():

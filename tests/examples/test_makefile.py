@@ -19,7 +19,19 @@ def make(*arguments: str) -> str:
 
 def test_make_alone_lists_the_targets():
     listed = re.findall(r"^make ([a-z-]+) ", make(), flags=re.MULTILINE)
-    assert listed == ["help", "demo", "test", "test-lowest", "lint", "types", "docs", "bench", "frameworks", "clean"]
+    assert listed == [
+        "help",
+        "demo",
+        "test",
+        "test-lowest",
+        "lint",
+        "types",
+        "docs",
+        "bench",
+        "frameworks",
+        "tables",
+        "clean",
+    ]
 
 
 def test_test_lowest_installs_what_pyproject_allows_at_least():

@@ -53,6 +53,24 @@ def test_the_verdict_follows_from_the_interval(first, second, place):
     assert f"95 % interval {interval.low:+.1f} to {interval.high:+.1f}, 3 seeds: a pilot." in said
 
 
+def test_the_verdict_says_what_was_learnt():
+    """Whatever it is: a fall as well."""
+    one, other = (
+        [Run(5.0, end, 700.0, {0: 30.0 + k, 9: end}) for k, end in enumerate(ends)] for ends in ([50, 60], [20, 30])
+    )
+    said = quickstart.verdict({"a": one, "b": other})
+    assert said.startswith("k-NN went with a from 30.5 to 55.0 % and with b from 30.5 to 25.0 %. On held-out k-NN")
+
+
+def test_the_curve_is_mean_and_interval_over_seeds():
+    own = [Run(5.0, 0.0, 0.0, {0: 30.0, 9: 50.0}), Run(5.0, 0.0, 0.0, {0: 32.0, 9: 60.0})]
+    steps, means, lows, highs = quickstart.curve(own)
+    half = stats.t.ppf(0.975, 1) * math.sqrt(2) / math.sqrt(2)  # n = 2, standard deviation sqrt(2)
+    assert (steps, means) == ([0, 9], [31.0, 55.0])
+    assert (lows[0], highs[0]) == (pytest.approx(31 - half), pytest.approx(31 + half))
+    assert highs[1] - means[1] == pytest.approx(5 * half)
+
+
 def test_enough_seeds_are_no_pilot():
     assert "pilot" not in quickstart.verdict(runs([50.0, 51.0] * 4, [50.0, 52.0] * 4))
     assert "pilot" in quickstart.verdict(runs([50.0] * 7, [52.0, 53.0] * 3 + [51.0]))
@@ -189,7 +207,7 @@ def test_the_whole_on_rendered_toys(tmp_path, capsys):
     assert "54 images of 9 classes" in report
     assert "(a pilot)" in report
     assert report.rstrip().endswith("2 seeds: a pilot.")
-    for name in ("pairs.png", "log_area_ratio.png"):
+    for name in ("pairs.png", "log_area_ratio.png", "knn.png"):
         with Image.open(tmp_path / name) as picture:
             assert min(picture.size) > 400
     with (tmp_path / "runs.csv").open(newline="") as file:
@@ -201,6 +219,14 @@ def test_the_whole_on_rendered_toys(tmp_path, capsys):
         rows = list(csv.reader(file))
     losses = [float(row["loss"]) for row in single[:2]]
     assert rows[2][1] == mean(losses).plus_minus(".3f")
+    with (tmp_path / "looks.csv").open(newline="", encoding="utf-8") as file:
+        looks = list(csv.DictReader(file))
+    assert {row["step"] for row in looks} == {"0", "1", "2"}
+    starts = [float(row["accuracy"]) for row in looks if row["step"] == "0"]
+    assert starts[:2] == starts[2:]  # both policies start from the same weights
+    assert rows[1][2] == mean(starts[:2]).plus_minus(".1f")
+    ends = [row["accuracy"] for row in looks if row["step"] == "2"]
+    assert ends == [row["accuracy"] for row in single]
 
 
 def test_the_whole_as_a_script_on_a_folder_of_odd_images(folder, tmp_path):

@@ -15,8 +15,8 @@ from jointaug.functional import _table
 from jointaug.functional._table import KERNELS
 
 HEADER = next(Path(jointaug.__file__).parent.rglob("csrc/jointaug.h"))
-NO_STEPS = {"INTERPOLATIONS", "Step", "backend", "finish"}  # a chain is no step of one
-RESIZES = {"crop_and_finish", "resized_crop", "cutmix", "cutmix_boxes"}
+NO_STEPS = {"own_parameters", "INTERPOLATIONS", "Step", "backend", "finish"}  # a chain is no step of one
+RESIZES = {"views_of_one", "crop_and_finish", "resized_crop", "cutmix", "cutmix_boxes"}
 
 
 def enumerators(header):

@@ -268,7 +268,7 @@ BOXES = tv_tensors.BoundingBoxes([[0, 0, 8, 9]], format="XYXY", canvas_size=(24,
 WRONG_STEPS = {
     "box left behind": (
         [(tv_tensors.Image(IMAGES[0]), {"boxes": BOXES})],
-        PerView(v1.RandomHorizontalFlip(1.0)),
+        PerView(v1.Lambda(lambda image: image.flip(-1))),
         r"one argument must not be given a sample with BoundingBoxes .*callable of 2 arguments that returns 2",
     ),
     "mask left behind": (

@@ -37,6 +37,7 @@ class Encoder:
         mean: of the channels, on [0, 1].
         std: of the channels.
         device: where it computes, as torch names it.
+        k: neighbors that its run's monitor asked.
         batch: images that pass through it at a time.
         threads: that decode images.
     """
@@ -46,6 +47,7 @@ class Encoder:
     size: int = 224
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    k: int = Settings.knn_k
     device: str = "cpu"
     batch: int = 256
     threads: int = 2
@@ -113,9 +115,9 @@ def open_encoder(
 
     Args:
         what: a run's folder (``settings.json`` and ``backbone.pt``); a file with a state dict; or an architecture of
-            torchvision (``resnet18``) or timm (``timm:NAME``), which is then as initialized.
+            torchvision (``resnet18``) or timm (``timm:NAME``), or ``resnet8``, which is then as initialized.
         backbone: the architecture, where a state dict has no ``settings.json`` beside it.
-        stem: ``"imagenet"``, or ``"small"``: 3x3, stride 1, no pooling.
+        stem: ``"imagenet"``, or ``"small"``: 3x3, stride 1, no pooling; None: the run's, or the network's own.
         prefix: of the backbone's keys in the state dict; by default the one that fits.
         seed: of an initialization.
         how: `Encoder`'s other attributes, that go before the run's own.
@@ -135,18 +137,19 @@ def open_encoder(
         try:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
-                network = Backbone(what, stem or "imagenet")
+                network = Backbone(what, stem)
         except ValueError as error:
             raise ValueError(f"there is no run and no file {what!r}, and no such network: {error}") from None
         check_input(network, how.get("size", Encoder.size))
         return Encoder(network, f"{what} as initialized (seed {seed})", **how)
     state, run = read_state(path), read_settings(path.parent)
-    backbone, stem = backbone or run.get("backbone"), stem or run.get("stem", "imagenet")
+    backbone, stem = backbone or run.get("backbone"), stem or run.get("stem")
     if backbone is None:
         raise ValueError(f"{path} has no settings.json beside it that names its architecture; say --backbone resnet50")
     network = Backbone(backbone, stem)
-    load(network, state, prefix, f"{backbone} (stem {stem})")
-    of_run = {key: run[key] for key in ("size", "mean", "std") if key in run}
+    load(network, state, prefix, f"{backbone} ({f'stem {stem}' if stem else 'its own stem'})")
+    names = {"size": "size", "mean": "mean", "std": "std", "k": "knn_k"}
+    of_run = {name: run[setting] for name, setting in names.items() if setting in run}
     check_input(network, (of_run | how).get("size", Encoder.size))
     return Encoder(network, f"{backbone}, weights from {path}", **(of_run | how))
 

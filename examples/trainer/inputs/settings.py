@@ -27,8 +27,8 @@ class Settings:
 
     # What is trained
     method: str = "simclr"
-    backbone: str = "resnet18"  # torchvision's name, or timm:NAME
-    stem: Literal["imagenet", "small"] = "imagenet"  # of a ResNet; "small" (3x3, stride 1, no pooling) for 32 px
+    backbone: str = "resnet18"  # torchvision's name, timm:NAME, or resnet8, for 32 px
+    stem: Literal["imagenet", "small"] | None = None  # of a ResNet; small: 3x3, stride 1, no pooling; none: its own
     last_gamma: float | None = None  # of each residual branch at the start: 0 (no branch yet) or 1; None: as built
 
     # How long, and with what

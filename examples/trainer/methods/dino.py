@@ -24,14 +24,16 @@ class Head(nn.Module):
         hidden: width of the hidden layers.
         bottleneck: width of what the last layer sees.
         outputs: number of outputs.
+        norm: batch normalization before each GELU, the released code's ``use_bn_in_head``.
     """
 
-    def __init__(self, width: int, hidden: int, bottleneck: int, outputs: int) -> None:
+    def __init__(self, width: int, hidden: int, bottleneck: int, outputs: int, *, norm: bool = False) -> None:
         super().__init__()
         require_widths(width, hidden, bottleneck, outputs)
-        self.mlp = nn.Sequential(
-            nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU(), nn.Linear(hidden, bottleneck)
-        )
+        layers: list[nn.Module] = []
+        for inside in (width, hidden):
+            layers += [nn.Linear(inside, hidden), *([nn.BatchNorm1d(hidden)] if norm else []), nn.GELU()]
+        self.mlp = nn.Sequential(*layers, nn.Linear(hidden, bottleneck))
         self.last = nn.Linear(bottleneck, outputs, bias=False)
         for layer in self.modules():
             if isinstance(layer, nn.Linear):
@@ -54,6 +56,7 @@ class DINO(Method):
         outputs: of the head, 65,536 in the paper; 2,048 do for small data.
         hidden: width of the head's hidden layers.
         bottleneck: width before the last layer.
+        head_bn: batch normalization in the head; the paper's has none.
         tau_s: the student's temperature.
         tau_t: the teacher's temperature.
         m: momentum of the teacher at the start, in [0, 1]; by a cosine to 1.
@@ -68,6 +71,7 @@ class DINO(Method):
         outputs: int = 65536,
         hidden: int = 2048,
         bottleneck: int = 256,
+        head_bn: bool = False,
         tau_s: float = 0.1,
         tau_t: float = 0.04,
         m: float = 0.996,
@@ -76,7 +80,7 @@ class DINO(Method):
     ) -> None:
         super().__init__()
         net = backbone()
-        self.student = Encoder(net, Head(net.width, hidden, bottleneck, outputs))
+        self.student = Encoder(net, Head(net.width, hidden, bottleneck, outputs, norm=head_bn))
         self.teacher = momentum_copy(self.student)
         self.center = Center(outputs, momentum=center_m)
         self.tau_s, self.tau_t = positive("tau_s", tau_s), positive("tau_t", tau_t)

@@ -6,11 +6,13 @@ from .heads import Encoder, mlp, require_widths
 from .lars import LARS
 from .momentum import cosine_to_one, follow, momentum_copy
 from .residual import start_branches
+from .resnet8 import ResNet8
 
 __all__ = [
     "LARS",
     "Backbone",
     "Encoder",
+    "ResNet8",
     "SplitBatchNorm",
     "check_input",
     "cosine_to_one",

@@ -9,9 +9,11 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
+from . import resnet8
+
 
 class Backbone(nn.Module):
-    """A classifier of torchvision's or timm's, without its last linear layer, freshly initialized.
+    """A classifier of torchvision's, of timm's, or `ResNet8`, without its last linear layer, freshly initialized.
 
     Shape: images ``[B, 3, h, w]`` -> pooled features ``[B, width]``.
 
@@ -19,27 +21,40 @@ class Backbone(nn.Module):
     its own last layer taken off (``model.fc = nn.Identity()``, or ``num_classes=0`` in timm), strictly.
 
     Args:
-        name: torchvision's name of a classifier (``"resnet50"``), or ``"timm:NAME"``.
-        stem: of a ResNet. ``"imagenet"`` is the 7x7 convolution of stride 2 and pooling; ``"small"`` a 3x3 convolution
-            of stride 1 and no pooling, for images of 32 px.
+        name: torchvision's name of a classifier (``"resnet50"``), ``"timm:NAME"``, or ``"resnet8"``, which is made for
+            32 px.
+        stem: of a ResNet of torchvision's. ``"imagenet"`` is the 7x7 convolution of stride 2 and pooling; ``"small"`` a
+            3x3 convolution of stride 1 and no pooling, for images of 32 px. None is the network's own: a ResNet's is
+            ImageNet's, ResNet-8's a 3x3 convolution of stride 2.
 
     Attributes:
         width: of the features.
         network: the model itself.
 
     Raises:
-        ValueError: for an unknown name (the nearest are shown), an unknown stem, or a small stem on another network
-            than a ResNet.
+        ValueError: for an unknown name (the nearest are shown), an unknown stem, a small stem on another network than a
+            ResNet of torchvision's, or any but its own on ResNet-8.
         ImportError: for a name of timm's where timm is not installed.
     """
 
-    def __init__(self, name: str = "resnet18", stem: str = "imagenet") -> None:
+    def __init__(self, name: str = "resnet18", stem: str | None = None) -> None:
         super().__init__()
-        if stem not in ("imagenet", "small"):
-            raise ValueError(f'stem must be "imagenet" or "small" (3x3, for images of 32 px), got {stem!r}; pick one')
+        if stem not in (None, "imagenet", "small"):
+            raise ValueError(
+                f'stem must be "imagenet", "small" (3x3, for images of 32 px) or none (the network\'s own), got '
+                f"{stem!r}; pick one"
+            )
+        if name == resnet8.NAME and stem is not None:
+            raise ValueError(
+                f"stem must be none for {name}, which has its own (3x3, stride 2), got {stem!r}; leave it out, or take "
+                "--backbone resnet18"
+            )
         self.network: nn.Module
         self.width: int
-        if name.startswith("timm:"):
+        if name == resnet8.NAME:
+            self.network, self.width = resnet8.ResNet8(), resnet8.WIDTHS[-1]
+            self.network.set_submodule("fc", nn.Identity())
+        elif name.startswith("timm:"):
             self.network, self.width = _timm(name.removeprefix("timm:"))
         else:
             self.network, self.width = _torchvision(name)
@@ -113,11 +128,12 @@ def check_input(backbone: nn.Module, side: int, *, heat: bool = False) -> None:
 
 def _torchvision(name: str) -> tuple[nn.Module, int]:
     """Torchvision's model of that name with its last linear layer replaced by the identity, and that layer's width."""
-    names = torchvision.models.list_models(module=torchvision.models)
+    names = [resnet8.NAME, *torchvision.models.list_models(module=torchvision.models)]
     if name not in names:
         near = difflib.get_close_matches(name, names, cutoff=0.5) or names[:5]
         raise ValueError(
-            f"backbone must be a classifier of torchvision's or timm:NAME, got {name!r}; the nearest: {', '.join(near)}"
+            f"backbone must be resnet8, a classifier of torchvision's or timm:NAME, got {name!r}; the nearest: "
+            f"{', '.join(near)}"
         )
     network: nn.Module = torchvision.models.get_model(name)
     layers = [(path, layer) for path, layer in network.named_modules() if isinstance(layer, nn.Linear)]

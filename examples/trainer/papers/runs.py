@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 from typing import IO, Any
 
@@ -40,6 +41,14 @@ class Cell:
         """The settings on pretrain.py's command line."""
         changed = {**self.changed, "seed": self.seed}
         return [word for name, value in changed.items() for word in (f"--{name}", spelled(value))]
+
+    @property
+    def digest(self) -> str:
+        """One word for all that the run is asked: it changes with the recipe, so that a kept result can be told."""
+        values = {**RECIPES[self.recipe].values, **self.changed, "seed": self.seed}
+        values.pop("score", None)  # a path
+        text = json.dumps({name: spelled(value) for name, value in values.items()}, sort_keys=True)
+        return blake2b(text.encode(), digest_size=5).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,9 @@
 """The same methods on less: CIFAR-10, Imagenette, and the toys of `trainer.inputs.rendered`.
 
-The starting points come from public scripts for small images. A recipe that is scaled down keeps what it replaced
-beside the new value (`Marked.instead`), and everything that is not named here stays the paper's.
+The starting points come from public scripts for small images. The two scales for a CPU have a network of their size,
+`trainer.networks.ResNet8`, and what each family of methods trains with is from a search on the toys
+(benchmarks/toys_search.py). A recipe that is scaled down keeps what it replaced beside the new value
+(`Marked.instead`), and everything that is not named here stays the paper's.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from .recipe import Marked, Recipe, marks, ours
 Changes = Mapping[str, Marked]
 
 SCALES = ("cifar10", "imagenette", "rendered")
+CPU_SCALES = ("cifar10-cpu", "rendered")  # of the small network
 _, of_simclr = marks("SimCLR")
 _, of_contrastive_crop = marks("ContrastiveCrop")
 
@@ -39,25 +42,34 @@ IMAGENETTE: Changes = {
     "size": ours(128),
     "stored": ours(160, "the shorter side, then the center: all images in memory"),
 }
-#: In the few hundred steps that toys are for, SGD at the rates below leaves SimCLR under its own initialization.
-RENDERED: Changes = {
-    "backbone": ours("resnet18"),
-    "stem": ours("imagenet", "a step of it takes a twentieth of the small stem's time on a CPU"),
-    "batch": ours(32),
-    "epochs": ours(10),
-    "optimizer": ours("adamw"),
-    "lr": ours(1e-3),
+SMALL_NETWORK: Changes = {
+    "backbone": ours("resnet8", "made for 32 px: ResNet-18 with ImageNet's stem has one position left of them"),
+    "stem": ours(None, "its own"),
+    "last_gamma": ours(1.0, "with 0 three blocks start as one, and a short run ends before it has made up for that"),
+    "batch": ours(64),
     "lr_batch": ours(None),
-    "weight_decay": ours(5e-4),
     "schedule": ours("cosine"),
+    "schedule_by": ours("step"),
     "milestones": ours(()),
     "floor": ours(0.0),
-    "warmup": ours(1.0),
+    "warmup_steps": ours(0),
     "scale": ours((0.2, 1.0), "less of 32 px shows no part of a toy"),
     "accumulate": ours(1),
+}
+RENDERED: Changes = {
+    **SMALL_NETWORK,
+    "epochs": ours(30, "two minutes of one core"),
+    "warmup": ours(2.0),
     "size": ours(32),
     "locals": ours(0),
     "blur_p": ours(0.0, "no blur at 32 px"),
+    "knn_k": ours(20, "of 1,800 toys, 200 a class"),
+}
+#: On top of what CIFAR-10 has on a GPU.
+CIFAR10_CPU: Changes = {
+    **SMALL_NETWORK,
+    "epochs": ours(5, "ten minutes of one core"),
+    "warmup": ours(0.5),
 }
 SGD: Changes = {
     "optimizer": ours("sgd"),
@@ -80,6 +92,76 @@ NT_XENT: dict[str, Changes] = {
 }
 
 
+HEAD = ours(512, "at most 1,024: a head of 2,048 costs four times the network")
+WIDE = ours(1024, "likewise; predictors want more width than the others")
+NEGATIVES: Changes = {
+    "optimizer": ours("adamw"),
+    "lr": ours(2e-3),
+    "weight_decay": ours(5e-4),
+    "decay_all": ours(True),
+    "hidden": HEAD,
+}
+PREDICTORS: Changes = {
+    "optimizer": ours("sgd"),
+    "lr": ours(0.1),
+    "momentum": ours(0.9),
+    "weight_decay": ours(1e-3),
+    "decay_all": ours(True),
+    "warmup": ours(1.0),
+    "hidden": WIDE,
+    "jitter": ours((0.4, 0.4, 0.4, 0.1)),
+    "solarize": ours(0.0),
+}
+#: What a family of methods trains with on the small network, by the method of a recipe (InterCLR's by its base).
+FITTED: dict[str, Changes] = {
+    "simclr": NEGATIVES,
+    "moco": NEGATIVES,
+    "leoclr": NEGATIVES,
+    "clim": NEGATIVES,
+    "mocov3": NEGATIVES,
+    "byol": {**PREDICTORS, "dim": ours(512), "m": ours(0.9)},
+    "simsiam": {**PREDICTORS, "dim": WIDE, "bottleneck": ours(256)},
+    "vicreg": {**NEGATIVES, "dim": HEAD},
+    "wmse": {
+        **NEGATIVES,
+        "schedule": ours("cosine"),
+        "milestones": ours(()),
+        "warmup_steps": ours(0),
+        "warmup": ours(1.0),
+        "dim": ours(16),
+        "w_size": ours(64, "all of a batch"),
+        "eps": ours(0.0),
+    },
+    "dino": {
+        **NEGATIVES,
+        "lr": ours(1e-3),
+        "outputs": ours(256, "2,048 are more than there are toys"),
+        "bottleneck": ours(64),
+        "head_bn": ours(True, "features of three blocks hardly differ between images before their mean is taken off"),
+        "m": ours(0.95, "in 840 steps a teacher of .996 learns next to nothing"),
+        "tau_t": ours(0.02),
+        "center_m": ours(0.5, "with .9 the center lags, and all targets follow the outputs' common drift"),
+        "jitter": ours((0.4, 0.4, 0.4, 0.1)),
+        "solarize": ours(0.0),
+    },
+    "npid": NEGATIVES,
+}
+#: Of the toys. NPID sees one view of an image in an epoch, and each row of its bank is made anew once.
+EPOCHS: dict[str, Changes] = {"npid": {"epochs": ours(60, "of one view: as long as the others' 30")}}
+
+
+def fitted(base: Recipe) -> Changes:
+    """What a recipe's method trains with on the small network; a linear head has no hidden layer."""
+    linear = base.values.get("head") == "linear"
+    return {name: marked for name, marked in FITTED[kind(base)].items() if not (linear and name == "hidden")}
+
+
+def kind(base: Recipe) -> str:
+    """The method that decides how a recipe is trained."""
+    values = base.values
+    return str(values.get("on", values["method"]))
+
+
 def family(
     name: str,
     base: Recipe,
@@ -89,17 +171,28 @@ def family(
     imagenette: Changes | None = None,
     rendered: Changes | None = None,
 ) -> tuple[Recipe, ...]:
-    """The recipe and its scaled-down counterparts: ``NAME-cifar10``, ``NAME-imagenette``, ``NAME-rendered``.
+    """The recipe and its scaled-down counterparts: ``NAME-cifar10``, ``-cifar10-cpu``, ``-imagenette``, ``-rendered``.
 
     Args:
         name: of the counterparts, without the scale.
         base: the paper's recipe.
         all_scales: what changes at every scale; by default the optimizer. Methods with an optimizer of their own (DINO,
             VICReg, W-MSE) pass what else changes.
-        cifar10: what else changes for CIFAR-10.
+        cifar10: what else changes for CIFAR-10, on a GPU and a CPU.
         imagenette: for Imagenette.
         rendered: for the rendered set.
+
+    On the small network, what its family of methods trains with (`FITTED`) goes before all these.
     """
-    more = {"cifar10": (CIFAR10, cifar10), "imagenette": (IMAGENETTE, imagenette), "rendered": (RENDERED, rendered)}
-    scaled = (base.but(f"{name}-{scale}", all_scales, common, own or {}) for scale, (common, own) in more.items())
+    family = fitted(base)
+    scales: dict[str, tuple[Changes | None, ...]] = {
+        "cifar10": (CIFAR10, cifar10),
+        "cifar10-cpu": (CIFAR10, cifar10, CIFAR10_CPU, family, {"warmup": CIFAR10_CPU["warmup"]}),
+        "imagenette": (IMAGENETTE, imagenette),
+        "rendered": (RENDERED, rendered, family, EPOCHS.get(kind(base))),
+    }
+    scaled = (
+        base.but(f"{name}-{scale}", all_scales, *(change for change in changes if change is not None))
+        for scale, changes in scales.items()
+    )
     return (base, *scaled)

@@ -34,7 +34,9 @@ class Row:
         loss: mean over the epoch's steps.
         lr: of the epoch's last step.
         feature_std: spread of the embeddings, see `trainer.training.monitor.Spread`: 1 for spread out, 0 for collapsed.
-        knn: accuracy of the monitor, in [0, 1].
+        knn: accuracy of the monitor's k-NN, in [0, 1].
+        ridge: accuracy of its ridge probe, likewise.
+        rank: effective rank of the backbone's features (`trainer.evaluation.rank`).
         seconds: of the run up to here, without pauses.
     """
 
@@ -49,6 +51,10 @@ class Row:
     feature_std: float | None = None
 
     knn: float | None = None
+
+    ridge: float | None = None
+
+    rank: float | None = None
 
     seconds: float | None = None
 
@@ -111,7 +117,7 @@ class Log:
             return
         shown = [
             name
-            for name in ("loss", "knn", "feature_std", "lr")
+            for name in ("loss", "knn", "ridge", "rank", "feature_std", "lr")
             if any(getattr(r, name) is not None for r in self.rows)
         ]
         figure = Figure(figsize=(4 * len(shown), 3), layout="constrained")

@@ -146,7 +146,7 @@ class Run:
         """
         with interrupts() as interrupted, Log(self.out if self.processes.first else None, self.steps, self.step) as log:
             if self.step == 0:
-                log.add(Row(0, 0, knn=self._ask_monitor(), seconds=self._elapsed()))
+                log.add(Row(0, 0, **self._ask_monitor(), seconds=self._elapsed()))
             while self.step < self.steps:
                 self.epoch(log, interrupted)
                 late = minutes is not None and self._elapsed() - self.seconds > 60 * minutes
@@ -226,8 +226,9 @@ class Run:
                 return
         spread = self.spread()
         asked = (epoch + 1) % s.knn_every == 0 or self.step == self.steps if s.knn_every else False
-        knn = self._ask_monitor() if asked else None
-        log.add(Row(epoch + 1, self.step, self.losses.mean, self.learner.lr, rate, spread, knn, self._elapsed()))
+        worth = self._ask_monitor() if asked else {}
+        values = {"loss": self.losses.mean, "lr": self.learner.lr, "images_per_second": rate, "feature_std": spread}
+        log.add(Row(epoch + 1, self.step, **values, **worth, seconds=self._elapsed()))
         if spread < COLLAPSED:
             warnings.warn(
                 f"the embeddings have collapsed to nearly one point after epoch {epoch + 1}: their spread is "
@@ -279,8 +280,9 @@ class Run:
                 )
         return sum(values) / len(values)
 
-    def _ask_monitor(self) -> float | None:
-        return self.monitor(self.method.encoder) if self.monitor is not None else None
+    def _ask_monitor(self) -> dict[str, float]:
+        """What the features are worth, by the names of the table's columns; empty without a monitor."""
+        return asdict(self.monitor(self.method.encoder)) if self.monitor is not None else {}
 
     def _elapsed(self) -> float:
         """Seconds of training, without the pauses between interruption and resume."""

@@ -1,6 +1,8 @@
-"""What is watched besides the loss: the embeddings' spread, and k-NN on held-out images."""
+"""What is watched besides the loss: the embeddings' spread, and what the features are worth on held-out images."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +12,8 @@ from torchvision.transforms import v2
 from jointaug import MultiView
 
 from ..evaluation.knn import fair_k, weighted
+from ..evaluation.rank import effective_rank
+from ..evaluation.ridge import ridge
 from ..inputs.data import Source
 from ..inputs.feed import Request, feed
 from ..inputs.settings import Settings
@@ -50,28 +54,47 @@ class Embedder:
         return processes.gathered(torch.cat(outputs))[: len(source)]
 
 
+@dataclass(frozen=True)
+class Worth:
+    """What the backbone's features are worth.
+
+    Attributes:
+        knn: accuracy of weighted k-NN, in [0, 1].
+        ridge: accuracy of a ridge probe, likewise.
+        rank: effective rank of the bank's features.
+    """
+
+    knn: float
+    ridge: float
+    rank: float
+
+
 class Monitor:
-    """Weighted k-NN of the test set among images whose classes are known, on the backbone's features.
+    """k-NN and a ridge probe of the test set by images whose classes are known, on the backbone's features.
 
     Args:
         settings: of the run.
         embed: embeds a source.
-        bank: in which neighbors are looked up; labelled.
+        bank: in which neighbors are looked up, and from which the probe learns; labelled.
         test: the queries; labelled.
     """
 
     def __init__(self, settings: Settings, embed: Embedder, bank: Source, test: Source) -> None:
         self.settings, self.embed, self.bank, self.test = settings, embed, bank, test
 
-    def __call__(self, encoder: nn.Module) -> float:
-        """The accuracy, in [0, 1]."""
+    def __call__(self, encoder: nn.Module) -> Worth:
+        """Of an encoder."""
         device = self.embed.processes.device
         assert self.bank.labels is not None
         assert self.test.labels is not None
         labels, wanted = self.bank.labels.to(device), self.test.labels.to(device)
         known, queries = self.embed(encoder, self.bank), self.embed(encoder, self.test)
-        found = weighted(known, labels, queries, fair_k(labels, self.settings.knn_k), self.settings.knn_tau)
-        return float((found == wanted).double().mean())
+        found = (
+            weighted(known, labels, queries, fair_k(labels, self.settings.knn_k), self.settings.knn_tau),
+            ridge(known, labels, queries),
+        )
+        knn, linear = (float((one == wanted).double().mean()) for one in found)
+        return Worth(knn, linear, effective_rank(known))
 
 
 class Spread:

@@ -1,7 +1,8 @@
-"""SimCLR with a small encoder, on thumbnails: what the demo trains, and the figures.
+"""SimCLR with a small network, on thumbnails in memory: what the demo trains, and the figures.
 
-The encoder has four convolutions, so that a CPU trains it in half a minute. Everything that differs between two runs of
-a seed is their pipeline: they start from the same weights and take the same batches.
+The demo's network is ResNet-8 on views of 32 px, the figures' has four convolutions on 64 px: a CPU trains either in
+half a minute. Everything that differs between two runs of a seed is their pipeline: they start from the same weights,
+take the same batches, and `jointaug.fuse` draws their views at the images' addresses.
 """
 
 from __future__ import annotations
@@ -9,42 +10,50 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice, pairwise
+from itertools import count, islice, pairwise
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, RandomSampler
 from torchvision.transforms import v2
 from tqdm.auto import tqdm
 
-from jointaug import AddressedDataset, MultiView, PerView, UncroppedView
+from jointaug import Addresses, MultiView, PerView, UncroppedView, fuse
 from jointaug.losses import nt_xent, reduce
 
 from ..evaluation.knn import fair_k, weighted
 from ..inputs.thumbnails import Split, Thumbnails
+from ..networks import Backbone, mlp
 
 SCALE = (0.2, 1.0)  # area of a crop as a fraction of the image's: MoCo's and JointCrop's range
-VIEW = 64  # side of a view, in pixels
-TEMPERATURE = 0.5  # of the loss
-LEARNING_RATE, WEIGHT_DECAY, WARM_UP = 4e-3, 1e-4, 10  # AdamW; warm-up in steps, then a cosine to zero
-WIDTH = 16  # channels of the encoder's first block; its features are 8 times as many
+VIEW = 64  # side of a view that is looked at or measured, in pixels
+SIDE = 32  # side of a view that ResNet-8 learns from
+TEMPERATURE = 0.2  # of the loss
+LEARNING_RATE, WEIGHT_DECAY, WARM_UP = 2e-3, 5e-4, 10  # AdamW; warm-up in steps, then a cosine to zero
+WIDTH = 16  # channels of the figures' encoder's first block; its features are 8 times as many, as ResNet-8's are
 NEIGHBORS, VOTE_TEMPERATURE = 20, 0.1  # weighted cosine k-NN
-IMAGES, STEPS, BATCH = 3600, 180, 128  # the demo's: held-out images included; images of a step
+IMAGES, STEPS, BATCH = 3600, 250, 64  # the demo's: held-out images included; images of a step
+LOOKS = 5  # at k-NN, evenly over a run
+FIGURE_STEPS, FIGURE_BATCH = 180, 128  # the figures'
 
 
 def per_view() -> PerView:
     """SimCLR's list after the crop, for each view by itself: color at half strength, no blur, as views are small."""
     jitter = v2.RandomApply([v2.ColorJitter(0.4, 0.4, 0.4, 0.1)], p=0.8)
-    return PerView(v2.Compose([v2.RandomHorizontalFlip(), jitter, v2.RandomGrayscale(0.2), v2.PILToTensor()]))
+    return PerView(v2.Compose([v2.RandomHorizontalFlip(), jitter, v2.RandomGrayscale(0.2)]))
 
 
-def independent_crops() -> MultiView:
+def independent_crops(side: int = VIEW) -> MultiView:
     """The baseline, as everybody has it."""
-    return MultiView(*[v2.RandomResizedCrop(VIEW, scale=SCALE)] * 2)
+    return MultiView(*[v2.RandomResizedCrop(side, scale=SCALE)] * 2)
+
+
+def resnet8() -> Backbone:
+    """The demo's network: ``[N, 3, 32, 32]`` to ``[N, 128]``."""
+    return Backbone("resnet8").to(memory_format=torch.channels_last)
 
 
 def block(channels_in: int, channels_out: int) -> nn.Sequential:
@@ -54,16 +63,15 @@ def block(channels_in: int, channels_out: int) -> nn.Sequential:
 
 
 def encoder() -> nn.Sequential:
-    """Four blocks and the mean over positions: ``[N, 3, 64, 64]`` to ``[N, 128]``."""
+    """The figures' network. Four blocks and the mean over positions: ``[N, 3, 64, 64]`` to ``[N, 128]``."""
     channels = [3, WIDTH, 2 * WIDTH, 4 * WIDTH, 8 * WIDTH]
     blocks = [block(a, b) for a, b in pairwise(channels)]
     return nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten()).to(memory_format=torch.channels_last)
 
 
 def projector() -> nn.Sequential:
-    """SimCLR's head, which is thrown away after pre-training."""
-    features = 8 * WIDTH
-    return nn.Sequential(nn.Linear(features, features), nn.BatchNorm1d(features), nn.ReLU(), nn.Linear(features, 64))
+    """SimCLR's head, with batch normalization as its code has it; it is thrown away after pre-training."""
+    return mlp(8 * WIDTH, 512, 128, norm=True, last_norm=True)
 
 
 def normalized(images: Tensor) -> Tensor:
@@ -78,16 +86,26 @@ class Pretrained:
     Attributes:
         encoder: in training mode.
         loss: mean over the last tenth of the steps.
-        speed: views per second, loading included.
+        speed: views per second, drawing them included.
+        looks: accuracy by the number of steps before it.
     """
 
     encoder: nn.Module
     loss: float
     speed: float
+    looks: dict[int, float] = field(default_factory=dict)
 
 
 def pretrain(
-    pipeline: v2.Compose, images: Thumbnails, bar: tqdm[Any], *, seed: int, steps: int, batch: int, workers: int
+    pipeline: v2.Compose,
+    images: Thumbnails,
+    bar: tqdm[Any],
+    *,
+    seed: int,
+    steps: int,
+    batch: int,
+    network: Callable[[], nn.Module] = encoder,
+    knn: KNN | None = None,
 ) -> Pretrained:
     """SimCLR with the views that ``pipeline`` makes.
 
@@ -98,18 +116,20 @@ def pretrain(
         seed: of weights, order and views.
         steps: of the optimizer.
         batch: images of a step.
-        workers: of the DataLoader.
+        network: makes what is trained, 128 features wide.
+        knn: what is asked `LOOKS` times, the start and the end included; None: nothing.
     """
     torch.manual_seed(seed)
-    f, g = encoder(), projector()
+    f, g = network(), projector()
     parameters = [*f.parameters(), *g.parameters()]
     optimizer = torch.optim.AdamW(parameters, LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     rate = torch.optim.lr_scheduler.LambdaLR(optimizer, partial(warm_up_then_cosine, steps=steps))
-    data = AddressedDataset(images, pipeline, seed=seed)
-    loader = loader_of(data, batch, workers, RandomSampler(data, generator=torch.Generator().manual_seed(seed)))
+    due = {round(part * steps / (LOOKS - 1)) for part in range(LOOKS)} if knn else set()
+    looks = {0: knn.accuracy(f)} if knn else {}
     losses: list[float] = []
-    start = time.perf_counter()
-    for x1, x2 in islice(batches(data, loader), steps):
+    seconds = 0.0
+    for step, (x1, x2) in enumerate(timed := Timed(islice(batches(pipeline, images, seed, batch), steps)), 1):
+        start = time.perf_counter()
         h1, h2 = f(normalized(torch.cat([x1, x2]))).chunk(2)
         z1, z2 = g(torch.cat([h1, h2])).chunk(2)
         loss = reduce(nt_xent(z1, z2, tau=TEMPERATURE))
@@ -119,8 +139,28 @@ def pretrain(
         rate.step()
         losses.append(loss.item())
         bar.update()
+        seconds += time.perf_counter() - start
+        if knn and step in due:
+            looks[step] = knn.accuracy(f)
     last = losses[-max(steps // 10, 1) :]
-    return Pretrained(f, sum(last) / len(last), 2 * batch * steps / (time.perf_counter() - start))
+    return Pretrained(f, sum(last) / len(last), 2 * batch * steps / (seconds + timed.seconds), looks)
+
+
+class Timed:
+    """An iterator that counts the seconds which its items take."""
+
+    def __init__(self, items: Iterator[list[Tensor]]) -> None:
+        self.items, self.seconds = items, 0.0
+
+    def __iter__(self) -> Iterator[list[Tensor]]:
+        return self
+
+    def __next__(self) -> list[Tensor]:
+        start = time.perf_counter()
+        try:
+            return next(self.items)
+        finally:
+            self.seconds += time.perf_counter() - start
 
 
 def warm_up_then_cosine(step: int, steps: int) -> float:
@@ -128,42 +168,33 @@ def warm_up_then_cosine(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
-def batches(data: AddressedDataset, loader: DataLoader[Any]) -> Iterator[list[Tensor]]:
-    """The two views of batch after batch, epoch after epoch, for ever."""
-    epoch = 0
-    while True:
-        data.set_epoch(epoch)
-        for views, _ in loader:
-            yield views
-        epoch += 1
+def batches(pipeline: v2.Compose, images: Thumbnails, seed: int, batch: int) -> Iterator[list[Tensor]]:
+    """The two views of batch after batch, epoch after epoch, for ever; uint8 ``[N, 3, H, W]`` each."""
+    augment, pixels = fuse(pipeline), tensors(images)
+    order = torch.Generator().manual_seed(seed)
+    for epoch in count():
+        shuffled = torch.randperm(len(images), generator=order)
+        for index in shuffled[: len(images) // batch * batch].split(batch):
+            yield augment(taken(pixels, index), addresses=Addresses(seed, epoch, index))
 
 
-def loader_of(
-    data: AddressedDataset, batch: int, workers: int, sampler: RandomSampler | None = None
-) -> DataLoader[Any]:
-    """A DataLoader whose workers live on from epoch to epoch.
+def tensors(images: Thumbnails) -> Tensor | list[Tensor]:
+    """Uint8 ``[N, 3, H, W]``, or images of different sizes in a list."""
+    found = [torch.from_numpy(image).permute(2, 0, 1).contiguous() for image in images.images]
+    return torch.stack(found) if len({image.shape for image in found}) == 1 else found
 
-    Its order is the sampler's own affair: a generator given to the loader would serve the workers' seeds as well.
-    """
-    return DataLoader(
-        data,
-        batch,
-        sampler=sampler,
-        drop_last=sampler is not None,
-        num_workers=workers,
-        persistent_workers=workers > 0,
-    )
+
+def taken(images: Tensor | list[Tensor], index: Tensor) -> Tensor | list[Tensor]:
+    """Some of the images."""
+    return images[index] if isinstance(images, Tensor) else [images[i] for i in index.tolist()]
 
 
 class KNN:
     """Weighted cosine k-NN (`trainer.evaluation.knn.weighted`) of the held-out images, on whole images."""
 
-    def __init__(self, images: Split) -> None:
-        whole = v2.Compose([UncroppedView(VIEW), v2.PILToTensor()])
-        self.bank, self.queries = (
-            torch.stack([whole(part[index][0]) for index in range(len(part))])
-            for part in (images.train, images.held_out)
-        )
+    def __init__(self, images: Split, side: int = VIEW) -> None:
+        whole = fuse(v2.Compose([UncroppedView(side)]))
+        self.bank, self.queries = (torch.as_tensor(whole(tensors(part))) for part in (images.train, images.held_out))
         self.bank_labels, self.labels = torch.tensor(images.train.labels), torch.tensor(images.held_out.labels)
         self.k = fair_k(self.bank_labels, NEIGHBORS)
 
@@ -182,15 +213,15 @@ class KNN:
 
 
 # An encoder for measurements of pairs. --------------------------------------------------------------------------------
-def trained_encoder(images: Split, steps: int, workers: int, seed: int = 0) -> tuple[nn.Module, str]:
-    """The small encoder, pre-trained with two independent crops; and what came of it, in words."""
+def trained_encoder(images: Split, steps: int, seed: int = 0) -> tuple[nn.Module, str]:
+    """The figures' encoder, pre-trained with two independent crops; and what came of it, in words."""
     knn = KNN(images) if len(images.classes) > 1 else None
     torch.manual_seed(seed)
     before = knn.accuracy(encoder()) if knn else math.nan
-    batch = min(BATCH, len(images.train))
+    batch = min(FIGURE_BATCH, len(images.train))
     pipeline = v2.Compose([independent_crops(), per_view()])
     with tqdm(total=steps, unit="step", desc="pre-training") as bar:
-        run = pretrain(pipeline, images.train, bar, seed=seed, steps=steps, batch=batch, workers=workers)
+        run = pretrain(pipeline, images.train, bar, seed=seed, steps=steps, batch=batch)
     words = f"{steps} steps of {batch} pairs with two independent crops, training loss {run.loss:.2f}"
     if knn:
         after = knn.accuracy(run.encoder)

@@ -113,7 +113,7 @@ def test_weights_are_found_however_they_were_saved(resnet, saved, wrap):
 def test_of_two_encoders_one_is_chosen(resnet, saved):
     state = {f"{side}.{key}": value + (side == "k") for side in "qk" for key, value in resnet.state_dict().items()}
     with pytest.raises(
-        ValueError, match=r"holds resnet18 \(stem imagenet\) under 'k\.', 'q\.'; choose one with --prefix"
+        ValueError, match=r"holds resnet18 \(its own stem\) under 'k\.', 'q\.'; choose one with --prefix"
     ):
         open_encoder(saved(state), backbone="resnet18")
     encoder = open_encoder(saved(state), backbone="resnet18", prefix="q.")
@@ -162,7 +162,7 @@ def test_bad_encoders(resnet, saved, tmp_path):
         ((saved({"a": object}, "pickled.pt"), {"backbone": "resnet18"}), "cannot be read as a state dict"),
         ((saved([1, 2], "list.pt"), {"backbone": "resnet18"}), "must hold a state dict, name to tensor, got list"),
         ((saved({"net": {"x": 1}}, "odd.pt"), {"backbone": "resnet18"}), "got a dict of 'net'"),
-        ((saved(other, "34.pt"), {"backbone": "resnet18"}), r"not those of resnet18 \(stem imagenet\): 96 too many"),
+        ((saved(other, "34.pt"), {"backbone": "resnet18"}), r"not those of resnet18 \(its own stem\): 96 too many"),
         ((good, {"backbone": "resnet34"}), r"not those of resnet34 .*: 80 missing"),
         ((saved(half, "half.pt"), {"backbone": "resnet18"}), r"25 missing \(layer4"),
         ((good, {"backbone": "resnet18", "stem": "small"}), r"1 of another shape \(conv1.weight is \(64, 3, 7, 7\)"),

@@ -20,6 +20,8 @@ from trainer.evaluation.encoder import Encoder, open_encoder
 from trainer.evaluation.images import Images, held_out_rows, open_images
 from trainer.evaluation.probe import Probe
 from trainer.evaluation.protocols import PROTOCOLS
+from trainer.evaluation.rank import effective_rank
+from trainer.evaluation.ridge import ridge
 from trainer.inputs.data import Pixels
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -57,9 +59,10 @@ def test_every_protocol_has_its_numbers(all_protocols):
     """Percentages and cosines in range; pictures that can be read; a table of all of it."""
     out, numbers = all_protocols
     kinds = {protocol for protocol, _ in numbers}
-    assert kinds == {"knn", "similarity", "retrieval", "tsne", "linear:small", "linear:byol", "crops:small"}
+    assert kinds == {"knn", "ridge", "similarity", "retrieval", "tsne", "linear:small", "linear:byol", "crops:small"}
     for (_, metric), value in numbers.items():
-        assert 0 <= value <= 100 if metric.endswith("%") else -1 <= value <= 20, (metric, value)
+        least, most = (0, 100) if metric.endswith("%") else (1, 59) if metric == "effective rank" else (-1, 20)
+        assert least <= value <= most, (metric, value)
     found = {metric for protocol, metric in numbers if protocol == "retrieval"}
     assert found == {"hits at 1, %", "hits at 10, %", "cosine at 1", "cosine at 10"}
     for picture in ("retrieval.png", "tsne.png"):
@@ -80,6 +83,8 @@ def test_numbers_are_those_of_the_functions(data, all_protocols):
     assert numbers["knn", "weighted top-1, %"] == pytest.approx(right.item())
     right = (knn.majority(x, y, q, 5) == wanted).double().mean() * 100
     assert numbers["knn", "majority top-1, %"] == pytest.approx(right.item())
+    assert numbers["ridge", "top-1, %"] == pytest.approx((ridge(x, y, q) == wanted).double().mean().item() * 100)
+    assert numbers["ridge", "effective rank"] == pytest.approx(effective_rank(x))
     unit = F.normalize(q.double())
     pairs = (unit @ unit.T)[~torch.eye(30, dtype=torch.bool)]
     assert numbers["similarity", "cosine of all pairs"] == pytest.approx(pairs.mean().item(), abs=1e-6)
@@ -207,6 +212,22 @@ def test_a_probes_random_views_are_cropped_and_flipped(evaluation, monkeypatch):
     crop, flip = steps
     assert (type(crop), crop.size, crop.scale) == (v2.RandomResizedCrop, (32, 32), (0.08, 1.0))
     assert (type(flip), flip.p) == (v2.RandomHorizontalFlip, 0.5)
+
+
+def test_the_network_for_32_px_is_evaluated_like_the_others_with_its_runs_k(data, tmp_path):
+    torch.save(open_encoder("resnet8", size=32, seed=3).network.state_dict(), tmp_path / "backbone.pt")
+    settings = {"backbone": "resnet8", "stem": None, "size": 32, "knn_k": 7}
+    (tmp_path / "settings.json").write_text(json.dumps(settings))
+    assert evaluate.main([str(tmp_path), "knn", "ridge", "--data", data]) == 0
+    results = json.loads((tmp_path / "evaluation.json").read_text())["results"]
+    assert results[0]["how"] == "cosine, k 7, tau 0.1"
+    assert [row["metric"] for row in results[2:]] == ["top-1, %", "effective rank"]
+
+
+def test_a_size_that_the_network_for_32_px_does_not_take(data, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        evaluate.main(["resnet8", "knn", "--data", data, "--out", str(tmp_path)])
+    assert "resnet8 takes images of 16 to 64 px, got 224 x 224; choose --size 32" in capsys.readouterr().err
 
 
 def test_the_pictures_need_no_training_and_pretraining_settings_are_the_runs(data, tmp_path):

@@ -115,7 +115,7 @@ def test_branches_of_timms_resnets():
 @pytest.mark.parametrize(
     ("name", "stem", "error", "words"),
     [
-        ("resnet19", "imagenet", ValueError, "resnet18"),
+        ("resnet17", "imagenet", ValueError, "resnet18"),
         ("resnet18", "tiny", ValueError, "stem must be"),
         ("mobilenet_v3_small", "small", ValueError, "no ResNet"),
         ("timm:vit_tiny_patch16_224", "imagenet", ImportError, "pip install timm"),

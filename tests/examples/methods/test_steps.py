@@ -430,6 +430,26 @@ def test_dinos_outputs_are_cosines(build):
     torch.testing.assert_close(head(x), expected)
 
 
+def test_batch_norm_in_dinos_head_takes_off_what_all_images_share(build):
+    """Each hidden layer's outputs have mean 0 and variance 1 before their GELU; without it they do not."""
+    x = 5 + torch.randn(64, 8)
+    for norm in (True, False):
+        torch.manual_seed(0)
+        head = build("dino", head_bn=norm).student.head.train()
+        seen: list[torch.Tensor] = []
+        for layer in head.mlp:
+            if isinstance(layer, nn.GELU):
+                layer.register_forward_pre_hook(lambda _, inputs, seen=seen: seen.append(inputs[0]))
+        nn.init.normal_(head.mlp[0].weight)
+        with torch.no_grad():
+            head(x)
+        assert len(seen) == 2
+        centered = all(float(h.mean(0).abs().max()) < 1e-4 for h in seen)
+        assert centered == norm
+        if norm:
+            torch.testing.assert_close(seen[0].var(0, unbiased=False), torch.ones(16), atol=1e-2, rtol=0)
+
+
 def test_weight_inside_is_simclrs_alone_and_needs_scores(build, make_batch):
     """Eq. 6 with equal distances is SimCLR; the weights are not applied twice."""
     method = build("simclr", weight_inside=True)

@@ -1,11 +1,13 @@
 """Stands in for pretrain.py: takes its command line and writes what it writes, without training.
 
-The accuracy is a function of recipe, settings and seed; BYOL collapses; ``DATA/slow`` makes a run take half a second; a
-run with ``--attract all`` fails with a reason, as a setting that does not go on a method would.
+The accuracy is a function of recipe, settings and seed; BYOL collapses; DINO's loss is the logarithm of 2,048;
+``DATA/slow`` makes a run take half a second; a run with ``--attract all`` fails with a reason, as a setting that does
+not go on a method would.
 """
 
 import csv
 import json
+import math
 import sys
 import time
 import zlib
@@ -23,10 +25,13 @@ if given.get("--attract") == "all":
 seed = int(given.pop("--seed"))
 chance = zlib.crc32(repr((sorted(given.items()), seed)).encode()) / 2**32
 with (out / "log.csv").open("w", newline="") as file:
-    columns = ["epoch", "step", "loss", "feature_std", "knn", "seconds"]
+    columns = ["epoch", "step", "loss", "feature_std", "knn", "ridge", "rank", "seconds"]
     spread, after = (0.01, 0.1) if recipe.startswith("byol") else (0.8, 0.5)
-    csv.writer(file).writerows([columns, [0, 0, "", "", 0.1, 0.5], [1, 4, 1.0, spread, after, 2.0]])
-result = {"recipe": recipe, "knn": 0.5 + 0.01 * chance, "loss": 1.0, "seconds": 2.0, "commit": "abc"}
+    loss = math.log(2048) if recipe.startswith("dino") else 1.0
+    before, last = [0, 0, "", "", 0.1, 0.4, 2.0, 0.5], [1, 4, loss, spread, after, 0.6, 4.5, 2.0]
+    csv.writer(file).writerows([columns, before, last])
+result = {"recipe": recipe, "knn": 0.5 + 0.01 * chance, "ridge": 0.75, "rank": 4.5, "loss": 1.0, "seconds": 2.0}
+result["commit"] = "abc"
 result["machine"] = {"system": "none", "processor": "none", "torch": "none"}
 result["settings"] = {"seed": {"value": seed}}
 unfinished = out / "unfinished"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from inspect import signature
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from trainer.methods import METHODS
 from trainer.methods.batch import Batch
 from trainer.papers import PAPERS, RECIPES, TABLES, reported
 from trainer.papers.recipe import SOURCES, Recipe, by_name, marks, ours
-from trainer.papers.scales import SCALES
+from trainer.papers.scales import CPU_SCALES, SCALES
 from trainer.training.optimizers import peak_rate
 
 paper, _ = marks("Somebody")
@@ -118,12 +119,17 @@ STATED = {
     "jointcrop-simsiam-tiny": {"dim": 512, "bottleneck": 128},
     "simclr-cifar10": {"size": 32, "stem": "imagenet", "warmup": 10, "backbone": "resnet18", "schedule": "cosine"},
     "moco2-cifar10": {"K": 8192, "m": 0.999, "bn_splits": 8, "warmup": 10},
-    "moco2-rendered": {"K": 512, "m": 0.999, "bn_splits": 4, "warmup": 1},
+    "moco2-rendered": {"K": 512, "m": 0.999, "bn_splits": 4, "warmup": 2, "backbone": "resnet8", "knn_k": 20},
     "dino-imagenette": {"outputs": 2048, "local_size": 48},
     "vicreg-cifar10": {"dim": 2048, "hidden": 2048, "optimizer": "lars"},
 }
 HINTS = {name: hints_of(kind) for name, kind in METHODS.items()}
-IMAGES = {"cifar10": 50_000, "imagenette": 9_469, "rendered": 1_800}
+IMAGES = {"cifar10": 50_000, "cifar10-cpu": 50_000, "imagenette": 9_469, "rendered": 1_800}
+
+
+def scale_of(name: str) -> str:
+    """Of a recipe that is scaled down: the longest end of its name that is a scale; else empty."""
+    return max((scale for scale in IMAGES if name.endswith(f"-{scale}")), key=len, default="")
 
 
 @pytest.mark.parametrize("name", BASELINES)
@@ -207,7 +213,10 @@ LAST_GAMMA = {
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_how_weights_start(name: str):
-    """As the cited method's code has it; JointCrop's small runs have ContrastiveCrop's: 0 for SimSiam alone."""
+    """As the cited method's code has it; JointCrop's small runs have ContrastiveCrop's: 0 for SimSiam alone.
+
+    On the small network all start with 1, and what the code has stands beside it.
+    """
     first, second, *_ = name.split("-")
     if first == "jointcrop" and name.rpartition("-")[2] in ("tiny", "stl10"):
         wanted = 0 if second == "simsiam" else 1
@@ -215,8 +224,11 @@ def test_how_weights_start(name: str):
         wanted = 0 if second == "e2e" else 1
     else:
         wanted = LAST_GAMMA[second if first in ("jointcrop", "scorecl", "interclr") else first]
-    marked = RECIPES[name].settings["last_gamma"]
-    assert (marked.value, marked.source) == (wanted, "code")
+    marked, values = RECIPES[name].settings["last_gamma"], RECIPES[name].values
+    if values["backbone"] == "resnet8":
+        assert (marked.value, marked.source, marked.instead.value) == (1, "ours", wanted)
+    else:
+        assert (marked.value, marked.source) == (wanted, "code")
 
 
 def test_heads_on_resnet18_are_marked():
@@ -262,12 +274,12 @@ def encoder_of(method: nn.Module) -> nn.Module:
 
 
 def test_dino_ends_at_its_last_rate():
-    """1e-6 (SPEC 0.3), whatever the batch of the recipe."""
+    """1e-6 (SPEC 0.3), whatever the batch of the recipe; with AdamW on the small network, 0."""
     found = [recipe for recipe in RECIPES.values() if recipe.values["method"] == "dino"]
     rates = {recipe.name: peak_rate(divided(recipe.values)[0]) * recipe.values["floor"] for recipe in found}
     assert len({recipe.values["batch"] for recipe in found}) == 3
     for name, last in rates.items():
-        assert last == pytest.approx(0.0 if name.endswith("rendered") else 1e-6), name
+        assert last == pytest.approx(0.0 if name.endswith(CPU_SCALES) else 1e-6), name
 
 
 class Counted(nn.Module):
@@ -325,10 +337,10 @@ class Tiny(nn.Module):
         return self.linear(images.mean((1, 2)))
 
 
-@pytest.mark.parametrize("name", [name for name in RECIPES if name.rpartition("-")[2] in SCALES])
+@pytest.mark.parametrize("name", [name for name in RECIPES if scale_of(name)])
 def test_scaled_down_recipes_suit_their_data(name: str):
     """The method's own check of queue, bank, clusters and batch, on a backbone too small to cost anything."""
-    images = IMAGES[name.rpartition("-")[2]]
+    images = IMAGES[scale_of(name)]
     settings, own = divided(RECIPES[name].values)
     kind = METHODS[settings.method]
     method = kind(Tiny, **keywords_of(kind, settings, own, images))
@@ -341,9 +353,9 @@ def test_a_scaled_down_recipe_keeps_the_papers_value_beside_ours():
     assert (scaled["K"].value, scaled["K"].source) == (8192, "ours")
     assert (scaled["K"].instead.value, scaled["K"].instead.source) == (65536, "paper")
     for name, recipe in RECIPES.items():
-        stem, _, scale = name.rpartition("-")
-        base = RECIPES.get(f"{stem}-imagenet")
-        if scale in SCALES and base is not None:
+        scale = scale_of(name)
+        base = RECIPES.get(f"{name.removesuffix(f'-{scale}')}-imagenet")
+        if scale and base is not None:
             for key, marked in recipe.settings.items():
                 was = base.settings.get(key)
                 assert marked == was or marked.instead == was, (name, key)
@@ -356,6 +368,25 @@ def test_every_method_of_the_trainer_has_recipes_at_all_scales():
                 method,
                 scale,
             )
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if scale_of(name) in CPU_SCALES])
+def test_the_small_network_has_small_heads_that_are_marked_ours(name: str):
+    """No layer of a head is wider than 1,024, and where the paper's is, ours stands beside it."""
+    settings, values = RECIPES[name].settings, RECIPES[name].values
+    assert (values["backbone"], values["stem"]) == ("resnet8", None)
+    defaults = {key: p.default for key, p in signature(METHODS[values["method"]]).parameters.items()}
+    for key in ("hidden", "dim", "bottleneck"):
+        unused = key == "hidden" and values.get("head") == "linear"
+        if not unused and isinstance(values.get(key, defaults.get(key)), int):
+            assert values.get(key, defaults[key]) <= 1024, key
+            was = settings[key].instead if key in settings else None
+            if was is not None and was.value > 1024:
+                assert settings[key].source == "ours", key
+
+
+def test_k_is_20_on_the_toys():
+    assert {recipe.values["knn_k"] for name, recipe in RECIPES.items() if name.endswith("-rendered")} == {20}
 
 
 def test_names_are_unique():

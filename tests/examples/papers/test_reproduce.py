@@ -63,10 +63,10 @@ def test_a_table_from_end_to_end(tmp_path: Path, data: Path, capsys: pytest.Capt
     assert "**A pilot**: 2 seeds" in page
     assert "Another scale than the paper's" in page
     assert "unpaired" in page
-    assert f"| random original | 69.3 | {level.text()} | {gap.text('+.2f')} to LeOCLR | 2 |" in page
-    assert "| attract all | 67.7 | not run: pretrain.py: attract=all does not go on this |  | 0 |" in page
+    assert f"| random original | 69.3 | {level.text()} | {gap.text('+.2f')} to LeOCLR | 75.0 | 4.5 | 2 |" in page
+    assert "| attract all | 67.7 | not run: pretrain.py: attract=all does not go on this |  |  |  | 0 |" in page
     rows = [line for line in page.split("\n") if line.startswith("|")]
-    assert {line.count("|") for line in rows} == {6}  # a table in Markdown has as many cells in every line
+    assert {line.count("|") for line in rows} == {8}  # a table in Markdown has as many cells in every line
 
 
 def test_enough_seeds_are_no_pilot(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch):
@@ -79,6 +79,52 @@ def test_enough_seeds_are_no_pilot(tmp_path: Path, data: Path, monkeypatch: pyte
     assert run(*words, "--seeds", "3") == 0
     assert "A pilot" not in (out / "table.md").read_text()
     assert starts(out) == [1] * 12  # the first two seeds of each row were not run again
+
+
+KEPT = ("clim", "9", "--scale", "rendered", "--seeds", "2")
+
+
+def test_it_goes_on_from_a_kept_table_without_the_runs(tmp_path: Path, data: Path, capsys):
+    """Two seeds of four rows; then on another machine, where one row is missing and another was of other settings."""
+    kept = tmp_path / "kept"
+    words = (*KEPT, "--data", str(data), "--kept", str(kept))
+    assert run(*words, "--out", str(tmp_path / "one")) == 0
+    assert "0 of 8 runs are done, 8 are left" in capsys.readouterr().out
+    first = lines(kept / "runs.csv")
+    assert {row["commit"] for row in first} == {"abc"}
+    assert (kept / "table.md").read_text() == (tmp_path / "one" / "table.md").read_text()
+    page = (kept / "runs.csv").read_text()
+    settings = next(row["settings"] for row in first if (row["row"], row["seed"]) == ("alpha 2", "1"))
+    damaged = "".join(line for line in page.splitlines(keepends=True) if not line.startswith("alpha 1.5"))
+    (kept / "runs.csv").write_text(damaged.replace(settings, "0123456789"))
+    assert run(*words, "--out", str(tmp_path / "two")) == 0
+    out = capsys.readouterr().out
+    assert "1 kept runs are of other settings than the recipes' now: they are run anew" in out
+    assert "5 of 8 runs are done, 3 are left" in out
+    assert starts(tmp_path / "two") == [1] * 3
+    assert lines(kept / "runs.csv") == first
+    assert (kept / "table.csv").read_text() == (tmp_path / "one" / "table.csv").read_text()
+
+
+@pytest.mark.parametrize("text", ["row,recipe,changed,seed,measured\na,b,c,0,1\n", "row,seed,measured\nalpha 2,0,"])
+def test_a_kept_table_that_is_not_whole_is_said_and_not_mixed(text: str, tmp_path: Path, data: Path, capsys):
+    (tmp_path / "runs.csv").write_text(text)
+    assert run(*KEPT, "--data", str(data), "--kept", str(tmp_path), "--out", str(tmp_path / "out")) == 1
+    assert "--kept must hold a whole runs.csv of this script, got" in capsys.readouterr().err
+    assert (tmp_path / "runs.csv").read_text() == text
+    assert not list(tmp_path.glob("out/*/result.json"))
+
+
+def test_another_measure_is_not_mixed_in(tmp_path: Path, data: Path, capsys):
+    kept = tmp_path / "kept"
+    words = (*KEPT, "--data", str(data), "--kept", str(kept), "--out", str(tmp_path / "out"))
+    assert run(*words) == 0
+    text = (kept / "runs.csv").read_text()
+    (kept / "runs.csv").write_text(text.replace(",knn,", ",paper,"))
+    capsys.readouterr()
+    assert run(*words) == 0
+    assert "8 kept runs are of other settings" in capsys.readouterr().out
+    assert (kept / "runs.csv").read_text() == text
 
 
 def test_rows_that_cannot_run_say_why(tmp_path: Path, data: Path):
@@ -110,7 +156,7 @@ def test_a_scale_without_recipes(tmp_path: Path, data: Path):
     out = tmp_path / "out"
     assert run("leoclr", "6", "--scale", "places", "--data", str(data), "--out", str(out)) == 1
     page = (out / "table.md").read_text()
-    assert "there is no recipe leoclr-places; scales: cifar10, cifar10-paper" in page
+    assert "there is no recipe leoclr-places; scales: cifar10, cifar10-cpu, cifar10-paper" in page
     assert "CLSA is another paper's method" in page
 
 

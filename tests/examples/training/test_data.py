@@ -12,9 +12,11 @@ from pretrain import main
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 from trainer.evaluation.images import open_images
+from trainer.inputs import data as where
 from trainer.inputs.data import Images, Pixels, in_memory, open_data
 from trainer.inputs.feed import Augment, Request, feed
 from trainer.inputs.order import order_of
+from trainer.inputs.rendered import render
 from trainer.inputs.settings import Settings
 from trainer.inputs.views import pipeline
 from trainer.training.logs import rows_of
@@ -49,19 +51,32 @@ def test_a_flat_folder_has_no_labels(toys, tmp_path):
 
 def test_rendered_pictures_are_kept(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(where, "RENDERED_TEST", 9)
     first = open_data("rendered:18", size=32)
     monkeypatch.setattr("trainer.inputs.rendered._render_all", None)  # not rendered again
     second = open_data("rendered:18", size=32)
-    assert (len(first.train), len(first.test)) == (18, 4)
+    assert (len(first.train), len(first.test)) == (18, 9)
     assert torch.equal(first.train.images, second.train.images)
     assert first.train.labels.tolist() == [k % 9 for k in range(18)]
 
 
+def test_the_same_toys_are_held_out_whatever_the_training_count(tmp_path, monkeypatch):
+    """Of another set than those to train on, drawn one by one."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert where.RENDERED_TEST == 9000
+    monkeypatch.setattr(where, "RENDERED_TEST", 9)
+    few, more = open_data("rendered:18", size=32), open_data("rendered:27", size=32)
+    drawn = [torch.from_numpy(render(index, seed=1, size=32).pixels).permute(2, 0, 1) for index in range(9)]
+    assert torch.equal(few.test.images, torch.stack(drawn))
+    assert torch.equal(few.test.images, more.test.images)
+    assert few.test.labels.tolist() == list(range(9))
+
+
 def test_rendered_pictures_are_kept_by_their_number_and_size(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(where, "RENDERED_TEST", 9)
     for count, size in ((18, 32), (18, 48), (27, 32)):
-        data = open_data(f"rendered:{count}", size=size)
-        assert data.train.images.shape == (count, 3, size, size)
+        assert open_data(f"rendered:{count}", size=size).train.images.shape == (count, 3, size, size)
 
 
 @pytest.mark.parametrize("held_out", ["test", "val"])

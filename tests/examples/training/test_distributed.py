@@ -37,7 +37,10 @@ RUNS = {
         *("clim-rendered", "--warmup", "0", "--K", "16", "--bn_splits", "1", "--clusters", "3", "--k", "8"),
         *("--n_pos", "4", "--every", "1", "--warmup_epochs", "1"),
     ],
-    "dino": ["dino-rendered", "--warmup", "0", "--outputs", "32", "--bottleneck", "8", "--workers", "1"],
+    "dino": [
+        *("dino-rendered", "--warmup", "0", "--outputs", "32", "--bottleneck", "8", "--head_bn", "false"),
+        *("--workers", "1"),
+    ],
 }
 COMMON = [
     *("--optimizer", "sgd", "--lr", "0.2", "--lr_batch", "none"),  # Adam makes steps of gradients that are rounding

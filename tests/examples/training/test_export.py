@@ -9,11 +9,11 @@ import pytest
 import torch
 import torchvision
 from torch import nn
-from trainer.networks import Backbone
+from trainer.networks import Backbone, ResNet8
 from trainer.training.loop import BACKBONE
 
 
-def run_of(folder, name: str = "resnet18", stem: str = "imagenet") -> Backbone:
+def run_of(folder, name: str = "resnet18", stem: str | None = "imagenet") -> Backbone:
     torch.manual_seed(0)
     backbone = Backbone(name, stem)
     torch.save(backbone.state_dict(), folder / BACKBONE)
@@ -34,6 +34,16 @@ def test_torchvision_loads_it_and_computes_the_same_features(name, tmp_path, cap
     else:
         model.classifier[-1] = nn.Identity()
     images = torch.rand(2, 3, 64, 64)
+    assert torch.equal(model.eval()(images), backbone(images))
+
+
+def test_the_trainers_own_network_loads_it_and_computes_the_same_features(tmp_path):
+    backbone = run_of(tmp_path, "resnet8", None)
+    assert export.main([str(tmp_path), str(tmp_path / "model.pt")]) == 0
+    model = ResNet8()
+    model.load_state_dict(torch.load(tmp_path / "model.pt", weights_only=True), strict=True)
+    model.fc = nn.Identity()
+    images = torch.rand(2, 3, 32, 32)
     assert torch.equal(model.eval()(images), backbone(images))
 
 

@@ -9,7 +9,11 @@ import pytest
 from PIL import Image
 from trainer.training.logs import Log, Row, rows_of
 
-ROWS = [Row(0, 0, knn=0.25), Row(1, 3, 2.5, 0.1, 100.0, 0.7, 0.5, 1.25), Row(2, 6, 1.5, 0.0, 100.0, 0.7, None, 2.5)]
+ROWS = [
+    Row(0, 0, knn=0.25, ridge=0.5, rank=2.0),
+    Row(1, 3, 2.5, 0.1, 100.0, 0.7, 0.5, 0.75, 3.5, 1.25),
+    Row(2, 6, 1.5, 0.0, 100.0, 0.7, None, None, None, 2.5),
+]
 
 
 def test_the_table_is_read_as_it_was_written(tmp_path, capsys):
@@ -20,7 +24,7 @@ def test_the_table_is_read_as_it_was_written(tmp_path, capsys):
     assert rows_of(tmp_path) == ROWS
     assert capsys.readouterr().out.splitlines()[1].startswith("epoch 1  step 3  loss 2.5")
     with Image.open(tmp_path / "curves.png") as picture:
-        assert picture.size[0] == 4 * 4 * 120  # loss, knn, spread, rate
+        assert picture.size[0] == 6 * 4 * 120  # loss, knn, ridge, rank, spread, rate
 
 
 class Terminal(io.StringIO):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from trainer.evaluation.rank import effective_rank
 from trainer.inputs.data import Pixels
 from trainer.inputs.settings import Settings
 from trainer.training import monitor
@@ -54,9 +55,25 @@ def test_the_monitor_knows_colors_apart():
     images[torch.arange(30), labels] += 200
     source = Pixels(images, labels)
     embed = Embedder(Settings(size=32, knn_k=200), Processes())
-    assert Monitor(Settings(size=32), embed, source, source)(Mean()) == 1.0
+    worth = Monitor(Settings(size=32), embed, source, source)(Mean())
+    assert (worth.knn, worth.ridge) == (1.0, 1.0)
+    assert worth.rank == pytest.approx(effective_rank(embed(Mean(), source)))
     wrong = Pixels(images, (labels + 1) % 3)
-    assert Monitor(Settings(size=32), embed, source, wrong)(Mean()) == 0.0
+    worth = Monitor(Settings(size=32), embed, source, wrong)(Mean())
+    assert (worth.knn, worth.ridge) == (0.0, 0.0)
+
+
+def test_the_probe_sees_what_neighbors_do_not():
+    """Green tells the classes by two levels; red and blue, by up to two hundred, say nothing of them."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(50, 250, (200, 3, 1, 1), generator=generator, dtype=torch.uint8).repeat(1, 1, 8, 8)
+    labels = torch.arange(200) % 2
+    images[:, 1] = (100 + 2 * labels)[:, None, None]
+    bank, test = Pixels(images[:100], labels[:100]), Pixels(images[100:], labels[100:])
+    settings = Settings(size=8, knn_k=20, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    worth = Monitor(settings, Embedder(settings, Processes()), bank, test)(Mean())
+    assert worth.ridge == 1.0
+    assert worth.knn < 0.8
 
 
 def test_the_monitors_neighbors_and_temperature_are_the_runs(monkeypatch):

@@ -12,10 +12,10 @@ import pretrain
 import pytest
 import redraw
 import torch
-import torchvision
 from PIL import Image
 from trainer.inputs.feed import Augment, Request, Served
 from trainer.methods.batch import Batch
+from trainer.networks import ResNet8
 from trainer.training import loop
 from trainer.training.logs import rows_of
 from trainer.training.step import Learner
@@ -49,7 +49,7 @@ def test_a_run_leaves_everything_that_tells_what_it_was(command, tmp_path, one_t
     assert result["settings"] == settings
     assert result["machine"]["torch"] == torch.__version__
     assert "done: epoch 2, step 6" in capsys.readouterr().out
-    model = torchvision.models.resnet18()
+    model = ResNet8()
     model.fc = torch.nn.Identity()
     model.load_state_dict(torch.load(out / "backbone.pt", weights_only=True), strict=True)
     weights = (out / "backbone.pt").read_bytes()

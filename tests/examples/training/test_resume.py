@@ -150,7 +150,6 @@ METHODS = {  # a name of its own, since a recipe may come with several options
 def test_every_method_goes_on_as_if_nothing_had_happened(name, toys, tmp_path, plain, monkeypatch):
     """Ctrl-C in the second epoch and in the third: queues, banks, tables of positives and boxes go on too."""
     words = [*METHODS[name], "--data", str(toys), "--batch", "8", "--epochs", "3", "--warmup", "0"]
-    words += ["--milestones", "-1"] if name == "wmse" else []
     words += ["--threads", "1", "--device", "cpu", "--checkpoint_every", "0.5", "--out"]
     assert pretrain.main([*words, str(tmp_path / "whole")]) == 0
     learn = Learner.step

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from itertools import islice
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +18,7 @@ from trainer.inputs.thumbnails import Split, Thumbnails, rendered_thumbnails
 from trainer.training import small
 from trainer.training.small import KNN, Pretrained
 
-from jointaug import JointCrop, MultiView, PerView, UncroppedView
+from jointaug import Addresses, JointCrop, MultiView, PerView, UncroppedView, fuse
 
 
 @pytest.fixture(scope="module")
@@ -31,25 +34,55 @@ def test_the_learning_rate_warms_up_and_falls_to_zero():
     assert np.argmax(share) == small.WARM_UP - 1
 
 
-def pretrained(pipeline: v2.Compose, toys: Split, *, steps: int = 5, batch: int = 24, workers: int = 0) -> Pretrained:
-    bar = tqdm(disable=True)
-    return small.pretrain(pipeline, toys.train, bar, seed=0, steps=steps, batch=batch, workers=workers)
+def pretrained(pipeline: v2.Compose, toys: Split, *, steps: int = 5, batch: int = 24, **how: Any) -> Pretrained:
+    return small.pretrain(pipeline, toys.train, tqdm(disable=True), seed=0, steps=steps, batch=batch, **how)
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_a_rerun_gives_the_same_encoder_with_any_number_of_workers(toys):
-    pipeline = v2.Compose([JointCrop(small.VIEW, scale=small.SCALE, beta=0), small.per_view()])
-    knn = KNN(toys)
-    one, other = (pretrained(pipeline, toys, workers=workers) for workers in (0, 2))
+@pytest.mark.parametrize(("network", "side"), [(small.encoder, small.VIEW), (small.resnet8, small.SIDE)])
+def test_a_rerun_gives_the_same_encoder(network: Callable[[], nn.Module], side: int, toys):
+    pipeline = v2.Compose([JointCrop(side, scale=small.SCALE, beta=0), small.per_view()])
+    knn = KNN(toys, side)
+    one, other = (pretrained(pipeline, toys, network=network) for _ in range(2))
     assert (one.loss, knn.accuracy(one.encoder)) == (other.loss, knn.accuracy(other.encoder))
     assert one.speed > 0
+    assert one.looks == {}
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_looks_are_at_the_start_at_the_end_and_evenly_between(toys):
+    pipeline = v2.Compose([small.independent_crops(small.SIDE), small.per_view()])
+    knn = KNN(toys, small.SIDE)
+    run = pretrained(pipeline, toys, steps=8, network=small.resnet8, knn=knn)
+    assert list(run.looks) == [0, 2, 4, 6, 8]
+    torch.manual_seed(0)
+    assert run.looks[0] == knn.accuracy(small.resnet8())
+    assert run.looks[8] == knn.accuracy(run.encoder)
+    assert run.loss == pretrained(pipeline, toys, steps=8, network=small.resnet8).loss  # looking changes nothing
+
+
+def test_batches_are_the_views_of_their_addresses(toys):
+    """Image by image at (seed, epoch, image), in the shuffled order; two epochs, which differ; images of two sizes."""
+    pipeline = v2.Compose([JointCrop(24, scale=small.SCALE, beta=0)])
+    mixed = Thumbnails([*toys.train.images[:3], toys.train.images[3][:80]], [0] * 4)
+    order = torch.Generator().manual_seed(5)
+    served = list(islice(small.batches(pipeline, mixed, 5, 2), 4))
+    for epoch in range(2):
+        index = torch.randperm(4, generator=order)
+        for part in range(2):
+            for place, image in enumerate(index[2 * part : 2 * part + 2].tolist()):
+                address = Addresses(5, epoch, torch.tensor([image]))
+                pixels = torch.from_numpy(mixed.images[image]).permute(2, 0, 1)
+                alone = fuse(pipeline)(pixels[None], addresses=address)
+                for view in range(2):
+                    assert torch.equal(served[2 * epoch + part][view][place], alone[view][0])
 
 
 @pytest.mark.usefixtures("one_thread")
 def test_pre_training_lowers_the_loss(toys):
     """Both views the whole picture: one batch, again and again. NT-Xent cannot fall below its value for embeddings at
     the corners of a regular simplex (views of one image alike, all others at cosine -1 / (B - 1))."""
-    whole = v2.Compose([MultiView(UncroppedView(64), UncroppedView(64)), PerView(v2.PILToTensor())])
+    whole = v2.Compose([MultiView(UncroppedView(64), UncroppedView(64)), PerView(v2.Identity())])
     first, last = (pretrained(whole, toys, steps=steps, batch=54) for steps in (2, 30))
     floor = math.log1p(2 * 53 * math.exp((-1 / 53 - 1) / small.TEMPERATURE))
     assert floor < last.loss

@@ -1,0 +1,69 @@
+"""benchmarks/toys_search.py with a trainer that only pretends to train; its trials are runs that pretrain.py takes."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import shutil
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pretrain
+import pytest
+from trainer.inputs.settings import divided
+from trainer.methods import options
+
+BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
+STAND_IN = Path(__file__).parent / "stand_in.py"
+
+
+@pytest.fixture(scope="module")
+def search() -> ModuleType:
+    sys.path.insert(0, str(BENCHMARKS))
+    try:
+        spec = importlib.util.spec_from_file_location("toys_search", BENCHMARKS / "toys_search.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+    finally:
+        sys.path.remove(str(BENCHMARKS))
+
+
+def test_every_trial_is_a_run_that_pretrain_takes(search: ModuleType):
+    for group in search.TRIALS:
+        for cell in search.cells_of(group):
+            _, settings = pretrain.parsed([cell.recipe, "--data", "x", "--out", "y", *cell.words])
+            common, own = divided({name: setting.value for name, setting in settings.items()})
+            options.check(common, own)
+
+
+def test_it_goes_on_from_its_table(search: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    """Group by group, and without the runs' folders, as on another machine."""
+    monkeypatch.chdir(tmp_path)
+    Path("rendered").mkdir()  # the stand-in looks into its data
+    assert search.main(["dino"], pretrain=STAND_IN, results=tmp_path) == 0
+    assert "0 are done, 3 are left" in capsys.readouterr().out
+    shutil.rmtree("runs")
+    assert search.main(["dino", "npid"], pretrain=STAND_IN, results=tmp_path) == 0
+    assert "3 are done, 2 are left" in capsys.readouterr().out
+    with (tmp_path / "toys_search.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["group"] for row in rows] == ["dino"] * 3 + ["npid"] * 2
+    assert len({(row["recipe"], row["changed"], row["seed"]) for row in rows}) == 5
+    assert {(row["ridge before"], row["ridge after"], row["commit"]) for row in rows} == {("0.4", "0.6", "abc")}
+    assert search.main(["learning"], pretrain=STAND_IN, results=tmp_path) == 0
+    assert "5 are done, 16 are left" in capsys.readouterr().out
+
+
+def test_a_table_of_another_kind_is_not_overwritten(search: ModuleType, tmp_path: Path):
+    (tmp_path / "toys_search.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match=r"must have this script's columns, got \['a', 'b'\]; move it away"):
+        search.main(["dino"], pretrain=STAND_IN, results=tmp_path)
+    assert (tmp_path / "toys_search.csv").read_text() == "a,b\n1,2\n"
+
+
+def test_groups_are_known_ones(search: ModuleType, capsys):
+    with pytest.raises(SystemExit):
+        search.main(["dinos"])
+    assert "GROUP must be one of predictors, dino, " in capsys.readouterr().err

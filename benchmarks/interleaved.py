@@ -54,7 +54,7 @@ def interleaved(
         rounds: in each, every case has its turn.
         least: seconds that a case's turn lasts at least; it is called as often as that takes.
         budget: seconds after which no further round begins, once there are three.
-        clock: what a turn is timed by: ``time.process_time``, or `cpu_seconds` with workers, where others share the core.
+        clock: what a turn is timed by: ``time.process_time`` (`cpu_seconds` with workers) where others share the core.
     """
     calls = {}
     for name, case in cases.items():

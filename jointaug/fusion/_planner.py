@@ -1,0 +1,207 @@
+"""Plan and work of a fused pipeline: what is drawn for a batch or an image, and what is done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..chance import Address, Addresses
+from ..pipeline import ROOT, Position
+from ..rules import Drawn, Draws, Each, Known
+from ._execute import Images, Surprise, execute
+from ._given import checked_crop_box
+from ._images import Source, sources_of
+from ._origin import Origin
+from ._plan import Plan
+from ._record import Record
+from ._rows import Asked, Fetch, PlanRows, checked_fetch, for_one
+from ._walk import State, walk
+
+
+class Planner(nn.Module):
+    """A pipeline whose draws and whose work are apart.
+
+    Args:
+        pipeline: as of `fuse`.
+    """
+
+    def __init__(self, pipeline: Callable[..., Any]) -> None:
+        super().__init__()
+        self.pipeline = pipeline
+        self._known: dict[Any, Known] = {}
+        self._asked: dict[Any, tuple[Asked, ...]] = {}
+        self._origins: dict[Position, Origin] = {}
+
+    def make_params(
+        self,
+        batch: Any,
+        *,
+        generator: torch.Generator | None = None,
+        addresses: Addresses | None = None,
+        crop_boxes: Tensor | None = None,
+    ) -> Plan:
+        """All that `forward` would draw for this batch, as data; no pixel is touched.
+
+        Args:
+            batch: images ``[B, C, H, W]``, a list of images, or a list of batches (collated views).
+            generator: as `forward`.
+            addresses: as `forward`.
+            crop_boxes: as `forward`.
+        """
+        if isinstance(addresses, Address):
+            raise TypeError(
+                f"addresses of a batch must be Addresses, got {addresses!r}; write Addresses(seed, epoch, index)"
+            )
+        sources, given_views = sources_of(batch)
+        first = sources[0].images
+        fetch = checked_fetch(len(first), first[0].device, generator, addresses)
+        rows = self._rows(fetch, (len(sources), given_views, ROOT), at_once=addresses is not None)
+        box = checked_crop_box(crop_boxes, len(first), first[0].device)
+        return self._plan(sources, rows, self._known, made=given_views, crop_box=box)
+
+    def transform(self, batch: Any, params: Plan) -> Any:
+        """The views of a batch with given draws: a function, without chance.
+
+        Args:
+            batch: as `make_params`, of the shape that ``params`` was made for.
+            params: from `make_params`.
+        """
+        sources, given_views = sources_of(batch)
+        if not isinstance(params, Plan):
+            raise TypeError(f"params must come from make_params, got {type(params).__name__}; call make_params(batch)")
+        signature = tuple(source.signature for source in sources)
+        if signature != params.sources:
+            raise ValueError(
+                f"params were made for another batch: {_brief(params.sources)}, got {_brief(signature)}; call "
+                "make_params(batch) for this one"
+            )
+        results = self.results(sources, params, made=given_views)
+        return results if params.made else results[0]
+
+    def record(self, params: Plan) -> Record:
+        """All that a plan says, as data; no pixel is needed.
+
+        What comes after a transform without a rule is known once `transform` was called with the plan.
+
+        Args:
+            params: from `make_params`.
+        """
+        return Record.of_views(
+            params.views, params.sources, self.origin(params.at), made=params.made, alone=params.alone
+        )
+
+    def plan_alone(self, source: Source, generator: Any, addresses: Any, crop_box: Tensor | None) -> Plan:
+        """The plan of one image, in numbers where it is on the CPU."""
+        pixels = source.images[0]
+        if isinstance(addresses, Address):
+            if generator is not None:
+                raise ValueError("give a generator or an address, not both: an address says all that is drawn")
+            at, alone = Position(*addresses.position), pixels.is_cpu
+            fetch: Fetch = addresses.rows_at if alone else addresses.as_batch(pixels.device).rows_at
+        else:
+            at, alone = ROOT, pixels.is_cpu and addresses is None
+            fetch = checked_fetch(1, pixels.device, generator, addresses)
+            fetch = partial(for_one, generator) if alone else fetch
+        rows = self._rows(fetch, (1, False, at), at_once=alone)
+        box = checked_crop_box(crop_box if crop_box is None else crop_box[None], 1, pixels.device)
+        box = tuple(float(side) for side in box) if box is not None and alone else box
+        return self._plan([source], rows, self._known, made=False, at=at, alone=alone, crop_box=box)
+
+    def _rows(self, fetch: Fetch, form: tuple[Any, ...], *, at_once: bool) -> PlanRows:
+        """Rows for a plan: all that such a one asked for before in one go, if that gives what one by one does."""
+        if not at_once:
+            return PlanRows(fetch)
+        expected = self._asked.get(form)
+        return PlanRows(fetch, (), form) if expected is None else PlanRows(fetch, expected)
+
+    def _plan(
+        self,
+        sources: Sequence[Source],
+        rows: PlanRows,
+        known: Mapping[Any, Known],
+        *,
+        made: bool,
+        at: Position = ROOT,
+        alone: bool = False,
+        crop_box: tuple[Any, ...] | None = None,
+    ) -> Plan:
+        drawn: list[Drawn] = []
+        state = State([source.view(k, alone=alone, crop_box=crop_box) for k, source in enumerate(sources)], made=made)
+        state = walk(self.pipeline, state, Draws(rows, drawn, known, at))
+        if rows.form is not None:
+            self._asked[rows.form] = rows.asked
+        signature = tuple(source.signature for source in sources)
+        return Plan(state.views, state.made, signature, drawn, rows, at, alone, crop_box)
+
+    def results(self, sources: Sequence[Source], params: Plan, *, made: bool) -> list[Tensor]:
+        """The views of a plan: for each its batch."""
+        inputs = [source.images for source in sources]
+        if any(isinstance(instruction, Each) for view in params.views for instruction in view.program):
+            results = self._settled(sources, params, made=made)
+        else:
+            results = execute(inputs, params.views, {})
+        for result in results:
+            if not isinstance(result, Tensor):
+                raise ValueError(
+                    f"the pipeline leaves a list of images at sizes of their own, where a batch is wanted, got "
+                    f"{[tuple(image.shape) for image in result][:3]}...; resize or crop them to one size"
+                )
+        return _apart(results, inputs)
+
+    def _settled(self, sources: Sequence[Source], params: Plan, *, made: bool) -> list[Any]:
+        """The results of a plan with transforms that have no rule: planned anew where one gave what none had seen."""
+        known: dict[Any, Known] = {}
+        done: dict[int, Any] = {}
+        while True:
+            try:
+                results = execute([source.images for source in sources], params.views, done)
+                break
+            except Surprise as surprise:
+                if surprise.place in known:  # it was asked on two parts of the batch
+                    raise ValueError(
+                        "a transform without a rule must give images of one size, dtype and number of channels on the "
+                        f"whole batch, got {known[surprise.place]} and {surprise.seen}; convert in it"
+                    ) from None
+                known[surprise.place] = surprise.seen
+            seen = {**self._known, **known}
+            if params.again is not None:
+                params.views[:] = params.again.views(sources, seen)
+                continue
+            after = self._plan(
+                sources, params.rows, seen, made=made, at=params.at, alone=params.alone, crop_box=params.crop_box
+            )
+            params.views[:], params.drawn[:] = after.views, after.drawn
+        self._known |= {place: seen for place, seen in known.items() if seen.stays}
+        return results
+
+    def origin(self, at: Position) -> Origin:
+        """The pipeline as records know it."""
+        if at not in self._origins:
+            self._origins[at] = Origin(self.pipeline, at)
+        return self._origins[at]
+
+    def extra_repr(self) -> str:
+        return repr(self.pipeline)
+
+
+def _apart(results: Sequence[Tensor], inputs: Sequence[Images]) -> list[Tensor]:
+    """The views, each in memory of its own: what is done to one in place is done to nothing else."""
+    held = [image for images in inputs for image in (images if isinstance(images, list) else [images])]
+    views: list[Tensor] = []
+    for result in results:
+        shared = any(result is other or _same_memory(result, other) for other in [*held, *views])
+        views.append(result.clone() if shared else result)
+    return views
+
+
+def _same_memory(first: Tensor, second: Tensor) -> bool:
+    return not torch.compiler.is_compiling() and first.data_ptr() == second.data_ptr()
+
+
+def _brief(signature: Any) -> str:
+    text = str(signature)
+    return text if len(text) < 120 else text[:117] + "..."

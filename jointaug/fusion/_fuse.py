@@ -304,7 +304,7 @@ class Fused(Planner, Addressable):
         """The same views of another sample, of the same size: what the record says, and no chance.
 
         Masks, boxes and key points are moved as their image was, and skip what changes colors alone; depth goes as
-        `torchvision.tv_tensors.Mask`. They may come without an image.
+        ``torchvision.tv_tensors.Mask``. They may come without an image.
 
         Args:
             record: of one image or of a batch, made by a pipeline of the same structure and settings.

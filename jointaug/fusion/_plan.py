@@ -41,7 +41,7 @@ class Plan:
         rows: where the uniforms came from, and come from again if more has to be planned (see `View.each`).
         at: position of the pipeline, if it is a part of another.
         alone: whether it is of one image, in numbers.
-        crop_box: as `View.crop_box`.
+        crop_box: as of `jointaug.rules.View`.
         again: the record that it repeats, if it does: then no row is asked for.
     """
 

@@ -69,7 +69,6 @@ def test_images_below_a_folder_are_read_once_and_junk_is_not(jointcrop, folder):
 
 def test_one_command_draws_all_figures_and_saves_their_numbers(jointcrop, folder, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(jointcrop, "PAIRS", 500)
-    monkeypatch.setattr(jointcrop, "WORKERS", 0)
     out = tmp_path / "out"
     threads = torch.get_num_threads()
     assert jointcrop.main(["--data", str(folder), "--out", str(out), "--steps", "2", "--measured", "5"]) == 0

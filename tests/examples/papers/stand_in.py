@@ -27,7 +27,7 @@ chance = zlib.crc32(repr((sorted(given.items()), seed)).encode()) / 2**32
 with (out / "log.csv").open("w", newline="") as file:
     columns = ["epoch", "step", "loss", "feature_std", "knn", "ridge", "rank", "seconds"]
     spread, after = (0.01, 0.1) if recipe.startswith("byol") else (0.8, 0.5)
-    loss = math.log(2048) if recipe.startswith("dino") else 1.0
+    loss = math.log(256) if recipe.startswith("dino") else 1.0
     before, last = [0, 0, "", "", 0.1, 0.4, 2.0, 0.5], [1, 4, loss, spread, after, 0.6, 4.5, 2.0]
     csv.writer(file).writerows([columns, before, last])
 result = {"recipe": recipe, "knn": 0.5 + 0.01 * chance, "ridge": 0.75, "rank": 4.5, "loss": 1.0, "seconds": 2.0}

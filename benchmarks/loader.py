@@ -44,6 +44,7 @@ FILES: Final = 16
 SMALL: Final = 256  # images of 32 px
 BARS: Final = {
     "ImageFolder(root, fuse(p)) to the v1 code": (1 / 3, "v1 code", "fuse"),
+    "ImageFolder(root, fuse(p)) to the v1 code with torchvision's blur": (1 / 3, "v1 code, torchvision's blur", "fuse"),
     "ImageFolder(root, fuse(p)) to fuse in collate, one worker each": (
         1.15,
         "fuse in collate, one worker",
@@ -107,9 +108,9 @@ class OneByOne(Dataset[Any]):
         return self.data[index]
 
 
-def classic(side: int) -> v1.Compose:
-    """The list with ``torchvision.transforms``, as scripts have it."""
-    blur = [v1.RandomApply([Blur()], p=0.5)] if side > 32 else []
+def classic(side: int, blurred: Callable[..., Any] | None = None) -> v1.Compose:
+    """The list with ``torchvision.transforms``, as scripts have it: with Pillow's blur, or with ``blurred``."""
+    blur = [v1.RandomApply([blurred or Blur()], p=0.5)] if side > 32 else []
     return v1.Compose(
         [
             v1.RandomResizedCrop(side, scale=(0.2, 1.0)),
@@ -208,6 +209,7 @@ def loaders(root: str) -> dict[str, Iterable[Any]]:
     addressed, addressed_decoded = AddressedDataset(plain, fused, seed=0), AddressedDataset(decoded, fused, seed=0)
     cases: dict[str, Iterable[Any]] = {
         "v1 code": of(ImageFolder(root, TwoCrops(classic(224)))),
+        "v1 code, torchvision's blur": of(ImageFolder(root, TwoCrops(classic(224, v1.GaussianBlur(23, (0.1, 2.0)))))),
         "v2 code": of(ImageFolder(root, TwoCrops(rewritten(224)))),
         "v2 code, Pillow's blur": of(ImageFolder(root, TwoCrops(v2.Compose(by_pillow)))),
         "JointCrop, v1 behind it": of(ImageFolder(root, v2.Compose([joint(224).transforms[0], PerView(v1_tail)]))),

@@ -59,7 +59,7 @@ def finish(images: Tensor, steps: Sequence[Step], *, dtype: torch.dtype | None =
     """
     images = as_images(images)
     lead, flat = images.shape[:-3], images.reshape(-1, *images.shape[-3:])
-    ops = _checked_steps(steps, Target(lead, images.device, images.shape[-3]))
+    ops = checked_steps(steps, Target(lead, images.device, images.shape[-3]))
     return run(flat, None, ops, checked_dtype(dtype, images.dtype, steps)).view(images.shape)
 
 
@@ -82,11 +82,12 @@ def crop_and_finish(
     """
     source, lead, cut, outer = checked_crop(images, boxes, size, flip, interpolation, antialias, clip)
     first = source[0]
-    ops = _checked_steps(steps, Target(outer, first.device, first.shape[0]))
+    ops = checked_steps(steps, Target(outer, first.device, first.shape[0]))
     return by_view(run(source, cut, ops, checked_dtype(dtype, first.dtype, steps)), lead, outer)
 
 
-def _checked_steps(steps: Sequence[Step], target: Target) -> list[Op]:
+def checked_steps(steps: Sequence[Step], target: Target) -> list[Op]:
+    """The steps of a chain, checked, on images as ``target`` says."""
     ops = []
     for i, step in enumerate(steps):
         if not isinstance(step, tuple) or not 1 <= len(step) <= 3:
@@ -103,6 +104,7 @@ def _checked_steps(steps: Sequence[Step], target: Target) -> list[Op]:
 
 
 def checked_dtype(dtype: torch.dtype | None, own: torch.dtype, steps: Sequence[Step]) -> torch.dtype:
+    """The dtype of a chain's result: ``own`` where none is asked for."""
     result = own if dtype is None else dtype
     if result is not torch.uint8 and result not in FLOATS:
         raise TypeError(f"dtype must be uint8 or floating point, got {result}")

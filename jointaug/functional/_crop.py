@@ -82,10 +82,7 @@ def checked_crop(
 ) -> tuple[Tensor | list[Tensor], torch.Size, Crop, torch.Size]:
     """The images ``[N, C, H, W]`` or a list of N, their leading shape, the checked crop, its results' leading shape."""
     height, width = as_size(size)
-    if interpolation not in MODES:
-        names = ", ".join(mode.name for mode in MODES)
-        raise ValueError(f"interpolation must be an InterpolationMode out of {names}, got {interpolation!r}")
-    mode = MODES[interpolation]
+    mode = checked_mode(interpolation)
     source, lead = as_source(images)
     first = source[0]
     resized_size(size, first.shape[0], height, width)
@@ -101,6 +98,14 @@ def checked_crop(
     clips = mode == "bicubic" and (first.dtype is torch.uint8 if clip is None else bool(clip))
     crop = Crop(boxes.reshape(-1, 4), mask, (height, width), mode, widens, clips)
     return source, lead, crop, outer
+
+
+def checked_mode(interpolation: Any) -> str:
+    """A filter by the name that ``torch.nn.functional.interpolate`` has for it."""
+    if interpolation not in MODES:
+        names = ", ".join(mode.name for mode in MODES)
+        raise ValueError(f"interpolation must be an InterpolationMode out of {names}, got {interpolation!r}")
+    return MODES[interpolation]
 
 
 def as_source(images: Any) -> tuple[Tensor | list[Tensor], torch.Size]:

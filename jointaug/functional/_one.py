@@ -13,10 +13,10 @@ from torchvision.transforms import InterpolationMode
 from .._validate import resized_size
 from . import _compiled
 from ._batch import Target, as_images, as_size
-from ._chain import Step, checked_dtype, crop_and_finish
-from ._crop import MODES
+from ._chain import Step, checked_dtype, checked_steps, crop_and_finish
+from ._crop import checked_mode
 from ._op import Op
-from ._table import KERNELS, checked_op
+from ._table import KERNELS
 
 
 def views_of_one(
@@ -49,30 +49,36 @@ def views_of_one(
         ``[V, C, h, w]``, what `crop_and_finish` gives of the same numbers in tensors.
 
     Raises:
-        ValueError: as `crop_and_finish`.
+        ValueError: as `crop_and_finish`; if there is not a step and a flip for each box, or a step's kernel or options
+            differ between views.
         TypeError: as `crop_and_finish`.
     """
     image = as_images(image, "image")
+    if image.ndim != 3:
+        raise ValueError(
+            f"image must be one image [C, H, W], got shape {tuple(image.shape)}; a batch goes to crop_and_finish"
+        )
+    mode = checked_mode(interpolation)
     height, width = as_size(size)
     resized_size(size, image.shape[0], height, width)
-    flat = [side for box in boxes for side in box]
+    _check_views(len(boxes), steps, flip)
     result = checked_dtype(dtype, image.dtype, [views[0] for views in steps])
-    drawn_by_itself = any(
-        isinstance(value, Tensor) for views in steps for step in views for value in (*step.parameters, step.where)
-    )
-    if drawn_by_itself or _leaves(boxes, image):
-        return _by_tensors(image, flat, (height, width), steps, flip, interpolation, antialias, clip, result)
     target = Target(torch.Size(()), image.device, image.shape[0])
-    ops = [[checked_op(step.kernel, target, *step.parameters) for step in views] for views in steps]
-    if not _compiled.fits(image[None], [op for views in ops for op in views], result):
-        return _by_tensors(image, flat, (height, width), steps, flip, interpolation, antialias, clip, result)
+    places = _as_integers(boxes)
+    in_tensors = places is None or _leaves(boxes, image) or any(_has_tensors(s) for views in steps for s in views)
+    own_steps = [] if in_tensors else zip(*steps, strict=True)
+    by_view = [checked_steps([Step(step.kernel, step.parameters) for step in own], target) for own in own_steps]
+    ops = list(zip(*by_view, strict=True))
+    if places is None or in_tensors or not _compiled.fits(image[None], [op for own in by_view for op in own], result):
+        return _by_tensors(image, boxes, (height, width), steps, flip, interpolation, antialias, clip, result)
     numbers, masks = array("f"), array("B", flip or ())
     packed: list[tuple[Op, int]] = []
     columns: list[Any] = []
     wheres: list[int | None] = []
     for views, checked in zip(steps, ops, strict=True):
-        wheres.append(None if views[0].where is None else len(masks))
-        masks.extend(() if views[0].where is None else [bool(step.where) for step in views])
+        acts = _acts(views)
+        wheres.append(None if acts is None else len(masks))
+        masks.extend(acts or ())
         packed.append((checked[0], len(columns)))
         columns += _columns(checked, numbers)
     mask_address, number_address = masks.buffer_info()[0], numbers.buffer_info()[0]
@@ -86,8 +92,6 @@ def views_of_one(
         else _compiled.COLUMN.pack(number_address + 4 * column[0], column[1], 0.0, 0)
         for column in columns
     ]
-    places = array("q", flat)
-    mode = MODES[interpolation]
     clips = mode == "bicubic" and (image.dtype is torch.uint8 if clip is None else bool(clip))
     return _compiled.submit(
         image[None],
@@ -100,6 +104,51 @@ def views_of_one(
         flip=mask_address if flip is not None else 0,
         how=(_compiled.MODES[mode], bool(antialias) and mode.startswith("bi"), clips),
     )
+
+
+def _check_views(count: int, steps: Sequence[Sequence[Step]], flip: Sequence[bool] | None) -> None:
+    """What there is for each view must be there for all, and differ in numbers alone."""
+    if not count:
+        raise ValueError("boxes must hold one box for each view, got none; give at least one")
+    given = [(f"steps[{i}]", views) for i, views in enumerate(steps)]
+    for name, values in given if flip is None else [("flip", flip), *given]:
+        if len(values) != count:
+            raise ValueError(f"{name} must hold one entry for each of {count} boxes, got {len(values)}; repeat it")
+    for name, views in given:
+        for step in views:
+            if not isinstance(step, Step):
+                raise TypeError(f"{name} must hold a Step for each view, got {step!r}; write Step(kernel, parameters)")
+        first, own = views[0], _own(views[0])
+        if any(step.kernel is not first.kernel or step.parameters[own:] != first.parameters[own:] for step in views):
+            raise ValueError(
+                f"{name} must be one kernel with the same options in all views, got {list(views)!r}; call "
+                "views_of_one for each view"
+            )
+
+
+def _own(step: Step) -> int:
+    """How many of a step's parameters may differ between views."""
+    row = KERNELS.get(step.kernel)
+    return 0 if row is None else row.own
+
+
+def _as_integers(boxes: Sequence[tuple[int, int, int, int]]) -> array[int] | None:
+    """Boxes of four integers in a row, or None where they are something else."""
+    try:
+        return array("q", [side for top, left, height, width in boxes for side in (top, left, height, width)])
+    except (TypeError, ValueError):
+        return None
+
+
+def _has_tensors(step: Step) -> bool:
+    return any(isinstance(value, Tensor) for value in (*step.parameters, step.where))
+
+
+def _acts(steps: Sequence[Step]) -> list[bool] | None:
+    """For each view, whether a step acts; None: in all."""
+    if all(step.where is None for step in steps):
+        return None
+    return [step.where is None or bool(step.where) for step in steps]
 
 
 def _columns(ops: Sequence[Op], numbers: array[float]) -> list[Any]:
@@ -128,7 +177,7 @@ def _leaves(boxes: Sequence[tuple[int, int, int, int]], image: Tensor) -> bool:
 
 def _by_tensors(
     image: Tensor,
-    flat: Sequence[int],
+    boxes: Sequence[tuple[int, int, int, int]],
     size: tuple[int, int],
     steps: Sequence[Sequence[Step]],
     flip: Sequence[bool] | None,
@@ -139,7 +188,7 @@ def _by_tensors(
 ) -> Tensor:
     return crop_and_finish(
         image[None],
-        torch.tensor(flat).view(1, -1, 4),
+        [list(boxes)],
         size,
         [_joined(views) for views in steps],
         flip=None if flip is None else torch.tensor([list(flip)]),
@@ -152,11 +201,11 @@ def _by_tensors(
 
 def _joined(steps: Sequence[Step]) -> Step:
     """A step of several views, their parameters as tensors ``[1, V, ...]``."""
-    kernel, own = steps[0].kernel, KERNELS[steps[0].kernel].own
+    kernel, own = steps[0].kernel, _own(steps[0])
     columns = enumerate(zip(*(step.parameters for step in steps), strict=True))
     parameters = tuple(_column(values) if k < own else values[0] for k, values in columns)
-    where = None if steps[0].where is None else torch.tensor([[bool(step.where) for step in steps]])
-    return Step(kernel, parameters, where)
+    acts = _acts(steps)
+    return Step(kernel, parameters, None if acts is None else torch.tensor([acts]))
 
 
 def _column(values: Sequence[Any]) -> Any:

@@ -238,7 +238,7 @@ class View:
         """The view after a transform that is known by name alone, run image by image.
 
         What the results are is not known before one is seen: until then they are taken to be as what goes in, and
-        `Fused.transform` plans anew what follows where they are not.
+        ``Fused.transform`` plans anew what follows where they are not.
 
         Args:
             transform: for messages.

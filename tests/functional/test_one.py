@@ -101,6 +101,22 @@ def test_filters_and_bytes(mode, clip):
     assert torch.equal(ours, theirs)
 
 
+def test_a_step_that_says_where_beside_one_that_acts_everywhere():
+    """None is everywhere, in whichever view it stands."""
+    plain = views_of_one(LEVELS, BOXES[:1] * 2, 8)
+    for k, wheres in enumerate([(None, False), (False, None)]):
+        views = views_of_one(LEVELS, BOXES[:1] * 2, 8, [[Step(invert, (), where) for where in wheres]])
+        assert torch.equal(views[k], 255 - plain[k])
+        assert torch.equal(views[1 - k], plain[1 - k])
+
+
+INVERTED = Step(invert)
+
+
+def blurred(kernel_size):
+    return Step(gaussian_blur, (1.0, kernel_size))
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -110,8 +126,19 @@ def test_filters_and_bytes(mode, clip):
         (lambda: views_of_one(LEVELS, BOXES[:1], 8, [[Step(adjust_hue, (0.7,))]]), ValueError, "rotation in"),
         (lambda: views_of_one(LEVELS, BOXES[:1], 8, dtype=torch.int32), TypeError, "uint8 or floating point"),
         (lambda: views_of_one("image", BOXES[:1], 8), TypeError, "image must be a tensor"),
+        (lambda: views_of_one(LEVELS[None], BOXES[:1], 8), ValueError, "one image .* got shape .1, 3, 20, 28."),
+        (lambda: views_of_one(LEVELS, [(0.0, 0.0, 5.0, 5.0)], 8), TypeError, "integer pixels"),
+        (lambda: views_of_one(LEVELS, [(0, 0, 5)], 8), ValueError, "boxes must have shape"),
+        (lambda: views_of_one(LEVELS, [], 8), ValueError, "one box for each view, got none"),
+        (lambda: views_of_one(LEVELS, BOXES, 8, flip=[True]), ValueError, "flip must hold .* each of 3 boxes, got 1"),
+        (lambda: views_of_one(LEVELS, BOXES, 8, [[INVERTED]]), ValueError, r"steps\[0\] must hold .* 3 boxes, got 1"),
+        (lambda: views_of_one(LEVELS, BOXES[:2], 8, [[INVERTED, Step(solarize, (0.5,))]]), ValueError, "one kernel"),
+        (lambda: views_of_one(LEVELS, BOXES[:2], 8, [[blurred(3), blurred(9)]]), ValueError, "the same options"),
+        (lambda: views_of_one(LEVELS, BOXES[:1], 8, [[Step(print)]]), ValueError, r"steps\[0\] must be a kernel"),
+        (lambda: views_of_one(LEVELS, BOXES[:1], 8, [[(invert,)]]), TypeError, "a Step for each view, got"),
+        (lambda: views_of_one(LEVELS, BOXES[:1], 8, interpolation=InterpolationMode.BOX), ValueError, "out of NEAREST"),
     ],
-)
+)  # fmt: skip
 def test_what_is_wrong_is_named(call, error, message):
     with pytest.raises(error, match=message):
         call()

@@ -21,7 +21,7 @@ from torchvision import transforms as v1
 from torchvision.transforms import v2
 from torchvision.tv_tensors import TVTensor
 
-from ._draws import Draw, adapted, draw_of
+from ._draws import Draw, adapted, draw_of, generator_kept, seed_of
 from .chance import Address, Chance, child_step
 
 _CONTAINERS: Final = (v2.Compose, v2.RandomApply, v2.RandomChoice, v2.RandomOrder, nn.Sequential)
@@ -222,7 +222,7 @@ def run(transform: Any, inputs: tuple[Any, ...], chance: Chance) -> Any:
     if draw is not None:
         outputs = _drawn(transform, draw, inputs, chance)
     else:
-        torch.default_generator.manual_seed(int(chance.row(1)[0] * 2**32))  # the row's first word
+        torch.default_generator.manual_seed(seed_of(chance.row(1)[0]))
         outputs = called(transform, inputs)
         chance.note(torch.get_rng_state)
     chance.saw(outputs)
@@ -330,11 +330,8 @@ def views_at(pipeline: Callable[..., Any], address: Address, *inputs: Any) -> An
         raise TypeError(f"address must be an Address, got {address!r}; write Address(seed, epoch, index)")
     if not inputs:
         raise TypeError("inputs must be a sample, got none; write views_at(pipeline, address, image)")
-    state = torch.get_rng_state()
-    try:
+    with generator_kept():
         return run(pipeline, inputs, address)
-    finally:
-        torch.set_rng_state(state)
 
 
 def container_of(transform: Any) -> type | None:

@@ -6,22 +6,30 @@ make the same views of an address.
 
 from . import _color, _crop, _noise, _nothing, _size, _warp  # noqa: F401 (they register what they hold)
 from ._adapt import ToTensor, adapt, adapted
-from ._augment import augmented, operations
+from ._augment import GOES_ALONG, augmented, magnitude_of, operations
 from ._crop import two_sides
-from ._numbers import of_image
+from ._noise import any_draw_of
+from ._numbers import floored, of_image
 from ._registry import DRAWS, Draw, Seen, draw_of, draws
+from ._seed import generator_kept, seed_of
 
 __all__ = [
     "DRAWS",
+    "GOES_ALONG",
     "Draw",
     "Seen",
     "ToTensor",
     "adapt",
     "adapted",
+    "any_draw_of",
     "augmented",
     "draw_of",
     "draws",
+    "floored",
+    "generator_kept",
+    "magnitude_of",
     "of_image",
     "operations",
+    "seed_of",
     "two_sides",
 ]

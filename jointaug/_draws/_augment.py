@@ -16,12 +16,13 @@ from ._noise import seed, seeded
 from ._numbers import offset, stacked
 from ._registry import draws
 
-_NO_IMAGE: Final = (tv_tensors.BoundingBoxes, tv_tensors.Mask, tv_tensors.KeyPoints)
+GOES_ALONG: Final = (tv_tensors.BoundingBoxes, tv_tensors.KeyPoints, tv_tensors.Mask)
+"""What a geometric transform moves with the image."""
 
 
 def _erased(transform: Any, inpt: Any, params: dict[str, Any]) -> Any:
     """What v2 erases is images."""
-    if isinstance(inpt, _NO_IMAGE):
+    if isinstance(inpt, GOES_ALONG):
         return inpt
     return seeded(transform, inpt, params) if transform.value is None else transform.transform(inpt, params)
 
@@ -66,12 +67,20 @@ def augmented(
         negative: whether a magnitude with a sign is negative.
         fill: by the type of images.
     """
-    magnitudes, signed = transform._AUGMENTATION_SPACE[name]  # noqa: SLF001
-    values = magnitudes(bins, *F.get_size(images))
-    magnitude = 0.0 if values is None else float(values[level])
+    magnitude = magnitude_of(transform, name, *F.get_size(images), level=level, bins=bins, negative=negative)
     return transform._apply_image_or_video_transform(  # noqa: SLF001
-        images, name, -magnitude if negative and signed else magnitude, interpolation=transform.interpolation, fill=fill
+        images, name, magnitude, interpolation=transform.interpolation, fill=fill
     )
+
+
+def magnitude_of(
+    transform: Any, name: str, height: int, width: int, *, level: int | None, bins: int, negative: bool
+) -> float:
+    """The magnitude of an operation on an image of this size, with its sign; arguments as of `augmented`."""
+    magnitudes, signed = transform._AUGMENTATION_SPACE[name]  # noqa: SLF001
+    values = magnitudes(bins, height, width)
+    magnitude = 0.0 if values is None else float(values[level])
+    return -magnitude if negative and signed else magnitude
 
 
 def operations(transform: Any, params: dict[str, Any]) -> list[tuple[str, int | None, int, bool]]:
@@ -91,7 +100,7 @@ def operations(transform: Any, params: dict[str, Any]) -> list[tuple[str, int | 
 
 def _augmented(transform: Any, inpt: Any, params: dict[str, Any]) -> Any:
     """An image after the operations that were drawn, one after another."""
-    if isinstance(inpt, _NO_IMAGE):
+    if isinstance(inpt, GOES_ALONG):
         raise TypeError(
             f"{type(transform).__name__} must not be given {type(inpt).__name__}, which it cannot move; "
             "leave them out, or augment by RandomAffine and ColorJitter"

@@ -14,14 +14,12 @@ from torch.utils.data import default_collate
 from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional as F
 
+from .._draws import GOES_ALONG
 from ..transforms import CropBox
 from ..views import put_together, viewable
 
 _CHANNELS: Final = (1, 3, 4)
 """Of a tensor of three dimensions that is one image: gray, or red, green and blue, without alpha or with it."""
-
-_GOES_ALONG: Final = (tv_tensors.Mask, tv_tensors.BoundingBoxes, tv_tensors.KeyPoints)
-"""What a geometric transform moves with the image."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ def sample_of(item: Any, name: str) -> Sample:
             "image first, what belongs to it after it"
         )
     check_channels(leaves[found[0]], name)
-    along = [i for i, leaf in enumerate(leaves) if isinstance(leaf, _GOES_ALONG)]
+    along = [i for i, leaf in enumerate(leaves) if isinstance(leaf, GOES_ALONG)]
     for leaf in (leaves[i] for i in along):
         size = F.get_size(leaves[found[0]])
         if F.get_size(leaf) != size:
@@ -139,7 +137,7 @@ def has_no_image(inputs: tuple[Any, ...]) -> bool:
     """Whether masks, boxes or key points are given and nothing that could be an image."""
     leaves, _ = tree_flatten(inputs)
     image = any(is_explicit(leaf) or (type(leaf) is Tensor and leaf.ndim >= 3) for leaf in leaves)
-    return not image and any(isinstance(leaf, _GOES_ALONG) for leaf in leaves)
+    return not image and any(isinstance(leaf, GOES_ALONG) for leaf in leaves)
 
 
 def sample_along(inputs: tuple[Any, ...]) -> Sample:
@@ -152,7 +150,7 @@ def sample_along(inputs: tuple[Any, ...]) -> Sample:
         TypeError: if there are none.
     """
     leaves, spec = tree_flatten(inputs if len(inputs) > 1 else inputs[0])
-    along = [i for i, leaf in enumerate(leaves) if isinstance(leaf, _GOES_ALONG)]
+    along = [i for i, leaf in enumerate(leaves) if isinstance(leaf, GOES_ALONG)]
     if not along:
         raise TypeError(
             f"a sample without an image must hold masks, boxes or key points, got {', '.join(map(_told, leaves))}; "
@@ -170,13 +168,13 @@ def is_explicit(item: Any) -> bool:
 def is_image(item: Any) -> bool:
     """Whether something is one image."""
     return isinstance(item, PIL.Image.Image) or (
-        isinstance(item, Tensor) and item.ndim == 3 and not isinstance(item, _GOES_ALONG)
+        isinstance(item, Tensor) and item.ndim == 3 and not isinstance(item, GOES_ALONG)
     )
 
 
 def is_batch(item: Any) -> bool:
     """Whether something is a batch of images."""
-    return isinstance(item, Tensor) and item.ndim == 4 and not isinstance(item, _GOES_ALONG)
+    return isinstance(item, Tensor) and item.ndim == 4 and not isinstance(item, GOES_ALONG)
 
 
 def are_views(item: Any) -> bool:
@@ -212,7 +210,7 @@ def split_batch(item: Any) -> tuple[Any, Callable[[Any], Any]] | None:
             f"a batch must hold one tensor of images [B, C, H, W], got {len(found)}: "
             f"{', '.join(_told(leaves[i]) for i in found)}; call the pipeline on each"
         )
-    left = next((leaf for leaf in leaves if isinstance(leaf, _GOES_ALONG)), None)
+    left = next((leaf for leaf in leaves if isinstance(leaf, GOES_ALONG)), None)
     if left is not None:
         raise TypeError(
             f"{type(left).__name__} must not stand beside a batch, which would leave it uncropped; give a list of "

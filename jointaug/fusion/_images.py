@@ -104,7 +104,8 @@ def pixels_of(image: Any, name: str) -> Tensor:
                 f"{name} must be a PIL image of mode {', '.join(_PIL_MODES)}, got {image.mode!r}, whose numbers mean "
                 "something else; write image.convert('RGB')"
             )
-        image = F.pil_to_tensor(image)
+        pixels = torch.from_numpy(np.array(image))  # channels last, as Pillow has them: kernels read either
+        image = pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)
     wrong = isinstance(image, tv_tensors.TVTensor) and not isinstance(image, tv_tensors.Image)
     if not isinstance(image, Tensor) or image.ndim != 3 or 0 in image.shape or wrong:
         shape = f" of shape {tuple(image.shape)}" if isinstance(image, Tensor) else ""

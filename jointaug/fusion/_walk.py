@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torchvision.transforms import v2
 
-from .._draws import adapted, draw_of
+from .._draws import adapted, any_draw_of
 from ..pipeline import Part, chosen, container_of, odds, parts
-from ..rules import ROWS, Draws, Kept, View, done, is_planned, rule_of, seeds
+from ..rules import ROWS, Draws, Kept, View, done, is_planned, rule_of
 from ..transforms import ContrastiveCrop, JointTransform
 from ..views import MultiView, PerView, Shared
 from ._plan import chosen_view, masked, resizes
@@ -58,14 +58,15 @@ def walk(transform: Any, state: State, draws: Draws) -> State:
 
 def _leaf(transform: Any, view: View, draws: Draws) -> View:
     """Plan a transform of one image."""
-    rule, draw = rule_of(transform), draw_of(transform)
+    rule = rule_of(transform)
     if rule is not None and not is_planned(rule):
         before, kept = len(draws.log), Kept(draws.source)
         after = _planned(rule(transform, view, replace(draws, source=kept)), transform)
         params = {name: value for drawn in draws.log[before:] for name, value in drawn.params.items()}
         return after.after(draws.drawn(transform, {**params, ROWS: kept.rows_asked}))
-    width = 1 if draw is None else draw.width(transform)
-    params = seeds(draws) if draw is None else draw.params(transform, draws.numbers(width) if width else (), view)
+    draw = any_draw_of(transform)
+    width = draw.width(transform)
+    params = draw.params(transform, draws.numbers(width) if width else (), view)
     after = done(transform, view, params, draws)
     drawn = draws.drawn(transform, params)
     if width:

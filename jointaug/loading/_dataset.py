@@ -8,11 +8,11 @@ from typing import Any, Final, Protocol, runtime_checkable
 import torch
 from torch.utils.data import Dataset
 
+from .._draws import generator_kept, seed_of
 from ..chance import Address, Addresses, child_step
 from ..pipeline import check_pipeline, views_at
 from ..views import Views
 from ._epoch import SharedEpoch
-from ._generator import seeding
 from ._index import AddressedIndex, as_integer
 
 _FETCH: Final = 2**32 - 1  # the part of an address at which a sample is fetched; a pipeline has fewer
@@ -181,9 +181,9 @@ class AddressedDataset(Dataset[Any]):
         addresses = Addresses(self.seed, of[0].epoch, torch.tensor(index), torch.tensor(draw))
         (uniforms,) = addresses.rows(1, step=child_step(0, _FETCH))
         samples = []
-        with seeding() as seed:  # what `_fetch` does for one
+        with generator_kept() as generator:  # what `_fetch` does for one
             for row, uniform in zip(index, uniforms.tolist(), strict=True):
-                seed(uniform)
+                generator.manual_seed(seed_of(uniform))
                 samples.append(self.dataset[row])
         for row, sample in zip(index, samples, strict=True):
             refuse_views(sample, f"sample {row}")

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DistributedSampler
 
+from .._draws import generator_kept, seed_of
 from ..chance import Addresses, named_step
-from ._generator import seeding
 from ._index import as_integer
 
 _ORDER: Final = named_step("order of an epoch")
@@ -84,8 +84,8 @@ def _of_rank(sampler: Any, rank: int) -> Any:
 
 
 def _listed(sampler: Iterable[Any], uniform: float) -> Tensor:
-    with seeding() as seed:
-        seed(uniform)
+    with generator_kept() as generator:
+        generator.manual_seed(seed_of(uniform))
         given = list(sampler)
     indices: list[int] = []
     for index in given:

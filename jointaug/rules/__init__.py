@@ -13,7 +13,7 @@ from ._places import maps_of
 from ._registry import RULES as RULES  # the table itself, for tests
 from ._registry import Rule, is_planned, register, rule_of
 from ._view import Call, Cut, Drawn, Draws, Each, Known, Rows, Side, View
-from ._without import by_image, by_view, image_by_image, seeds
+from ._without import by_image, by_view
 
 __all__ = [
     "ROWS",
@@ -34,12 +34,10 @@ __all__ = [
     "by_image",
     "by_view",
     "done",
-    "image_by_image",
     "is_planned",
     "maps_of",
     "register",
     "rule_of",
-    "seeds",
 ]
 
 _claim(__name__, globals())

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from .._draws import draw_of
+from .._draws import any_draw_of
 from ..transforms import JointTransform
 from ._registry import is_planned, rule_of
 from ._view import Draws, Rows, View
-from ._without import by_image, by_view, image_by_image
+from ._without import by_image, by_view
 
 ROWS = "uniforms"
 """Name of a parameter: the rows that a rule asked for which draws by itself."""
@@ -59,7 +59,4 @@ def done(transform: Any, view: View, params: dict[str, Any], draws: Draws) -> Vi
         return rule(transform, view, replace(draws, source=Again(params[ROWS])))
     if rule is not None:
         return rule(transform, view, params)
-    draw = draw_of(transform)
-    if draw is None:
-        return image_by_image(transform, view, params, draws)
-    return by_image(transform, view, params, draws, draw.act)
+    return by_image(transform, view, params, draws, any_draw_of(transform).act)

@@ -15,10 +15,10 @@ from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
-from .._draws import operations, two_sides
+from .._draws import floored, magnitude_of, operations, two_sides
 from ..functional import horizontal_flip, vertical_flip
 from ..transforms import JointBlur, JointColor
-from ._done import done
+from ._done import Again, done
 from ._map import STILL, Map, after, chosen, either, mirrored, of_cut, real, shifted, stacked, upside_down
 from ._registry import rule_of
 from ._view import Call, Cut, Drawn, Draws, Each, Side, View
@@ -106,7 +106,7 @@ def _moved(view: View, drawn: Drawn, height: Side, width: Side) -> Moved:
     if rule_of(transform) is None:
         return None, height, width
     start = view._with(height=height, width=width, program=(), history=())  # noqa: SLF001
-    made = done(transform, start, params, Draws(_NoRows(), []))
+    made = done(transform, start, params, Draws(Again(()), []))
     total: Map = STILL
     for instruction in made.program:
         entries = _of_instruction(instruction, height, width)
@@ -116,13 +116,6 @@ def _moved(view: View, drawn: Drawn, height: Side, width: Side) -> Moved:
         if isinstance(instruction, Cut):
             height, width = instruction.size
     return total, made.height, made.width
-
-
-class _NoRows:
-    """Nothing is drawn where all is known."""
-
-    def rows(self, n: int, *, step: int, view: int) -> Any:
-        raise AssertionError((n, step, view))
 
 
 def _of_instruction(instruction: Any, height: Side, width: Side) -> Map | None:
@@ -258,13 +251,9 @@ def _shorter(transform: Any, params: dict[str, Any], height: Side, width: Side) 
     """The other side is rounded down, as torchvision does it."""
     (least,) = params["size"]
     upright = height >= width
-    tall, wide = _floored(least * height / width), _floored(least * width / height)
+    tall, wide = floored(least * height / width), floored(least * width / height)
     size = either(upright, tall, least), either(upright, least, wide)
     return of_cut((0, 0, height, width), size), *size
-
-
-def _floored(side: Any) -> Side:
-    return side.long() if isinstance(side, Tensor) else int(side)
 
 
 @_moves(v2.CenterCrop)
@@ -309,10 +298,8 @@ def _of_operations(transform: Any, params: dict[str, Any], height: int, width: i
     """Of what was drawn for one image."""
     total = STILL
     for name, level, bins, negative in operations(transform, params):
-        magnitudes, signed = transform._AUGMENTATION_SPACE[name]  # noqa: SLF001
-        values = magnitudes(bins, height, width)
-        magnitude = 0.0 if values is None else float(values[level])
-        total = after(total, operation_map(name, -magnitude if negative and signed else magnitude, height, width))
+        magnitude = magnitude_of(transform, name, height, width, level=level, bins=bins, negative=negative)
+        total = after(total, operation_map(name, magnitude, height, width))
     return total
 
 

@@ -8,7 +8,7 @@ this executor, for `jointaug.fuse` and for whoever else walks a pipeline.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from inspect import isclass, ismethod, isroutine, signature
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
@@ -139,27 +139,48 @@ def leaves(transform: Any) -> list[Any]:
         >>> leaves(v2.Compose([JointCrop(32), PerView(v2.RandomGrayscale(0.2), v2.Identity())]))[1:]
         [RandomGrayscale(p=0.2), Identity()]
     """
-    return [leaf for _, leaf in placed_leaves(transform)]
+    return [place.transform for place in places(transform)]
 
 
-def placed_leaves(transform: Any) -> list[tuple[str, Any]]:
-    """The `leaves` of a pipeline, each with its path: ``1.PerView.0.RandomApply.0.ColorJitter``.
+class Place(NamedTuple):
+    """Where a transform that is no container stands.
 
-    Numbers count a container's parts (of a coupling as it stands), names are of types; the pipeline's own is left out.
+    Attributes:
+        path: such as ``1.PerView.2.RandomApply.0.ColorJitter``: numbers of steps and types of what holds them (a
+            ``Compose`` goes without saying), and in brackets the view where each has a transform of its own.
+        transform: the one there, or that it stands for (`jointaug.rules.adapt`).
+        step: number of its position (`jointaug.chance.child_step`).
+        view: to which view it belongs there, if each has its own.
+    """
+
+    path: str
+    transform: Any
+    step: int
+    view: int | None
+
+
+def places(pipeline: Any, at: Position = ROOT) -> Iterator[Place]:
+    """The places of all transforms of a pipeline that are no containers, in the order in which they stand.
 
     Args:
-        transform: a pipeline, or any transform.
+        pipeline: any.
+        at: its position, if it is a part of another.
     """
+    return _places(pipeline, "", at, None)
+
+
+def _places(transform: Any, before: str, at: Position, view: int | None) -> Iterator[Place]:
     transform = adapted(transform)
+    plain = container_of(transform) in (v2.Compose, nn.Sequential)
+    here = before if plain else f"{before}{type(transform).__name__}"
     inside = parts(transform)
     if not inside:
-        return [(type(transform).__name__, transform)]
-    return [(f"{i}.{path}", leaf) for i, part in enumerate(inside) for path, leaf in _inside(part.transform)]
-
-
-def _inside(transform: Any) -> list[tuple[str, Any]]:
-    name = type(transform).__name__
-    return [(path if leaf is adapted(transform) else f"{name}.{path}", leaf) for path, leaf in placed_leaves(transform)]
+        yield Place(here, transform, at.at_step, view)
+    own = len(inside) > 1 and inside[0].view is not None
+    dot = "" if plain else "."
+    for k, part in enumerate(inside):
+        start = f"{here}[{k}]." if own else f"{here}{dot}" if part.step is None else f"{here}{dot}{k}."
+        yield from _places(part.transform, start, part.of(at), k if own else view)
 
 
 def views_made(transform: Any, views: int | None) -> int | None:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..chance import Address, Addresses, Chance
 from ..loading import Indexed, Loader
-from ..pipeline import ROOT, Addressable, Part, placed_leaves, views_made
+from ..pipeline import ROOT, Addressable, Part, places, views_made
 from ..rules import RULES, rule_of
 from ..views import Views
 from ._along import moved
@@ -65,11 +65,11 @@ class Fused(Planner, Addressable):
     def __init__(self, pipeline: Callable[..., Any]) -> None:
         super().__init__(pipeline)
         views_made(pipeline, None)
-        slow = [(path, leaf) for path, leaf in placed_leaves(pipeline) if rule_of(leaf) is None]
+        slow = [place for place in places(pipeline) if rule_of(place.transform) is None]
         if slow:
-            named = ", ".join(sorted({_named(leaf) for _, leaf in slow}))
+            named = ", ".join(sorted({_named(place.transform) for place in slow}))
             warnings.warn(
-                f"fuse has no rule for {named} and runs it image by image, at {', '.join(path for path, _ in slow)}; "
+                f"fuse has no rule for {named} and runs it image by image, at {', '.join(place.path for place in slow)}; "
                 "write one with @jointaug.rules.register, or say which v2 transform it stands for with "
                 "@jointaug.rules.adapt",
                 stacklevel=3,

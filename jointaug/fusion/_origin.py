@@ -8,37 +8,18 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
 from hashlib import blake2b
 from inspect import ismethod, isroutine
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
-from torchvision.transforms import v2
 
-from .._draws import adapted
-from ..pipeline import ROOT, Position, container_of, parts
+from ..pipeline import ROOT, Place, Position, places
 from ..rules import Drawn
-from ..views import PerView
 
 _OF_MODULES: Final = frozenset(vars(nn.Module())) - {"_parameters", "_buffers", "_modules"}
 """Attributes of every module that are no settings."""
-
-
-class Place(NamedTuple):
-    """Where a transform stands.
-
-    Attributes:
-        path: such as ``1.PerView.2.RandomApply.0.ColorJitter``: numbers of steps and types of what holds them (a
-            ``Compose`` goes without saying), and in brackets the view where each has a transform of its own.
-        step: number of its position (`jointaug.chance.child_step`).
-        view: to which view it belongs there, if each has its own.
-    """
-
-    path: str
-    transform: Any
-    step: int
-    view: int | None
 
 
 class Origin:
@@ -68,7 +49,7 @@ class Origin:
     @cached_property
     def by_path(self) -> dict[str, Place]:
         """The places of all transforms that are no containers."""
-        return {place.path: place for place in _places(self.pipeline, "", self._at, None)}
+        return {place.path: place for place in places(self.pipeline, self._at)}
 
     @cached_property
     def _by_step(self) -> dict[int, list[Place]]:
@@ -84,20 +65,6 @@ class Origin:
             here = [place for place in here if place.transform is drawn.transform] or here
             here = [place for place in here if place.view == drawn.view] or here
         return here[0].path
-
-
-def _places(transform: Any, before: str, at: Position, view: int | None) -> Iterator[Place]:
-    transform = adapted(transform)
-    plain = container_of(transform) in (v2.Compose, nn.Sequential)
-    here = before if plain else f"{before}{type(transform).__name__}"
-    inside = parts(transform)
-    if not inside:
-        yield Place(here, transform, at.at_step, view)
-    own = isinstance(transform, PerView) and len(inside) > 1
-    dot = "" if plain else "."
-    for k, part in enumerate(inside):
-        start = f"{here}[{k}]." if own else f"{here}{dot}" if part.step is None else f"{here}{dot}{k}."
-        yield from _places(part.transform, start, part.of(at), k if own else view)
 
 
 def _told(value: Any, above: tuple[int, ...]) -> Iterator[str]:

@@ -1,17 +1,20 @@
 """On a GPU: throughput of ``fuse`` against kornia and torchaug, share of copy bandwidth, split of a training step.
 
-    benchmarks/gpu.sh
+    benchmarks/gpu.sh --stages 3,4       # with limits, and what else is measured
+    python benchmarks/gpu.py             # --parts step or --parts throughput: one of the two
     python benchmarks/gpu.py --smoke     # on the CPU, tiny, nothing compiled: that it runs; its figures mean nothing
 
 Per batch and view; every round gives each case its turn, the device synchronized around each; medians, quartiles, and
 ratios round by round. The bound is the time in which the card copies the bytes that must move: the uint8 input once,
-the float32 output once. The peak is what is allocated at most, with the input, over input + output. Results are saved
-after each size, so that a time limit costs only what follows.
+the float32 output once. The peak is what is allocated at most, with the input, over input + output. First come our
+cases at all sizes, then the peers', then what compiles; results are saved after each table, so that a time limit costs
+only what follows.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import time
 import warnings
 from collections.abc import Callable
@@ -24,9 +27,10 @@ from interleaved import ratio, save, summary
 from torchvision.models import resnet18
 from torchvision.transforms import v2
 
-from jointaug import JointCrop, PerView, fuse
+from jointaug import Addresses, JointCrop, PerView, fuse
 
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+OURS = "jointaug"
 Cases = dict[str, Callable[[], Any]]
 
 
@@ -42,7 +46,7 @@ class Setting(NamedTuple):
     compile: Callable[[Any], Any]
 
 
-GPU = Setting("cuda", ((1024, 32), (512, 96), (256, 224)), (512, 32), 2**31, 20, partial(torch.compile, dynamic=False))
+GPU = Setting("cuda", ((256, 224), (1024, 32), (512, 96)), (512, 32), 2**31, 20, partial(torch.compile, dynamic=False))
 SMOKE = Setting("cpu", ((4, 32),), (2, 32), 2**21, 3, partial(torch.compile, backend="eager"))
 
 
@@ -102,53 +106,94 @@ def copy_bandwidth(setting: Setting) -> float:
     return setting.copied / (summary(milliseconds(copy, setting)["copy"])["median"] / 1e3)
 
 
-def cases(count: int, side: int, setting: Setting) -> tuple[torch.Tensor, Cases]:
-    """A batch, and one view of it by each library."""
-    device = setting.device
-    images = torch.randint(0, 256, (count, 3, side, side), dtype=torch.uint8, device=device)
-    kernel = max(3, side // 10 // 2 * 2 + 1)
-    fused = fuse(v2.Compose([v2.RandomResizedCrop(side, (0.2, 1.0)), *steps(kernel)]))
-    generator = torch.Generator(device).manual_seed(0)
+def ours(count: int, side: int, setting: Setting) -> tuple[torch.Tensor, Cases]:
+    """A batch, and one view of it by this library: with draws of a generator and at addresses, and its draws alone."""
+    images = torch.randint(0, 256, (count, 3, side, side), dtype=torch.uint8, device=setting.device)
+    fused = fused_view(side)
+    generator = torch.Generator(setting.device).manual_seed(0)
+    addresses = Addresses(0, 0, torch.arange(count, device=setting.device))
+    return images, {
+        OURS: lambda: fused(images, generator=generator),
+        f"{OURS}, addresses": lambda: fused(images, addresses=addresses),
+        f"{OURS}, draws alone": lambda: fused.make_params(images, generator=generator),
+        f"{OURS}, draws alone, addresses": lambda: fused.make_params(images, addresses=addresses),
+    }
+
+
+def fused_view(side: int) -> Any:
+    """One view of a batch, by the MoCo v2 list."""
+    return fuse(v2.Compose([v2.RandomResizedCrop(side, (0.2, 1.0)), *steps(width(side))]))
+
+
+def width(side: int) -> int:
+    """The blur's kernel: a tenth of the side, odd."""
+    return max(3, side // 10 // 2 * 2 + 1)
+
+
+def peers(count: int, side: int, setting: Setting) -> tuple[torch.Tensor, Cases]:
+    """The same, with the peers as they are."""
+    images, found = ours(count, side, setting)
+    found = {OURS: found[OURS]}
+    for name, made in (("kornia", kornia_view), ("torchaug", torchaug_view)):
+        try:
+            view = made(side, setting.device)
+        except ImportError as error:
+            print(f"not measured: {name} ({error})")
+        else:
+            found[name] = partial(_of_floats, view, images)
+    return images, found
+
+
+def compiled(count: int, side: int, setting: Setting) -> tuple[torch.Tensor, Cases]:
+    """The same, compiled: ours (the work, with draws of a generator), and kornia."""
+    images, found = ours(count, side, setting)
     torch.compiler.reset()
+    fused, generator = fused_view(side), torch.Generator(setting.device).manual_seed(0)
     work = setting.compile(fused.transform)
-    found: Cases = {
-        "jointaug": lambda: fused(images, generator=generator),
-        "jointaug, work compiled": lambda: work(images, fused.make_params(images, generator=generator)),
-        "jointaug, draws alone": lambda: fused.make_params(images, generator=generator),
+    found = {
+        OURS: found[OURS],
+        f"{OURS}, work compiled": lambda: work(images, fused.make_params(images, generator=generator)),
     }
     try:
-        import kornia.augmentation as K
-
-        chain = torch.nn.Sequential(
-            K.RandomResizedCrop((side, side), scale=(0.2, 1.0)),
-            K.ColorJitter(0.4, 0.4, 0.4, 0.1, p=0.8),
-            K.RandomGrayscale(p=0.2),
-            K.RandomGaussianBlur((kernel, kernel), (0.1, 2.0), p=0.5),
-            K.RandomHorizontalFlip(p=0.5),
-            K.Normalize(torch.tensor(MEAN), torch.tensor(STD)),
-        ).to(device)
-        compiled = setting.compile(chain)
-        found["kornia"] = lambda: chain(images.float() / 255)
-        found["kornia, compiled"] = lambda: compiled(images.float() / 255)
+        found["kornia, compiled"] = partial(_of_floats, setting.compile(kornia_view(side, setting.device)), images)
     except ImportError as error:
         print(f"not measured: kornia ({error})")
-    try:
-        import torchaug.transforms as ta
-
-        own = ta.SequentialTransform(
-            [
-                ta.RandomResizedCrop(side, (0.2, 1.0), num_chunks=-1, batch_transform=True),
-                ta.RandomColorJitter(0.4, 0.4, 0.4, 0.1, p=0.8, num_chunks=-1, batch_transform=True),
-                ta.RandomGrayscale(0.2, batch_transform=True),
-                ta.RandomGaussianBlur(kernel, (0.1, 2.0), p=0.5, batch_transform=True),
-                ta.RandomHorizontalFlip(0.5, batch_transform=True),
-                ta.Normalize(MEAN, STD),
-            ]
-        )
-        found["torchaug"] = lambda: own(images.float() / 255)
-    except ImportError as error:
-        print(f"not measured: torchaug ({error})")
     return images, found
+
+
+def _of_floats(view: Callable[[torch.Tensor], Any], images: torch.Tensor) -> Any:
+    return view(images.float() / 255)
+
+
+def kornia_view(side: int, device: str) -> torch.nn.Module:
+    """One view by kornia."""
+    import kornia.augmentation as K
+
+    return torch.nn.Sequential(
+        K.RandomResizedCrop((side, side), scale=(0.2, 1.0)),
+        K.ColorJitter(0.4, 0.4, 0.4, 0.1, p=0.8),
+        K.RandomGrayscale(p=0.2),
+        K.RandomGaussianBlur((width(side), width(side)), (0.1, 2.0), p=0.5),
+        K.RandomHorizontalFlip(p=0.5),
+        K.Normalize(torch.tensor(MEAN), torch.tensor(STD)),
+    ).to(device)
+
+
+def torchaug_view(side: int, device: str) -> Callable[[torch.Tensor], Any]:  # noqa: ARG001 (where its input is)
+    """One view by torchaug."""
+    import torchaug.transforms as ta
+
+    view: Callable[[torch.Tensor], Any] = ta.SequentialTransform(
+        [
+            ta.RandomResizedCrop(side, (0.2, 1.0), num_chunks=-1, batch_transform=True),
+            ta.RandomColorJitter(0.4, 0.4, 0.4, 0.1, p=0.8, num_chunks=-1, batch_transform=True),
+            ta.RandomGrayscale(0.2, batch_transform=True),
+            ta.RandomGaussianBlur(width(side), (0.1, 2.0), p=0.5, batch_transform=True),
+            ta.RandomHorizontalFlip(0.5, batch_transform=True),
+            ta.Normalize(MEAN, STD),
+        ]
+    )
+    return view
 
 
 def peak(case: Callable[[], Any], images: torch.Tensor) -> float | None:
@@ -163,16 +208,16 @@ def peak(case: Callable[[], Any], images: torch.Tensor) -> float | None:
     return (images.nbytes + rise) / (images.nbytes + result.nbytes)
 
 
-def throughput(count: int, side: int, setting: Setting, bandwidth: float) -> dict[str, Any]:
-    """All cases of one size: ms, ratio to ours (eager), share of the copy bandwidth, peak memory."""
-    images, found = cases(count, side, setting)
+def throughput(made: tuple[torch.Tensor, Cases], setting: Setting, bandwidth: float) -> dict[str, Any]:
+    """Cases of one size: ms, ratio to ours (eager), share of the copy bandwidth, peak memory."""
+    images, found = made
     runs, failures = working(found)
     bound = 1e3 * 5 * images.numel() / bandwidth
     times = milliseconds(runs, setting)
     table: dict[str, Any] = {}
-    print(f"\n{count} x 3 x {side} x {side}: copying takes {bound:.4f} ms")
+    print(f"copying takes {bound:.4f} ms")
     for name, values in times.items():
-        ms, times_ours = summary(values), ratio(values, times["jointaug"])
+        ms, times_ours = summary(values), ratio(values, times[OURS])
         table[name] = {"ms": ms, "times_ours": times_ours, "share_of_copy": bound / ms["median"]}
         if "draws" not in name:
             table[name]["peak"] = peak(runs[name], images)
@@ -214,26 +259,32 @@ def main() -> None:
     """Time, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, help="default: 20")
-    parser.add_argument("--smoke", action="store_true", help="tiny, on the CPU, nothing saved")
+    parser.add_argument("--smoke", action="store_true", help="tiny, on the CPU, saved only where OUT says where")
+    parser.add_argument("--parts", nargs="+", choices=("step", "throughput"), default=["step", "throughput"])
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     setting = SMOKE if arguments.smoke else GPU
     setting = setting._replace(rounds=arguments.rounds or setting.rounds)
-    bandwidth = copy_bandwidth(setting)
     device = "CPU" if arguments.smoke else torch.cuda.get_device_name()
-    result: dict[str, Any] = {"device": device, "copy_bytes_per_s": bandwidth}
+    result: dict[str, Any] = {"device": device, "copy_bytes_per_s": copy_bandwidth(setting)}
     print(result)
 
-    def keep(title: str, table: dict[str, Any]) -> None:
+    def keep(part: str, title: str, table: dict[str, Any]) -> None:
         result[title] = table
-        if not arguments.smoke:
-            save(Path(__file__).stem, result)
+        if not arguments.smoke or os.environ.get("OUT"):
+            save(f"{Path(__file__).stem}_{part}", result)
 
-    count, side = setting.training
-    keep(f"training step, 2 x {count} x 3 x {side} x {side}, ms", split := training_step(setting))
-    print(f"training step: { {name: row.get('median', row) for name, row in split.items()} }")
-    for count, side in setting.batches:
-        keep(f"{count} x 3 x {side} x {side}", throughput(count, side, setting, bandwidth))
+    if "step" in arguments.parts:
+        count, side = setting.training
+        keep("step", f"training step, 2 x {count} x 3 x {side} x {side}, ms", split := training_step(setting))
+        print(f"training step: { {name: row.get('median', row) for name, row in split.items()} }")
+    if "throughput" in arguments.parts:
+        for group in (ours, peers, compiled):
+            for count, side in setting.batches:
+                title = f"{group.__name__}, {count} x 3 x {side} x {side}"
+                print(f"\n{title}")
+                made = group(count, side, setting)
+                keep("throughput", title, throughput(made, setting, result["copy_bytes_per_s"]))
 
 
 if __name__ == "__main__":

@@ -123,7 +123,8 @@ def open_data(where: str, test: str | None = None, *, size: int = 32) -> Data:
     Args:
         where: a folder of class folders, or of images without classes, or with ``train`` and ``test`` (or ``val``) in
             it; ``cifar10:FOLDER``, ``cifar100:``, ``stl10:``, ``imagenet:`` for torchvision's data sets as they lie
-            there; ``rendered`` or ``rendered:COUNT`` for the toys of `rendered`.
+            there; ``rendered`` or ``rendered:COUNT`` for the toys of `rendered`; ``pixels:FILE`` for a file that
+            ``torch.save`` wrote of ``train`` and ``test`` (each ``[images, labels]``) and ``classes``.
         test: a folder to hold out, where ``where`` has none; its class folders are those of ``where``.
         size: side of rendered pictures, in pixels.
 
@@ -132,7 +133,7 @@ def open_data(where: str, test: str | None = None, *, size: int = 32) -> Data:
         ValueError: for a folder without images, a test folder with other classes, or one where there are test images.
     """
     kind, _, rest = where.partition(":")
-    named = kind == "rendered" or (kind in _TORCHVISION and rest)
+    named = kind == "rendered" or (kind in (*_TORCHVISION, "pixels") and rest)
     if named and test is not None:
         raise ValueError(f"--test must be left out for {kind}, which has test images of its own, got {test!r}")
     if kind == "rendered":
@@ -141,6 +142,8 @@ def open_data(where: str, test: str | None = None, *, size: int = 32) -> Data:
                 f"--data rendered:COUNT must have a positive integer for the number of toys, got {where!r}"
             )
         return _rendered(int(rest) if rest else RENDERED, size)
+    if kind == "pixels" and rest:
+        return _pixels(Path(rest))
     if kind in _TORCHVISION and rest:
         try:
             return _TORCHVISION[kind](rest)
@@ -256,6 +259,13 @@ _TORCHVISION: dict[str, Callable[[str], Data]] = {
     "stl10": _stl10,
     "imagenet": _imagenet,
 }
+
+
+def _pixels(file: Path) -> Data:
+    if not file.is_file():
+        raise FileNotFoundError(f"--data pixels:FILE must name a file of images, got {str(file)!r}, which is none")
+    held = torch.load(file, weights_only=True)
+    return Data(Pixels(*held["train"]), Pixels(*held["test"]), tuple(held["classes"]))
 
 
 def _rendered(count: int, size: int) -> Data:

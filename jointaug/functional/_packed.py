@@ -165,8 +165,8 @@ def run(
     rows, slots, stats, radii, waits = pack(crop, ops, count, source.device)
     out = torch.empty((count, 3, *size), dtype=dtype, device=source.device, memory_format=memory_format)
     tiles = kernels.tiles_of(*size)
-    if tiles == 1:
-        waits = []
+    if tiles == 1:  # its program knows the mean
+        waits = [wait for wait in waits if wait[0] == BLUR]
     blurs = any(kind == BLUR for kind, _, _ in waits)
     apart = bool(waits) and dtype is not torch.float32  # else results wait where they end
     # Scratch takes no more than images and results do, but for small batches, which are better worked on at once.
@@ -180,12 +180,12 @@ def run(
 
     works = scratch(3, *size) if apart else None
     acrosses = scratch(3, *size) if blurs else None
-    sums = scratch(slots, tiles) if len(waits) > blurs else None
+    sums = scratch(slots, tiles) if any(kind != BLUR for kind, _, _ in waits) else None
     for first in range(0, count, many):
         part = out[first : first + many]
         work, across = (None if memory is None else memory[: len(part)] for memory in (works, acrosses))
         place = {"first": first, "images": images, "views": count // images, "slots": slots}
-        kernels.begin(source, rows, part, work, sums, stats, radii, **place, crop=crop is not None)
+        kernels.begin(source, rows, part, work, sums, stats, **place, crop=crop is not None)
         for kind, start, end in waits:
             if kind != BLUR:
                 kernels.contrast(rows, part, work, sums, stats, start, end, **place)

@@ -200,26 +200,6 @@ def _blurred(source, sigma, radius, n, i, rest, step, channel, inside):
     return r / total, g / total, b / total
 
 
-@triton.jit
-def _band(sigma, radius, n, T: tl.constexpr):
-    """The same pass as a matrix, whose row i weighs n values into one."""
-    sigma, edge = _reach(sigma, radius, n)
-    i, j = tl.arange(0, T)[:, None], tl.arange(0, T)[None, :]
-    band = tl.where(i == j, 1.0, 0.0)
-    total = tl.full((), 1.0, tl.float32)
-    for k in range(1, edge + 1):
-        weight = _gauss(k, sigma)
-        before, after = _around(i, k, n)
-        band += tl.where(before == j, weight, 0.0) + tl.where(after == j, weight, 0.0)
-        total += 2 * weight
-    return band / total
-
-
-@triton.jit
-def _product(down, x, along):
-    return tl.dot(tl.dot(down, x, input_precision="ieee"), along, input_precision="ieee")
-
-
 # --- slots: where a result waits, and what is done until there --------------------------------------------
 
 
@@ -230,18 +210,18 @@ def _row(rows, s, images, views, slots):
 
 
 @triton.jit
-def _waits(p, slot, slots):
-    """The kind of a slot at which a result waits, or 0."""
+def _waits(p, slot, slots, WHOLE: tl.constexpr):
+    """The kind of a slot at which a result waits, or 0; a program that has the whole image knows its mean."""
     kind, value = tl.load(p + HEAD + slot).to(tl.int32), tl.load(p + HEAD + slots + slot)
-    return tl.where(((kind == BLUR) & (value > 0)) | ((kind == CONTRAST) & (value != 1)), kind, 0)
+    return tl.where(((kind == BLUR) & (value > 0)) | ((kind == CONTRAST) & (value != 1) & (not WHOLE)), kind, 0)
 
 
 @triton.jit
-def _first_waiting(p, start, end, slots):
+def _first_waiting(p, start, end, slots, WHOLE: tl.constexpr):
     """The first slot out of [start, end) at which a result waits, or end."""
     found = end
     for slot in range(start, end):
-        found = tl.where((found == end) & (_waits(p, slot, slots) > 0), slot, found)
+        found = tl.where((found == end) & (_waits(p, slot, slots, WHOLE) > 0), slot, found)
     return found
 
 
@@ -271,38 +251,26 @@ def _place(tile, h, w, column, T: tl.constexpr):
 
 @triton.jit
 def _carry(
-    r, g, b, mean, start, after, p, slots, out, work, sums, one, h, w, channel, at, inside, m0, m1, m2, s0, s1, s2
-):
+    r, g, b, mean, start, after, p, slots, out, work, sums, one, h, w, channel, at, inside, m0, m1, m2, s0, s1, s2,
+    WHOLE: tl.constexpr,
+):  # fmt: skip
     """From slot ``start`` to where the result waits, from slot ``after`` on, or to its end; and store it."""
-    stop = _first_waiting(p, after, slots, slots)
+    mean += tl.zeros((), tl.float32)
+    stop = _first_waiting(p, after, slots, slots, WHOLE)
     for slot in range(start, stop):
         kind, value = tl.load(p + HEAD + slot).to(tl.int32), tl.load(p + HEAD + slots + slot)
+        if WHOLE:
+            if kind == CONTRAST:
+                mean = tl.sum(tl.where(inside, _luma(r, g, b), 0.0)) / (h * w)
         r, g, b = _step(r, g, b, kind, value, mean, m0, m1, m2, s0, s1, s2)
     if stop < slots:
         _store(_waiting(out, work, one, h, w), channel, at, inside, r, g, b)
         if sums is not None:
-            if _waits(p, stop, slots) == CONTRAST:
+            if _waits(p, stop, slots, WHOLE) == CONTRAST:
                 total = tl.sum(tl.where(inside, _luma(r, g, b), 0.0))
                 tl.store(sums + (one * slots + stop) * tl.num_programs(1) + tl.program_id(1), total)
     else:
         _store(out + one * (3 * h * w), channel, at, inside, r, g, b)
-
-
-@triton.jit
-def _whole(r, g, b, p, slots, h, w, inside, radius_x, radius_y, m0, m1, m2, s0, s1, s2, BLURS: tl.constexpr):
-    """All slots, of an image that one program has to itself."""
-    for slot in range(slots):
-        kind, value = tl.load(p + HEAD + slot).to(tl.int32), tl.load(p + HEAD + slots + slot)
-        mean = 0.0
-        if kind == CONTRAST:
-            mean = tl.sum(tl.where(inside, _luma(r, g, b), 0.0)) / (h * w)
-        r, g, b = _step(r, g, b, kind, value, mean, m0, m1, m2, s0, s1, s2)
-        if BLURS:
-            if (kind == BLUR) & (value > 0):
-                down = _band(value, radius_y, h, r.shape[0])
-                along = tl.trans(_band(value, radius_x, w, r.shape[0]))
-                r, g, b = _product(down, r, along), _product(down, g, along), _product(down, b, along)
-    return r, g, b
 
 
 @triton.jit
@@ -317,8 +285,8 @@ def _waiting(out, work, one, h, w):
 @triton.jit
 def begin_kernel(
     source, rows, out, work, sums, first, images, views, slots, h, w, channel, column,
-    stride, source_channel, source_row, source_column, unit, radius_x, radius_y, m0, m1, m2, s0, s1, s2,
-    CROP: tl.constexpr, WHOLE: tl.constexpr, BLURS: tl.constexpr, T: tl.constexpr,
+    stride, source_channel, source_row, source_column, unit, m0, m1, m2, s0, s1, s2,
+    CROP: tl.constexpr, WHOLE: tl.constexpr, T: tl.constexpr,
 ):  # fmt: skip
     one = tl.program_id(0).to(tl.int64)
     p = _row(rows, first + one, images, views, slots)
@@ -334,16 +302,10 @@ def begin_kernel(
         pixel = image + (y * source_row)[:, None] + (x * source_column)[None, :]
         r, g = tl.load(pixel).to(tl.float32), tl.load(pixel + source_channel).to(tl.float32)
         b = tl.load(pixel + 2 * source_channel).to(tl.float32)
-    r, g, b = r * unit, g * unit, b * unit
-    if WHOLE:
-        r, g, b = _whole(
-            r, g, b, p, slots, h, w, inside, radius_x, radius_y, m0, m1, m2, s0, s1, s2, BLURS
-        )  # fmt: skip
-        _store(out + one * (3 * h * w), channel, at, inside, r, g, b)
-    else:
-        _carry(
-            r, g, b, 0.0, 0, 0, p, slots, out, work, sums, one, h, w, channel, at, inside, m0, m1, m2, s0, s1, s2
-        )  # fmt: skip
+    _carry(
+        r * unit, g * unit, b * unit, 0.0, 0, 0, p, slots, out, work, sums, one, h, w, channel, at, inside,
+        m0, m1, m2, s0, s1, s2, WHOLE,
+    )  # fmt: skip
 
 
 @triton.jit
@@ -353,7 +315,7 @@ def contrast_kernel(
 ):  # fmt: skip
     one = tl.program_id(0).to(tl.int64)
     p = _row(rows, first + one, images, views, slots)
-    slot = _first_waiting(p, start, end, slots)
+    slot = _first_waiting(p, start, end, slots, False)
     if slot < end:
         y, x, at, inside = _place(tl.program_id(1), h, w, column, T)
         r, g, b = _load(_waiting(out, work, one, h, w), channel, at, inside)
@@ -363,7 +325,7 @@ def contrast_kernel(
             totals += tl.load(sums + (one * slots + slot) * tiles + k + many, k + many < tiles, 0.0)
         _carry(
             r, g, b, tl.sum(totals) / (h * w), slot, slot + 1, p, slots, out, work, sums, one, h, w, channel, at,
-            inside, m0, m1, m2, s0, s1, s2,
+            inside, m0, m1, m2, s0, s1, s2, False,
         )  # fmt: skip
 
 
@@ -373,7 +335,7 @@ def blur_x_kernel(
 ):
     one = tl.program_id(0).to(tl.int64)
     p = _row(rows, first + one, images, views, slots)
-    if _waits(p, slot, slots) == BLUR:
+    if _waits(p, slot, slots, False) == BLUR:
         y, x, at, inside = _place(tl.program_id(1), h, w, column, T)
         source = _waiting(out, work, one, h, w)
         sigma = tl.load(p + HEAD + slots + slot)
@@ -385,18 +347,18 @@ def blur_x_kernel(
 @triton.jit
 def blur_y_kernel(
     out, work, sums, across, rows, slot, radius, first, images, views, slots, h, w, channel, column,
-    m0, m1, m2, s0, s1, s2, T: tl.constexpr,
+    m0, m1, m2, s0, s1, s2, WHOLE: tl.constexpr, T: tl.constexpr,
 ):  # fmt: skip
     one = tl.program_id(0).to(tl.int64)
     p = _row(rows, first + one, images, views, slots)
-    if _waits(p, slot, slots) == BLUR:
+    if _waits(p, slot, slots, False) == BLUR:
         y, x, at, inside = _place(tl.program_id(1), h, w, column, T)
         sigma = tl.load(p + HEAD + slots + slot)
         source, rest = across + one * (3 * h * w), (x * column)[None, :]
         r, g, b = _blurred(source, sigma, radius, h, y[:, None], rest, w * column, channel, inside)
         _carry(
             r, g, b, 0.0, slot + 1, slot + 1, p, slots, out, work, sums, one, h, w, channel, at, inside,
-            m0, m1, m2, s0, s1, s2,
+            m0, m1, m2, s0, s1, s2, WHOLE,
         )  # fmt: skip
 
 
@@ -420,7 +382,7 @@ _SHAPE = "int first, int images, int views, int slots"
     "jointaug::begin",
     mutates_args={"out", "work", "sums"},
     schema="(Tensor source, Tensor rows, Tensor(a!) out, Tensor(b!)? work, Tensor(c!)? sums, float[] stats, "
-    f"int[] radii, {_SHAPE}, bool crop) -> ()",
+    f"{_SHAPE}, bool crop) -> ()",
 )
 def begin(
     source: Tensor,
@@ -429,7 +391,6 @@ def begin(
     work: Tensor | None,
     sums: Tensor | None,
     stats: list[float],
-    radii: list[int],
     first: int,
     images: int,
     views: int,
@@ -445,7 +406,6 @@ def begin(
         work: ``[n, 3, h, w]`` float32, where they wait; None: in ``out``, which is float32 then.
         sums: ``[n, slots, tiles]`` float32, of gray in each tile of what waits for its mean.
         stats: means and deviations of the channels, for the slot that normalizes.
-        radii: of the blur along x and y, or -1; empty: no slot blurs.
         first: of ``out`` among all results.
         images: N.
         views: V.
@@ -454,11 +414,10 @@ def begin(
     """
     h, w, channel, column = _shape(out)
     tiles = tiles_of(h, w)
-    radius_x, radius_y = radii or (0, 0)
     wrap_triton(begin_kernel)[(len(out), tiles)](
         source, rows, out, work, sums, first, images, views, slots, h, w, channel, column, *source.stride(),
-        1 / 255 if source.dtype is torch.uint8 else 1.0, radius_x, radius_y, *stats,
-        CROP=crop, WHOLE=tiles == 1, BLURS=len(radii) > 0, T=TILE, num_warps=WARPS,
+        1 / 255 if source.dtype is torch.uint8 else 1.0, *stats,
+        CROP=crop, WHOLE=tiles == 1, T=TILE, num_warps=WARPS,
     )  # fmt: skip
 
 
@@ -538,5 +497,5 @@ def blur_y(
     h, w, channel, column = _shape(out)
     wrap_triton(blur_y_kernel)[(len(out), tiles_of(h, w))](
         out, work, sums, across, rows, slot, radius, first, images, views, slots, h, w, channel, column, *stats,
-        T=TILE, num_warps=WARPS,
+        WHOLE=tiles_of(h, w) == 1, T=TILE, num_warps=WARPS,
     )  # fmt: skip

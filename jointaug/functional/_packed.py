@@ -76,7 +76,9 @@ def _reason(device: torch.device) -> str:
     if torch.cuda.is_available():  # else the tensors are fake
         found = torch.cuda.get_device_capability(device)
         if found < OLDEST:
-            return f"Triton's kernels need compute capability {OLDEST[0]}.{OLDEST[1]}, this card has {found[0]}.{found[1]}"
+            return (
+                f"Triton's kernels need compute capability {OLDEST[0]}.{OLDEST[1]}, this card has {found[0]}.{found[1]}"
+            )
     return ""
 
 

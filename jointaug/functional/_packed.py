@@ -70,7 +70,7 @@ _REASONS: dict[torch.device, str] = {}
 
 def _reason(device: torch.device) -> str:
     try:
-        from . import _triton  # noqa: F401, PLC0415 (not on machines without a GPU: importing Triton costs)
+        from . import _triton  # noqa: F401 (not on machines without a GPU: importing Triton costs)
     except ImportError as error:
         return f"Triton cannot be imported ({error}); install the triton of this torch"
     if torch.cuda.is_available():  # else the tensors are fake
@@ -159,7 +159,7 @@ def run(
     source: Tensor, crop: Crop | None, ops: Sequence[Op], dtype: torch.dtype, memory_format: torch.memory_format
 ) -> Tensor:
     """What ``_program.run`` says: one pass until results wait for contrast's mean or for blur, then on with those."""
-    from . import _triton as kernels  # noqa: PLC0415 (as above)
+    from . import _triton as kernels  # late, as above
 
     images = len(source)
     count = images if crop is None else len(crop.boxes)

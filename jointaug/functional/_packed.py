@@ -47,10 +47,10 @@ def fits(source: Tensor | list[Tensor], crop: Crop | None, ops: Sequence[Op], dt
     farthest = sum((n - 1) * stride for n, stride in zip(source.shape[1:], source.stride()[1:], strict=True))
     if max(farthest, 3 * height * width) > REACH or -(-height // 32) * -(-width // 32) > TILES:
         return False
-    return available(source.device)
+    return bool(available(source.device))
 
 
-@torch.compiler.assume_constant_result
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def available(device: torch.device) -> bool:
     """Whether kernels in Triton run on a device; says once why not."""
     if os.environ.get("JOINTAUG_NATIVE") == "0" or torch.version.cuda is None:

@@ -84,3 +84,17 @@ def test_an_old_card_is_named(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
     assert "7.5" in _packed._reason(torch.device("cuda"))
+
+
+def test_compiles_into_one_graph_of_the_operators():
+    def chain(images, boxes, values):
+        steps = [K.Step(K.adjust_contrast, (values,)), K.Step(K.gaussian_blur, (values,))]
+        return K.crop_and_finish(images, boxes, 40, steps, dtype=torch.float32)
+
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        images = torch.empty(4, 3, 50, 50, dtype=torch.uint8, device="cuda")
+        boxes = torch.empty(4, 4, dtype=torch.int64, device="cuda")
+        seen = torch._dynamo.explain(chain)(images, boxes, torch.empty(4, device="cuda"))
+    assert (seen.graph_count, seen.graph_break_count) == (1, 0)
+    names = [str(node.target) for node in seen.graphs[0].graph.nodes if "jointaug" in str(node.target)]
+    assert names == [f"jointaug.{name}.default" for name in ("begin", "contrast", "blur_x", "blur_y")]

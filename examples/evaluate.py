@@ -320,6 +320,11 @@ def opened(options: argparse.Namespace) -> Evaluation:
         device=str(device_of(options.device)), threads=options.threads, **how,
     )  # fmt: skip
     train_images, test_images = open_images(options.data, encoder.size)
+    if train_images.labels.ndim > 1:
+        raise ValueError(
+            f"--data must have one class an image for {', '.join(options.protocols)}, got {options.data}, whose images "
+            "show several objects; take another"
+        )
     if options.images:
         train_images, test_images = (
             images.subset(rank_in_class(images.labels, options.seed, "images") < options.images)

@@ -19,6 +19,7 @@ from trainer.evaluation.finetune import choose, fine_tune, logits_of, measured, 
 from trainer.evaluation.images import Images
 from trainer.evaluation.probe import linear_head
 from trainer.evaluation.protocols import FINE_TUNING
+from trainer.inputs.scenes import Scenes, write_voc
 from trainer.inputs.sources import Pixels
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -235,6 +236,15 @@ def test_the_command(data, tmp_path):
 def test_every_protocol_can_be_named():
     for name in FINE_TUNING:
         assert evaluate.protocol_name(f"finetune:{name}") == f"finetune:{name}"
+
+
+def test_images_with_several_objects_are_refused(tmp_path, capsys):
+    write_voc(tmp_path, Scenes(8, size=32), Scenes(8, size=32))
+    with pytest.raises(SystemExit):
+        evaluate.main(["resnet8", "finetune:small", "--data", f"voc07:{tmp_path}", "--size", "32", "--fraction", ".1"])
+    assert "--data must have one class an image for finetune:small, got voc07:" in " ".join(
+        capsys.readouterr().err.split()
+    )
 
 
 @pytest.mark.parametrize(

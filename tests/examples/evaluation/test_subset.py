@@ -30,7 +30,7 @@ def test_a_fraction_of_each_class_and_at_least_one(fraction, wanted):
 
 
 def test_drawn_by_address_uniformly_and_a_larger_fraction_holds_a_smaller():
-    """Over 400 seeds each of a class's 20 images is drawn 40 times; 6 deviations are exceeded once in 12 million runs."""
+    """Over 400 seeds each of a class's 20 images is drawn 40 times; 6 deviations: once in 12 million runs."""
     images, counts = labelled([20, 20]), torch.zeros(40)
     for seed in range(400):
         counts[of_fraction(images, 0.1, seed).rows] += 1

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from torchvision import datasets
 
-from jointaug.image_files import image_files, is_junk, read_image
+from jointaug.image_files import image_files, is_junk
 
 from .objects import Objects, read_coco, read_voc
 from .sources import Data, Images
@@ -70,9 +70,9 @@ class _ImageNet(datasets.ImageNet):
 
 
 def _imagenet(root: str) -> Data:
-    train, val = (_ImageNet(root, part, loader=read_image) for part in ("train", "val"))
-    classes = tuple(names[0] for names in train.classes)
-    return Data(_torchvision(train, train.targets), _torchvision(val, val.targets), classes)
+    train, val = (_ImageNet(root, part) for part in ("train", "val"))
+    parts = [Images.of_files([path for path, _ in part.samples], torch.tensor(part.targets)) for part in (train, val)]
+    return Data(parts[0], parts[1], tuple(names[0] for names in train.classes))
 
 
 def _imagenet100(root: str) -> Data:

@@ -135,13 +135,19 @@ def peers(count: int, side: int, setting: Setting) -> tuple[torch.Tensor, Cases]
     images, found = ours(count, side, setting)
     found = {OURS: found[OURS]}
     for name, made in (("kornia", kornia_view), ("torchaug", torchaug_view)):
-        try:
-            view = made(side, setting.device)
-        except ImportError as error:
-            print(f"not measured: {name} ({error})")
-        else:
+        view = _if_there(name, made, side, setting.device)
+        if view is not None:
             found[name] = partial(_of_floats, view, images)
     return images, found
+
+
+def _if_there(name: str, made: Callable[[int, str], Any], side: int, device: str) -> Any:
+    """A peer's view of a batch, or None where it is not installed."""
+    try:
+        return made(side, device)
+    except ImportError as error:
+        print(f"not measured: {name} ({error})")
+        return None
 
 
 def compiled(count: int, side: int, setting: Setting) -> tuple[torch.Tensor, Cases]:
@@ -154,10 +160,9 @@ def compiled(count: int, side: int, setting: Setting) -> tuple[torch.Tensor, Cas
         OURS: found[OURS],
         f"{OURS}, work compiled": lambda: work(images, fused.make_params(images, generator=generator)),
     }
-    try:
-        found["kornia, compiled"] = partial(_of_floats, setting.compile(kornia_view(side, setting.device)), images)
-    except ImportError as error:
-        print(f"not measured: kornia ({error})")
+    view = _if_there("kornia", kornia_view, side, setting.device)
+    if view is not None:
+        found["kornia, compiled"] = partial(_of_floats, setting.compile(view), images)
     return images, found
 
 

@@ -2,7 +2,7 @@
 
     benchmarks/gpu.sh --carry                    # what must travel with the checkout, and whether it is there
     benchmarks/gpu.sh --stages 1-5               # a call; then --stages 6, then --stages 7
-    benchmarks/gpu.sh --device cpu --tiny        # all of it, small: figures mean nothing (make rehearse)
+    benchmarks/gpu.sh --device cpu --tiny        # all of it, small: figures mean nothing (rehearse.py)
 
 1. correctness: the tests marked gpu; 2. one epoch of SimCLR on CIFAR-10; 3. the step against the bare network step;
 4. throughput beside kornia and torchaug; 5. neighbors at ImageNet's size; 6. the claim: seeds of three crops, three
@@ -29,27 +29,29 @@ import sys
 import tarfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
+from xml.etree import ElementTree as ET
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 ARCHIVE: Final = "cifar10-jpeg.tar.xz"
 PEERS: Final = ("kornia", "kornia_rs", "torchaug")
 ARMS: Final = ("independent", "joint", "decoupled")
-RECIPE: Final = "jointcrop-simclr-cifar10"
+RECIPE: Final = "jointcrop-simclr"
 OTHERS: Final[Mapping[str, tuple[str, ...]]] = {
     **{
-        name: (f"{name}-cifar10",)
+        name: (name,)
         for name in (
             *("moco1", "moco2", "mocov3", "byol", "simsiam", "dino", "vicreg", "wmse", "npid", "npid2", "leoclr"),
             *("leoclr-e2e", "interclr-npid2", "interclr-moco2", "interclr-byol", "clim", "jointcrop-simclr"),
         )
     },
-    "contrastive-crop": ("simclr-cifar10", "--crop", "contrastive", "--epochs", "10", "--warmup", "1"),
-    "multi-crop": ("dino-cifar10", "--locals", "4", "--local_size", "16"),
-    "compiled": ("simclr-cifar10", "--compile", "true"),
+    "contrastive-crop": ("simclr", "--crop", "contrastive", "--epochs", "10", "--warmup", "1"),
+    "multi-crop": ("dino", "--locals", "4", "--local_size", "16"),
+    "compiled": ("simclr", "--compile", "true"),
 }
-"""Of stage 7, by name: a recipe, and what differs from it."""
+"""Of stage 7, by name: a recipe without its scale, and what differs from it."""
 AT_ONCE: Final = 3
 LIMITS: Final = {1: 60, 2: 45, 3: 70, 4: 250, 5: 90, 6: 560, 7: 400}
 PREPARATION: Final = 60
@@ -64,26 +66,37 @@ class Late(Exception):  # noqa: N818 (no error: the time is up)
 
 
 class Sizes(NamedTuple):
-    """How much of everything."""
+    """How much of everything; ``scale`` ends the names of the recipes, some of which have settings of their ``own``."""
 
+    scale: str
     trainer: tuple[str, ...]
     step: tuple[str, ...]
     throughput: tuple[str, ...]
     neighbors: tuple[str, ...]
     probe: tuple[str, ...]
     seeds: int
+    own: Mapping[str, tuple[str, ...]]
 
 
 REAL: Final = Sizes(
-    ("--stem", "small", "--precision", "bfloat16", "--channels_last", "true"), (), (), (), ("knn", "linear:small"), 8
+    "cifar10",
+    ("--stem", "small", "--precision", "bfloat16", "--channels_last", "true"),
+    (),
+    (),
+    (),
+    ("knn", "linear:small"),
+    8,
+    {},
 )
 TINY: Final = Sizes(
-    ("--stem", "none", "--backbone", "resnet8", "--batch", "16", "--knn_k", "5"),
+    "rendered",
+    ("--knn_k", "5"),
     ("--batch", "4", "--steps", "2", "--rounds", "3"),
     ("--smoke", "--rounds", "2"),
     ("--points", "600", "--clusters", "6", "--rounds", "3"),
     ("knn", "linear:small", "--epochs", "2", "--k", "5"),
     1,
+    {f"interclr-{base}": ("--K_inter", "16") for base in ("npid2", "moco2")},  # of noise, clusters are unequal
 )
 
 
@@ -116,7 +129,7 @@ class Plan:
     @property
     def pixels(self) -> Path:
         """The data set, decoded."""
-        return self.work / "cifar10.pt"
+        return self.work / "cifar10" / "pixels.pt"
 
     def say(self, text: str) -> None:
         """A line on the screen and in the log."""
@@ -178,7 +191,7 @@ class Plan:
             found = {"status": "done", **work(self)}
         except Late:
             found = {"status": "out of time"}
-        except Exception as error:  # noqa: BLE001 (whatever it is, the other stages run)
+        except Exception as error:  # whatever it is, the other stages run
             found = {"status": "failed", "why": f"{type(error).__name__}: {error}"[:500]}
         self.write(name, {**found, "wall_seconds": round(time.monotonic() - start, 2)})
         self.say(f"{number}. {name}: {json.dumps(self.stages[name])[:600]}")
@@ -217,18 +230,16 @@ class Plan:
             self.preparing = None
         if not self.pixels.exists():
             raise FileNotFoundError(f"{self.carried / ARCHIVE} did not travel or is damaged; --carry lists it")
-        return f"pixels:{self.pixels}"
+        return f"pixels:{self.pixels.parent}"
 
 
 def ended(process: subprocess.Popen[bytes]) -> None:
     """A process and what it started are gone."""
-    if process.poll() is None:
-        for kind in (signal.SIGTERM, signal.SIGKILL):
-            try:
+    for kind in (signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is None:
+            with suppress(ProcessLookupError, subprocess.TimeoutExpired):
                 os.killpg(process.pid, kind)
                 process.wait(3)
-            except (ProcessLookupError, subprocess.TimeoutExpired):
-                continue
 
 
 MACHINE: Final = """
@@ -262,6 +273,7 @@ def decode(archive: Path, file: Path) -> None:
         named.sort(key=lambda pair: pair[0])
         images = torch.from_numpy(np.stack([image for _, image in named])).permute(0, 3, 1, 2).contiguous()
         parts_[part] = [images, torch.tensor([classes.index(name.partition("/")[0]) for name, _ in named])]
+    file.parent.mkdir(parents=True, exist_ok=True)
     new = file.with_suffix(".new")
     torch.save(parts_, new)
     new.replace(file)
@@ -283,9 +295,7 @@ def correctness(plan: Plan) -> dict[str, Any]:
 
 def counts(report: Path) -> dict[str, int]:
     """Of pytest's report: how many tests there were, and how many of them were skipped."""
-    from xml.etree import ElementTree
-
-    suites = ElementTree.parse(report).getroot().iter("testsuite")
+    suites = ET.parse(report).getroot().iter("testsuite")
     totals = [{name: int(suite.get(name, 0)) for name in ("tests", "skipped")} for suite in suites]
     return {name: sum(each[name] for each in totals) for name in ("tests", "skipped")}
 
@@ -293,14 +303,23 @@ def counts(report: Path) -> dict[str, int]:
 def trained(plan: Plan, folder: Path, recipe: str, *settings: str) -> list[Any]:
     """The words of a run into ``folder``, begun anew."""
     shutil.rmtree(folder, ignore_errors=True)
-    words = ["examples/pretrain.py", recipe, "--data", plan.data(), "--device", plan.device, "--out", folder]
-    return [*words, *plan.sizes.trainer, *settings]
+    words = [
+        "examples/pretrain.py",
+        f"{recipe}-{plan.sizes.scale}",
+        "--data",
+        plan.data(),
+        "--device",
+        plan.device,
+        "--out",
+        folder,
+    ]
+    return [*words, *plan.sizes.trainer, *plan.sizes.own.get(recipe, ()), *settings]
 
 
 def one_epoch(plan: Plan) -> dict[str, Any]:
     """SimCLR, from the start of Python to its result."""
     folder, start = plan.work / "simclr", time.monotonic()
-    code = plan.run(*trained(plan, folder, "simclr-cifar10", "--epochs", "1", "--warmup", "0", "--knn_every", "1"))
+    code = plan.run(*trained(plan, folder, "simclr", "--epochs", "1", "--warmup", "0", "--knn_every", "1"))
     if code:
         raise RuntimeError(f"pretrain.py ended with {code}: see log.txt")
     wall = time.monotonic() - start
@@ -489,8 +508,8 @@ def numbers_of(text: str) -> list[int]:
     """``1-5``, ``6`` or ``1,3-4`` as numbers of stages."""
     numbers: list[int] = []
     for part in text.split(","):
-        first, _, last = part.partition("-")
-        if not first.isdecimal() or not (last or first).isdecimal():
+        first, dash, last = part.partition("-")
+        if not first.isdecimal() or not (last if dash else first).isdecimal():
             raise argparse.ArgumentTypeError(f"stages are numbers such as 1-5 or 2,6, got {text!r}")
         numbers += range(int(first), int(last or first) + 1)
     if not numbers or not set(numbers) <= set(STAGES):
@@ -539,6 +558,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             done &= plan.stage(number, min(LIMITS[number], left))
     if plan.preparing is not None:
         ended(plan.preparing)
+    plan.log.close()
     return 0 if done else 1
 
 

@@ -22,10 +22,11 @@ from typing import Any
 import torch
 from interleaved import save
 from torch.nn import functional as F
-from trainer.inputs.data import in_memory, open_data
+from trainer.inputs.data import open_data
 from trainer.inputs.feed import Request, Served, feed
 from trainer.inputs.order import order_of
 from trainer.inputs.settings import divided
+from trainer.inputs.sources import in_memory
 from trainer.inputs.views import pipeline
 from trainer.methods.batch import Batch
 from trainer.methods.method import Step

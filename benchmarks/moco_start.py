@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models import resnet18
 from torchvision.transforms import v2
-from trainer.inputs.data import in_memory, open_data
+from trainer.inputs.data import open_data
+from trainer.inputs.sources import in_memory
 
 from jointaug import MultiView, fuse
 

@@ -33,7 +33,8 @@ from typing import Any
 
 import torch
 from interleaved import RESULTS, machine
-from trainer.inputs.data import in_memory, open_data
+from trainer.inputs.data import open_data
+from trainer.inputs.sources import in_memory
 from trainer.papers import RECIPES
 from trainer.papers.runs import PRETRAIN, Cell, Outcome, Runs, linked, spelled
 from trainer.record.files import replace

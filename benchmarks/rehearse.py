@@ -1,10 +1,9 @@
 """The half hour on a GPU, rehearsed: all of it, tiny, on the CPU, where there is no git, no sybil and no jointaug.
 
-    make rehearse                                      # torch 2.11, torchvision 0.26 in an environment of its own
-    python benchmarks/rehearse.py PYTHON --keep DIR    # another environment's Python; the results stay in DIR
+    python benchmarks/rehearse.py PYTHON --keep DIR    # of torch 2.11, say; results stay in DIR
 
-A copy of the checkout goes into a folder with 20 images of ten classes, and ``gpu.sh`` runs there as it will on the
-machine that is lent: in three calls, the last of which is asked for everything again and passes it over.
+A copy of the checkout goes into a folder with 200 images of each of ten classes, and ``gpu.sh`` runs there as it will
+on the machine that is lent: in three calls, the last of which is asked for everything again and passes it over.
 """
 
 from __future__ import annotations
@@ -30,10 +29,9 @@ LEFT_OUT = shutil.ignore_patterns(
     *("generated", "carry", "runs"),
 )
 FILES, FILE_SIZE, DEPTH = 8, 16 * 2**20, 3  # what comes back from a machine that is lent
-BARE = ("git", "sybil", "jointaug")
 
 
-def archive(path: Path, per_class: int = 20) -> None:
+def archive(path: Path, per_class: int = 200) -> None:
     """CIFAR-10's classes, by number; noise."""
     chance = np.random.default_rng(0)
     with tarfile.open(path, "w:xz") as files:
@@ -77,7 +75,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "OUT": str(out),
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
         }
-        found = "import importlib.util as u, shutil; print([n for n in ('sybil', 'jointaug') if u.find_spec(n)], shutil.which('git'))"
+        found = (
+            "import importlib.util as u, shutil; "
+            "print([name for name in ('sybil', 'jointaug') if u.find_spec(name)], shutil.which('git'))"
+        )
         told = subprocess.run(
             [options.python, "-c", found], cwd=folder, env=environment, capture_output=True, text=True, check=True
         ).stdout.strip()

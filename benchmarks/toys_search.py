@@ -30,6 +30,7 @@ PREDICTED = {"optimizer": "sgd", "lr": 0.1, "weight_decay": 1e-3, "warmup": 1, "
 BYOL = {**PREDICTED, "m": 0.9, "solarize": 0.0}
 DINO = {"head_bn": True, "hidden": 512, "solarize": 0.0, "jitter": (0.4, 0.4, 0.4, 0.1), "lr": 1e-3, "warmup": 1}
 NPID = {"optimizer": "sgd", "lr": 0.06, "tau": 0.1, "warmup": 1}
+MILD = {"jitter": (0.4, 0.4, 0.4, 0.1)}
 #: Groups of trials: a recipe, and what differs from it.
 TRIALS: dict[str, list[tuple[str, Mapping[str, Any]]]] = {
     "predictors": [
@@ -44,8 +45,15 @@ TRIALS: dict[str, list[tuple[str, Mapping[str, Any]]]] = {
             "dino-rendered",
             {**DINO, "epochs": 10, "outputs": 256, "bottleneck": 64, "m": 0.95, "tau_t": 0.02, "center_m": 0.5},
         ),
+        ("dino-rendered", {"epochs": 10, "optimizer": "sgd", "lr": 0.1, "weight_decay": 1e-3}),
+        ("dino-rendered", {"epochs": 10, "m": 0.99, "tau_t": 0.04}),
     ],
-    "whitening": [("wmse-rendered", {"epochs": 10})],
+    "whitening": [
+        ("wmse-rendered", {"epochs": 10}),
+        ("wmse-rendered", MILD),
+        ("wmse-rendered", {"color_first": False}),
+        ("wmse-rendered", {**MILD, "color_first": False}),
+    ],
     "npid": [("npid-rendered", {}), ("npid-rendered", NPID)],
     "start": [("simclr-rendered", {"epochs": 5, "warmup": 1, "last_gamma": gamma}) for gamma in (0.0, 1.0)],
     "learning": [("simclr-rendered", {"epochs": 7, "warmup": 1}), ("vicreg-rendered", {"epochs": 7, "warmup": 1})],

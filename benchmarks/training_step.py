@@ -23,9 +23,9 @@ from typing import Any
 
 import torch
 from interleaved import one_core, save, summary
-from trainer.inputs.data import Data, Pixels
 from trainer.inputs.feed import Request
 from trainer.inputs.settings import Settings
+from trainer.inputs.sources import Data, Pixels
 from trainer.methods.batch import Batch
 from trainer.training.distributed import Processes
 from trainer.training.logs import Log

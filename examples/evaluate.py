@@ -16,7 +16,8 @@ Protocols:
 * retrieval: the ten nearest training images of each test image, with a picture;
 * tsne: a picture of the test images in two dimensions;
 * linear:NAME: a linear probe by the protocol of a method; ``linear`` alone is ``linear:moco``;
-* crops:NAME: that probe's classifier on center and on random crops.
+* crops:NAME: that probe's classifier on center and on random crops;
+* finetune:NAME: encoder and classifier trained, on all labels, ``--fraction .01`` of them, or those of ``--list FILE``.
 
 Written into the run's folder, or ``--out``: evaluation.json, .csv and .md, retrieval.png, tsne.png.
 """
@@ -24,11 +25,10 @@ Written into the run's folder, or ``--out``: evaluation.json, .csv and .md, retr
 from __future__ import annotations
 
 import argparse
-import math
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
@@ -38,12 +38,15 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torchvision.transforms import v2
-from trainer.evaluation import crops, knn, rank, retrieval, ridge, similarity, tsne
+from trainer.evaluation import crops, finetune, knn, rank, retrieval, ridge, similarity, tsne
+from trainer.evaluation.arguments import fraction, positive, rate, seed
 from trainer.evaluation.encoder import Encoder, open_encoder
 from trainer.evaluation.images import Images, held_out_rows, open_images, rank_in_class
-from trainer.evaluation.probe import Batches, accuracy, steps, train
-from trainer.evaluation.protocols import PROTOCOLS, Protocol
+from trainer.evaluation.probe import VALIDATION, Batches, accuracy, steps, train
+from trainer.evaluation.protocols import FINE_TUNING, PROTOCOLS, FineTuning, Protocol
 from trainer.evaluation.results import Result, read, write
+from trainer.evaluation.subset import of_fraction, of_list
+from trainer.inputs.named import PER_CLASS
 from trainer.training.distributed import device_of
 
 from jointaug import Addresses
@@ -51,8 +54,12 @@ from jointaug.chance import named_step
 
 MAJORITY_K = 5
 POINTS, POINT_CLASSES = 1000, 10  # of the t-SNE picture
-VALIDATION = 10  # one training image in ten chooses among several learning rates
 VIEWS = {"center": "center crops", "whole": "whole images"}  # of a test
+TRAINED: dict[str, Mapping[str, Protocol | FineTuning]] = {
+    "linear": PROTOCOLS,
+    "crops": PROTOCOLS,
+    "finetune": FINE_TUNING,
+}
 FREE = ("knn", "ridge", "similarity", "retrieval", "tsne")  # protocols that train nothing
 
 
@@ -79,6 +86,7 @@ class Evaluation:
             "tsne": self.tsne,
             "linear": self.linear,
             "crops": self.crops,
+            "finetune": self.finetune,
         }
         return kinds[kind](name) if name else kinds[kind]()
 
@@ -159,7 +167,7 @@ class Evaluation:
             held_out = held_out_rows(self.train.labels, VALIDATION, self.options.seed)
             rows, validation = rows[~held_out], rows[held_out]
         probe = train(
-            self._batches(rows, batch, protocol), self.encoder.network.width, len(self.train.classes), protocol,
+            self._batches(rows, batch, protocol), self.encoder.width, len(self.train.classes), protocol,
             epochs=epochs, batch=batch, seed=self.options.seed, device=self.encoder.device,
         )  # fmt: skip
         best = 0
@@ -188,6 +196,21 @@ class Evaluation:
             if len(values) > 1:
                 how += f"; mean of {len(values)} draws, standard deviation {statistics.stdev(values):.2f}"
             yield Result(f"crops:{name}", f"{crop}, top-1, %", statistics.fmean(values), how)
+
+    def finetune(self, name: str) -> Iterator[Result]:
+        """Encoder and classifier trained on all labels, or on ``options.labelled`` of them."""
+        images, part = self.options.labelled or (self.train, "all labels")
+        protocol = FINE_TUNING[name].at(len(images) / len(self.train))
+        if self.options.lr:
+            protocol = replace(protocol, rates=tuple(self.options.lr), rate_batch=None)
+        if self.options.epochs:
+            protocol = replace(protocol, epochs=self.options.epochs, steps=None)
+        if self.options.data.partition(":")[0] in PER_CLASS:  # what papers report there comes first, and chooses
+            protocol = replace(protocol, metrics=tuple(sorted(protocol.metrics)))
+        protocol = replace(protocol, batch=self.options.batch or protocol.batch)
+        yield from finetune.results(
+            self.encoder, images, self.test, protocol, name=name, part=part, seed=self.options.seed
+        )
 
     def _batches(self, rows: Tensor, batch: int, protocol: Protocol) -> Batches:
         """Features of these training images: of a test's views, computed once, or of random crops, by address."""
@@ -227,47 +250,24 @@ def protocol_name(text: str) -> str:
         argparse.ArgumentTypeError: with the nearest names, if there is none.
     """
     text = {"linear": "linear:moco", "crops": "crops:moco"}.get(text, text)
-    names = [*FREE, *(f"{kind}:{name}" for kind in ("linear", "crops") for name in PROTOCOLS)]
+    names = [*FREE, *(f"{kind}:{name}" for kind, rows in TRAINED.items() for name in rows)]
     if text not in names:
+        rows = "; ".join(f"{kind}:NAME with {', '.join(rows)}" for kind, rows in TRAINED.items())
         raise argparse.ArgumentTypeError(
             f"there is no protocol {text!r}; nearest: {', '.join(get_close_matches(text, names, 3, 0.0))}; all: "
-            f"{', '.join(FREE)}, and linear:NAME and crops:NAME with {', '.join(PROTOCOLS)}"
+            f"{', '.join(FREE)}; {rows}"
         )
     return text
-
-
-def positive(text: str) -> int:
-    """An integer above zero."""
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"must be an integer of at least 1, got {text!r}")
-    return int(text)
-
-
-def rate(text: str) -> float:
-    """A finite number of at least zero."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a number of at least 0, got {text!r}; moco's is 30")
-    return value
-
-
-def seed(text: str) -> int:
-    """An integer that torch and an address take."""
-    if not text.isdecimal() or int(text) >= 2**63:
-        raise argparse.ArgumentTypeError(f"must be an integer in [0, 2**63), got {text!r}; take 0")
-    return int(text)
 
 
 def arguments_of(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, argparse.ArgumentParser]:
     """The options, and the parser that complains about them."""
     parser = argparse.ArgumentParser(
         description=(__doc__ or "").partition("\n\n")[0],
-        epilog="Linear protocols: "
-        + "; ".join(f"{name} ({protocol.source})" for name, protocol in PROTOCOLS.items())
-        + ".",
+        epilog=" ".join(
+            f"{kind}: {'; '.join(f'{name} ({row.source})' for name, row in TRAINED[kind].items())}."
+            for kind in ("linear", "finetune")
+        ),
     )
     parser.add_argument("encoder", help="a run's folder, a file with a state dict, or an architecture as initialized")
     parser.add_argument("protocols", nargs="*", type=protocol_name, help=f"default: {' '.join(FREE)}")
@@ -282,9 +282,14 @@ def arguments_of(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, a
         "--k", type=positive, nargs="+", help="neighbors, of both k-NN rules (default: the run's, or 200, and 5)"
     )
     parser.add_argument("--tau", type=float, default=0.1, help="temperature of the weighted rule (%(default)s)")
-    parser.add_argument("--epochs", type=positive, help="of linear probes, instead of the protocol's")
-    parser.add_argument("--batch", type=positive, help="of linear probes, instead of the protocol's")
-    parser.add_argument("--lr", type=rate, nargs="+", help="of linear probes, as it stands; the best of several counts")
+    parser.add_argument("--epochs", type=positive, help="of probes and fine-tuning, instead of the protocol's")
+    parser.add_argument("--batch", type=positive, help="of probes and fine-tuning, instead of the protocol's")
+    parser.add_argument(
+        "--lr", type=rate, nargs="+", help="of probes, or of the encoder, as it stands; the best of several counts"
+    )
+    labels = parser.add_mutually_exclusive_group()
+    labels.add_argument("--fraction", type=fraction, help="of each class's labels, by address, to fine-tune on")
+    labels.add_argument("--list", type=Path, help="file of the names of the images to fine-tune on, one a line")
     parser.add_argument("--precomputed", action="store_true", help="linear probes on features of center crops: faster")
     parser.add_argument("--seed", type=seed, default=0, help="of all chance (%(default)s)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="(%(default)s)")
@@ -293,6 +298,8 @@ def arguments_of(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, a
     options.protocols = list(dict.fromkeys(options.protocols or FREE))
     if "tsne" in options.protocols and find_spec("sklearn") is None:
         parser.error("tsne needs scikit-learn: pip install scikit-learn, or name the other protocols")
+    if (options.fraction or options.list) and not any(name.startswith("finetune:") for name in options.protocols):
+        parser.error("--fraction and --list are of fine-tuning, got none; name a protocol, such as finetune:leoclr")
     if options.out is None:
         given = Path(options.encoder)
         options.out = given if given.is_dir() else given.parent if given.is_file() else Path("evaluation")
@@ -313,11 +320,22 @@ def opened(options: argparse.Namespace) -> Evaluation:
         device=str(device_of(options.device)), threads=options.threads, **how,
     )  # fmt: skip
     train_images, test_images = open_images(options.data, encoder.size)
+    if train_images.labels.ndim > 1:
+        raise ValueError(
+            f"--data must have one class an image for {', '.join(options.protocols)}, got {options.data}, whose images "
+            "show several objects; take another"
+        )
     if options.images:
         train_images, test_images = (
             images.subset(rank_in_class(images.labels, options.seed, "images") < options.images)
             for images in (train_images, test_images)
         )
+    options.labelled = None
+    if options.fraction:
+        part = f"{options.fraction:.4g} of each class's labels, by address: not SimCLR's list"
+        options.labelled = of_fraction(train_images, options.fraction, options.seed), part
+    if options.list:
+        options.labelled = of_list(train_images, options.list), f"the labels of {options.list}"
     smallest = int(train_images.labels.bincount().min())
     if options.k and max(options.k) > smallest:
         raise ValueError(

@@ -6,7 +6,7 @@
     torchrun --nproc-per-node 8 examples/pretrain.py moco2-imagenet --data imagenet:FOLDER --out runs/moco
 
 Data: a folder of class folders, or of images without classes, or with ``train`` and ``test`` (or ``val``) in it;
-``cifar10:FOLDER``, ``cifar100:``, ``stl10:``, ``imagenet:`` for torchvision's data sets; ``rendered`` for toys.
+``cifar10:FOLDER``, ``imagenet:``, ``coco:``, ... for data sets as they are distributed; ``rendered`` for toys.
 
 It writes into the folder of the run: ``settings.json`` (all settings, each with its source), ``checkpoint.pt``,
 ``log.csv``, TensorBoard's events, and at the end ``backbone.pt``, ``curves.png`` and ``result.json``.

@@ -79,6 +79,7 @@ def main(arguments: Sequence[str] | None = None, *, pretrain: Path = PRETRAIN, e
     parser.add_argument(
         "--seeds", type=int, default=3, help=f"runs of a row (default: %(default)s; under {PILOT}: a pilot)"
     )
+    parser.add_argument("--first-seed", type=int, default=0, help="of each row's runs (default: %(default)s)")
     parser.add_argument("--measure", choices=("knn", "paper"), default="knn", help="k-NN, or what the paper measures")
     parser.add_argument("--score", help="checkpoint of a score network for this data, which rows of ScoreCL need")
     parser.add_argument("--out", type=Path, help="default: runs/PAPER-TABLE-SCALE")
@@ -94,6 +95,8 @@ def main(arguments: Sequence[str] | None = None, *, pretrain: Path = PRETRAIN, e
         changed = settings_of(others)
         if options.seeds < 1:
             raise ValueError(f"--seeds must be at least 1, got {options.seeds}")
+        if options.first_seed < 0:
+            raise ValueError(f"--first-seed must be at least 0, got {options.first_seed}")
         if options.measure == "paper" and not table.protocol[0]:
             raise ValueError(
                 f"--measure paper must be of a table whose metric evaluate.py has, got {table.metric}; use knn"
@@ -107,7 +110,7 @@ def main(arguments: Sequence[str] | None = None, *, pretrain: Path = PRETRAIN, e
             return 0
         if options.kept is not None:
             recall(options.kept / "runs.csv", rows, options, changed)
-        wanted = [(one, seed) for seed in range(options.seeds) for one in rows if not one.reason]
+        wanted = [(one, seed) for seed in seeds_of(options) for one in rows if not one.reason]
         left = sum(seed not in one.values for one, seed in wanted)
         print(f"{len(wanted) - left} of {len(wanted)} runs are done, {left} are left", flush=True)
         runs = Runs(options.data, out, pretrain)
@@ -203,11 +206,16 @@ def cell_of(row: Row, options: argparse.Namespace, changed: Mapping[str, str], s
     return Cell(recipe, seed, {**own, **changed})
 
 
+def seeds_of(options: argparse.Namespace) -> range:
+    """The seeds of each row's runs."""
+    return range(options.first_seed, options.first_seed + options.seeds)
+
+
 def measured(
     rows: Sequence[Measured], options: argparse.Namespace, changed: Mapping[str, str], runs: Runs
 ) -> Iterator[tuple[Measured, int, Outcome]]:
     """Run after run, seed by seed: what is there after an interruption compares rows with as many seeds each."""
-    for seed in range(options.seeds):
+    for seed in seeds_of(options):
         for one in rows:
             if not one.reason and seed not in one.values:
                 yield one, seed, runs.outcome(cell_of(one.row, options, changed, seed))
@@ -234,7 +242,7 @@ def recall(file: Path, rows: Sequence[Measured], options: argparse.Namespace, ch
         ) from None
     others = 0
     for one in rows:
-        for seed in range(options.seeds):
+        for seed in seeds_of(options):
             key = (one.row.name, seed)
             if one.reason or key not in found:
                 continue

@@ -171,20 +171,20 @@ def apart(outputs: list[Any], inputs: tuple[Any, ...], carried: Sequence[bool]) 
         inputs: the sample.
         carried: as of `put_together`.
     """
-    used = {_memory(leaf) for argument in inputs for leaf in _leaves(argument)} - {0}
+    used = memories(*inputs)
     for k, output in enumerate(outputs):
         if len(inputs) == 1:
-            outputs[k] = output = _unshared(output, used)
+            outputs[k] = output = unshared(output, used)
         else:
-            output = tuple(_unshared(o, used) if c else o for o, c in zip(output, carried, strict=True))
+            output = tuple(unshared(o, used) if c else o for o, c in zip(output, carried, strict=True))
             outputs[k] = output
         if k < len(outputs) - 1:
-            used.update(_memory(leaf) for leaf in _leaves(output))
-            used.discard(0)
+            used |= memories(output)
     return outputs
 
 
-def _unshared(view: Any, used: set[int]) -> Any:
+def unshared(view: Any, used: set[int]) -> Any:
+    """What ``view`` holds, with copies of tensors, PIL images and arrays whose memory is among the `memories` used."""
     leaves = _leaves(view)
     if used.isdisjoint(map(_memory, leaves)):
         return view
@@ -193,6 +193,11 @@ def _unshared(view: Any, used: set[int]) -> Any:
         for leaf in leaves
     ]
     return tree_unflatten(copies, tree_flatten(view)[1])
+
+
+def memories(*values: Any) -> set[int]:
+    """Where the tensors, PIL images and arrays in ``values`` lie."""
+    return {_memory(leaf) for value in values for leaf in _leaves(value)} - {0}
 
 
 def _leaves(sample: Any) -> list[Any]:
@@ -218,12 +223,9 @@ def viewable(inputs: tuple[Any, ...], taker: object) -> list[bool]:
     explicit = any(isinstance(leaf, _IMAGES) for leaf in flat)
     bare = None if explicit else next((leaf for leaf in flat if is_bare(leaf)), None)
     if not explicit and bare is None:
-        hint = "; give the image first, what belongs to it after it"
-        hint = "; convert arrays with v2.ToImage() first" if any(isinstance(a, np.ndarray) for a in flat) else hint
-        hint = "; open files with PIL.Image.open first" if any(isinstance(a, (str, Path)) for a in flat) else hint
         raise TypeError(
             f"{type(taker).__name__} takes a sample with an image (PIL image, tv_tensors.Image or Video, tensor "
-            f"[..., C, H, W]), got {_kinds(flat) or 'nothing'}{hint}"
+            f"[..., C, H, W]), got {_kinds(flat) or 'nothing'}; {how_to_give_an_image(flat)}"
         )
     return [
         (bare is not None and argument is bare)
@@ -231,6 +233,15 @@ def viewable(inputs: tuple[Any, ...], taker: object) -> list[bool]:
         or (isinstance(argument, tv_tensors.TVTensor) and not getattr(argument, "passes_once", False))
         for argument in inputs
     ]
+
+
+def how_to_give_an_image(
+    given: Sequence[Any], otherwise: str = "give the image first, what belongs to it after it"
+) -> str:
+    """The remedy of an error, for one who gave these and no image."""
+    if any(isinstance(leaf, (str, Path)) for leaf in given):
+        return "open files with PIL.Image.open first"
+    return "convert arrays with v2.ToImage() first" if any(isinstance(a, np.ndarray) for a in given) else otherwise
 
 
 def is_bare(leaf: Any) -> bool:

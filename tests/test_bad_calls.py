@@ -38,6 +38,7 @@ CROP = JointCrop(8)
 PAIR = Views([IMAGE, IMAGE])
 MASK = tv_tensors.Mask(torch.zeros(4, 4))
 LAW = JointPair(0, 0.6, 1.4)
+ARRAY = np.zeros((4, 4, 3), dtype=np.uint8)
 PARAMS = JointCrop(8).make_params([IMAGE])
 
 CALLS = {
@@ -59,6 +60,20 @@ CALLS = {
     "MultiView(list)": (lambda: MultiView([FLIP]), "pass transforms one by one"),
     "MultiView(class)": (lambda: MultiView(JointCrop), "got the class .*; call it"),
     "MultiView of a path": (lambda: MultiView(FLIP)("a.png"), r"PIL.Image.open first"),
+    "fused of a path": (lambda: jointaug.fuse(FLIP)("a.png"), "got str; open files with PIL.Image.open first"),
+    "fused of an array": (lambda: jointaug.fuse(FLIP)(ARRAY), "got ndarray; convert arrays with v2.ToImage"),
+    "fused of a path and a label": (
+        lambda: jointaug.fuse(FLIP)("a.png", 3),
+        "got str 'a.png', int 3; open files with PIL",
+    ),
+    "fused of an array and a label": (
+        lambda: jointaug.fuse(FLIP)(ARRAY, 3),
+        r"got an array of shape \(4, 4, 3\), .*ToImage",
+    ),
+    "fused of arrays": (
+        lambda: jointaug.fuse(FLIP)([ARRAY]),
+        r"batch\[0\] must .* ndarray of shape \(4, 4, 3\); convert arr",
+    ),
     "MultiView of nothing": (lambda: MultiView(FLIP)(), "got nothing"),
     "MultiView.transform": (lambda: MultiView(FLIP).transform(IMAGE, {}), r"fuse\(pipeline\).make_params\(images\)"),
     "PerView.make_params": (lambda: PerView(FLIP).make_params([IMAGE]), r"ask a transform inside, as in crop.make_p"),

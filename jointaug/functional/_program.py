@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from . import _compiled
+from . import _compiled, _packed
 from ._batch import fixed_shapes
 from ._op import LEVELS, UNIT, Grid, Op
 from ._resample import Crop, by_view_first, resample
@@ -18,7 +18,13 @@ CPU_AT_ONCE, GPU_AT_ONCE = 1 << 20, 256 << 20
 
 
 def run(
-    source: Tensor | list[Tensor], crop: Crop | None, ops: Sequence[Op], dtype: torch.dtype, *, levels: bool = False
+    source: Tensor | list[Tensor],
+    crop: Crop | None,
+    ops: Sequence[Op],
+    dtype: torch.dtype,
+    *,
+    levels: bool = False,
+    memory_format: torch.memory_format = torch.contiguous_format,
 ) -> Tensor:
     """Crop (or not), then the steps, then ``dtype``: ``[V * N, C, h, w]``, view by view.
 
@@ -26,6 +32,18 @@ def run(
     (float64 images: in float64) on [0, 1] and rounded once, at the end. With ``levels``, uint8 images are worked on in
     levels instead and truncated at the end, as torchvision's steps on uint8 do.
     """
+    if _packed.fits(source, crop, ops, dtype, levels):
+        assert isinstance(source, Tensor)
+        return _packed.run(source, crop, ops, dtype, memory_format)
+    result = _run_all(source, crop, ops, dtype, levels=levels)
+    last = memory_format is torch.channels_last
+    return result.contiguous(memory_format=memory_format) if last else result
+
+
+def _run_all(
+    source: Tensor | list[Tensor], crop: Crop | None, ops: Sequence[Op], dtype: torch.dtype, *, levels: bool
+) -> Tensor:
+    """``run`` in native code or in torch."""
     own = source[0].dtype
     if _compiled.fits(source, ops, dtype):
         mode = _compiled.LEVELS_OFF

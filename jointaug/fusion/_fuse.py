@@ -17,10 +17,10 @@ from ..views import Views
 from ._along import moved
 from ._given import (
     Sample,
-    apart,
     check_channels,
     collated,
     crop_boxes_of,
+    each,
     has_no_image,
     is_given_whole,
     is_image,
@@ -69,9 +69,9 @@ class Fused(Planner, Addressable):
         if slow:
             named = ", ".join(sorted({_named(place.transform) for place in slow}))
             warnings.warn(
-                f"fuse has no rule for {named} and runs it image by image, at {', '.join(place.path for place in slow)}; "
-                "write one with @jointaug.rules.register, or say which v2 transform it stands for with "
-                "@jointaug.rules.adapt",
+                f"fuse has no rule for {named} and runs it image by image, at "
+                f"{', '.join(place.path for place in slow)}; write one with "
+                "@jointaug.rules.register, or say which v2 transform it stands for with @jointaug.rules.adapt",
                 stacklevel=3,
             )
 
@@ -246,7 +246,7 @@ class Fused(Planner, Addressable):
         """A list of the samples' results."""
         laid_out = [sample_of(item, f"samples[{n}]") for n, item in enumerate(items)]
         plan, views, along = self._many(laid_out, how)
-        return _Made(apart(laid_out, views, along, made=plan.made), plan, one=False)
+        return _Made(each(laid_out, views, along, made=plan.made), plan, one=False)
 
     def _columns(self, columns: dict[str, Any], how: _How | Again) -> _Made:
         """A dict of lists, one entry for each sample."""

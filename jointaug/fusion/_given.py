@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 import PIL.Image
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from torchvision.transforms.v2 import functional as F
 
 from .._draws import GOES_ALONG
 from ..transforms import CropBox
-from ..views import put_together, viewable
+from ..views import apart, how_to_give_an_image, memories, put_together, unshared, viewable
 
 _CHANNELS: Final = (1, 3, 4)
 """Of a tensor of three dimensions that is one image: gray, or red, green and blue, without alpha or with it."""
@@ -48,9 +49,25 @@ class Sample:
         return self.leaves[self.place]
 
     def put_together(self, views: Sequence[Mapping[int, Any]], *, made: bool) -> Any:
-        """What the pipeline returns of it, from each view's new leaves by their number."""
-        outputs = [tree_unflatten([new.get(i, leaf) for i, leaf in enumerate(self.leaves)], self.spec) for new in views]
-        return put_together(outputs, self.carried) if made else outputs[0]
+        """What the pipeline returns of it, from each view's new leaves by their number.
+
+        What stands beside the image is each view's own (see `jointaug.views.apart`); the images are already.
+        """
+        rows = [[new.get(i, leaf) for i, leaf in enumerate(self.leaves)] for new in views]
+        if not made:
+            return tree_unflatten(rows[0], self.spec)
+        beside = [leaf for i, leaf in enumerate(self.leaves) if i != self.place]
+        if not memories(*beside):
+            return put_together([tree_unflatten(row, self.spec) for row in rows], self.carried)
+        whole = tree_unflatten(self.leaves, self.spec)
+        inputs = (whole,) if len(self.carried) == 1 else tuple(whole)
+        rest = [[None if i == self.place else leaf for i, leaf in enumerate(row)] for row in rows]
+        outputs = apart([tree_unflatten(row, self.spec) for row in rest], inputs, self.carried)
+        for k, row in enumerate(rows):
+            leaves, spec = tree_flatten(outputs[k])
+            leaves = [row[i] if i == self.place else leaf for i, leaf in enumerate(leaves)]
+            outputs[k] = tree_unflatten(leaves, spec)
+        return put_together(outputs, self.carried)
 
 
 def sample_of(item: Any, name: str) -> Sample:
@@ -78,8 +95,8 @@ def sample_of(item: Any, name: str) -> Sample:
     if not found:
         told = ", ".join(_told(leaf) for leaf in leaves) or "nothing"
         raise TypeError(
-            f"{name} must hold an image (a PIL image, a tensor [C, H, W], a tv_tensors.Image), got {told}; give the "
-            "image first, what belongs to it after it"
+            f"{name} must hold an image (a PIL image, a tensor [C, H, W], a tv_tensors.Image), got {told}; "
+            f"{how_to_give_an_image(leaves)}"
         )
     check_channels(leaves[found[0]], name)
     along = [i for i, leaf in enumerate(leaves) if isinstance(leaf, GOES_ALONG)]
@@ -229,6 +246,8 @@ def _told(leaf: Any) -> str:
     if isinstance(leaf, Tensor):
         kind = type(leaf).__name__
         return f"a {'tensor' if kind == 'Tensor' else kind} of shape {tuple(leaf.shape)}"
+    if isinstance(leaf, np.ndarray):
+        return f"an array of shape {leaf.shape}"
     return "a PIL image" if isinstance(leaf, PIL.Image.Image) else f"{type(leaf).__name__} {leaf!r:.30}"
 
 
@@ -248,16 +267,20 @@ def collated(
     """
     first = samples[0]
     if any(sample.spec != first.spec for sample in samples):
-        return apart(samples, views, moved, made=made)
+        return each(samples, views, moved, made=made)
     columns = list(zip(*(sample.leaves for sample in samples), strict=True))
     changed = {i for of_view in moved for leaves in of_view for i in leaves}
     passed = {i: _column(column) for i, column in enumerate(columns) if i != first.place and i not in changed}
+    used = memories(*(column for i, column in enumerate(columns) if i != first.place))
     outputs = []
     for k, batch in enumerate(views):
-        leaves = [
-            batch if i == first.place else passed[i] if i in passed else [leaves[i] for leaves in moved[k]]
+        beside = [
+            None if i == first.place else passed[i] if i in passed else [leaves[i] for leaves in moved[k]]
             for i in range(len(columns))
         ]
+        leaves = unshared(beside, used)
+        used |= memories(leaves)
+        leaves[first.place] = batch
         outputs.append(tree_unflatten(leaves, first.spec))
     if not made:
         return list(outputs[0]) if len(first.carried) > 1 else outputs[0]
@@ -266,7 +289,7 @@ def collated(
     return [[output[i] for output in outputs] if carried else outputs[0][i] for i, carried in enumerate(first.carried)]
 
 
-def apart(
+def each(
     samples: Sequence[Sample], views: Sequence[Any], moved: Sequence[Sequence[Mapping[int, Any]]], *, made: bool
 ) -> list[Any]:
     """Each sample's result, as the pipeline gives it; the views lie in the batch's memory."""

@@ -13,6 +13,7 @@ from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional as F
 
 from ..rules import View
+from ..views import how_to_give_an_image
 
 _PIL_MODES: Final = ("L", "LA", "RGB", "RGBA")
 """Of PIL images with as many channels as letters: 8 bits each, gray or red, green, blue, then perhaps alpha."""
@@ -66,11 +67,12 @@ def sources_of(batch: Any) -> tuple[list[Source], bool]:
     if isinstance(batch, Tensor):
         return [_batch(batch, "batch")], False
     if not isinstance(batch, (list, tuple)):
-        hint = "; write [image] for one image" if isinstance(batch, PIL.Image.Image) else ""
-        hint = "; write torch.from_numpy(batch)" if isinstance(batch, np.ndarray) else hint
+        remedy = how_to_give_an_image([batch], "stack the images")
+        remedy = "write [image] for one image" if isinstance(batch, PIL.Image.Image) else remedy
+        remedy = "write torch.from_numpy(batch)" if isinstance(batch, np.ndarray) and batch.ndim == 4 else remedy
         raise TypeError(
             "batch must be a tensor [B, C, H, W], a list of images, or a list of batches of views, got "
-            f"{type(batch).__name__}{hint}"
+            f"{type(batch).__name__}; {remedy}"
         )
     if not batch:
         raise ValueError("batch must hold at least one image, got an empty list; skip an empty batch")
@@ -108,10 +110,11 @@ def pixels_of(image: Any, name: str) -> Tensor:
         image = pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)
     wrong = isinstance(image, tv_tensors.TVTensor) and not isinstance(image, tv_tensors.Image)
     if not isinstance(image, Tensor) or image.ndim != 3 or 0 in image.shape or wrong:
-        shape = f" of shape {tuple(image.shape)}" if isinstance(image, Tensor) else ""
+        shape = f" of shape {tuple(image.shape)}" if isinstance(image, (Tensor, np.ndarray)) else ""
+        remedy = how_to_give_an_image([image], "what belongs to an image goes with it, [(image, label), ...]")
         raise TypeError(
             f"{name} must be an image (a tensor [C, H, W] with pixels, or a PIL image), got "
-            f"{type(image).__name__}{shape}; a batch is the images alone, and targets go by themselves"
+            f"{type(image).__name__}{shape}; {remedy}"
         )
     return image.as_subclass(Tensor)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import PIL.Image
 import torch
 from torch import Tensor, nn
 
@@ -150,7 +151,9 @@ class Planner(nn.Module):
                     f"the pipeline leaves a list of images at sizes of their own, where a batch is wanted, got "
                     f"{[tuple(image.shape) for image in result][:3]}...; resize or crop them to one size"
                 )
-        return _apart(results, inputs)
+        results = _apart(results, inputs)
+        pillow = sources[0].kind is PIL.Image.Image  # whose pixels come channels last, which is not to be seen
+        return [result.contiguous() for result in results] if pillow else results
 
     def _settled(self, sources: Sequence[Source], params: Plan, *, made: bool) -> list[Any]:
         """The results of a plan with transforms that have no rule: planned anew where one gave what none had seen."""

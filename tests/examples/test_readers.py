@@ -7,7 +7,8 @@ import PIL.Image
 import pytest
 from torchvision.transforms.v2 import functional as F
 from trainer.evaluation.images import open_images
-from trainer.inputs.data import in_memory, open_data
+from trainer.inputs.data import open_data
+from trainer.inputs.sources import in_memory
 from trainer.inputs.thumbnails import folder_thumbnails
 
 from jointaug.difficulty._images import ImageFiles

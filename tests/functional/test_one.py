@@ -101,6 +101,17 @@ def test_filters_and_bytes(mode, clip):
     assert torch.equal(ours, theirs)
 
 
+def test_steps_after_one_another_have_numbers_of_their_own():
+    """Views one by one, a step at a time."""
+    steps = [[Step(kernel, PARAMETERS[kernel][k]) for k in range(3)] for kernel in (solarize, adjust_hue, normalize)]
+    ours = views_of_one(LEVELS, BOXES, 8, steps, dtype=torch.float32)
+    for k, box in enumerate(BOXES):
+        view = views_of_one(LEVELS, [box], 8, dtype=torch.float32)
+        for views in steps:
+            view = views[k].kernel(view, *views[k].parameters)
+        torch.testing.assert_close(ours[k : k + 1], view, atol=1e-6, rtol=0)
+
+
 def test_a_step_that_says_where_beside_one_that_acts_everywhere():
     """None is everywhere, in whichever view it stands."""
     plain = views_of_one(LEVELS, BOXES[:1] * 2, 8)

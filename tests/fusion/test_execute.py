@@ -316,6 +316,6 @@ def test_memory_of_a_fused_batch(path, times, monkeypatch):
     assert images.nbytes + grown < times * (images.nbytes + size)
 
 
-def test_labels_beside_images_are_told_to_go_by_themselves():
-    with pytest.raises(TypeError, match=r"batch\[1\] must be an image .*targets go by themselves"):
+def test_labels_beside_images_are_told_to_go_with_them():
+    with pytest.raises(TypeError, match=r"batch\[1\] must be an image .*, got int; .* goes with it, \[\(image, label"):
         fuse(v2.RandomHorizontalFlip())([torch.zeros(3, 8, 8), 3])

@@ -510,6 +510,10 @@ def test_a_nan_stays_in_its_image():
 
 def test_views_are_contiguous_batches():
     assert all(view.is_contiguous() for view in fuse(MOCO)(BATCH))
+    pillow = [F.to_pil_image(image) for image in (BATCH[:2] * 255).byte()]
+    for fused in (fuse(v2.RandomHorizontalFlip(0.0)), fuse(v2.RandomHorizontalFlip()), fuse(v2.RandomAutocontrast())):
+        assert fused(pillow).is_contiguous()
+        assert fused(pillow[0]).is_contiguous()
 
 
 @pytest.mark.parametrize("name", V2)

@@ -223,7 +223,8 @@ MASK = tv_tensors.Mask(torch.zeros(1, 20, 28, dtype=torch.uint8))
         (([(LEVELS[0], 1), (2, 3)],), TypeError, r"batch\[1\] must hold an image .*, got int 2, int 3"),
         (([LEVELS[0], 3],), TypeError, r"batch\[1\] must be an image"),
         (({"image": [LEVELS[0]], "label": [1, 2]},), ValueError, r"as many entries in each, got .*'label': 2"),
-        ((np.zeros((20, 28, 3), np.uint8),), TypeError, "got ndarray; write torch.from_numpy"),
+        ((np.zeros((20, 28, 3), np.uint8),), TypeError, "got ndarray; convert arrays with v2.ToImage"),
+        ((np.zeros((2, 3, 20, 28), np.uint8),), TypeError, "got ndarray; write torch.from_numpy"),
         ((), TypeError, "must be given images, got nothing"),
     ],
 )  # fmt: skip
@@ -270,3 +271,51 @@ def test_crops_are_put_at_each_images_box_as_image_by_image():
 def test_boxes_that_are_none_are_named(call, error, message):
     with pytest.raises(error, match=message):
         call(fuse(CONTRASTIVE))
+
+
+def owned():
+    """A sample with something of every kind beside its image, which only colors touch."""
+    return tv_tensors.Image(LEVELS[0]), {
+        "label": torch.tensor([1, 2]),
+        "array": np.arange(3),
+        "mask": tv_tensors.Mask(torch.zeros(20, 28)),
+        "name": "a",
+    }
+
+
+KEPT = v2.Compose([MultiView(v2.Identity(), v2.RandomInvert(1.0)), PerView(v2.ColorJitter(0.4))])
+
+
+def changed(value):
+    """Write into all memory that a result holds."""
+    if isinstance(value, Tensor):
+        value.as_subclass(Tensor).fill_(7)
+    elif isinstance(value, np.ndarray):
+        value.fill(7)
+    elif isinstance(value, (list, tuple, dict)):
+        for part in value.values() if isinstance(value, dict) else value:
+            changed(part)
+
+
+@pytest.mark.parametrize(
+    "views",
+    [
+        lambda samples: zip(*fuse(KEPT)(*samples[0]), strict=True),
+        lambda samples: fuse(KEPT)({"image": samples[0][0], **samples[0][1]}),
+        lambda samples: zip(*fuse(KEPT)(samples), strict=True),
+        lambda samples: fuse(KEPT)([{"image": image, **rest} for image, rest in samples]),
+        lambda samples: zip(*fuse(KEPT).samples(samples)[1], strict=True),
+        lambda samples: zip(*views_at(KEPT, address(), *samples[0]), strict=True),
+    ],
+    ids=["a sample", "a dict", "samples", "dicts", "one by one", "image by image"],
+)
+def test_what_stands_beside_the_image_is_each_views_own(views):
+    """A step in place on one view changes neither the other nor the sample."""
+    samples = [owned(), owned()]
+    first, second = views(samples)
+    there = pickle.dumps((samples, second))
+    changed(first)
+    assert pickle.dumps((samples, second)) == there
+    there = pickle.dumps(samples)
+    changed(second)
+    assert pickle.dumps(samples) == there

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torchvision.transforms import v2
 
-from jointaug import Address, Addresses, JointCrop, PerView, fuse
+from jointaug import Address, Addresses, JointCrop, MultiView, PerView, fuse
 from jointaug.fusion import Record
 
 IMAGES = torch.rand(4, 3, 20, 28, generator=torch.Generator().manual_seed(0))
@@ -53,3 +53,17 @@ def test_a_plan_of_one_image_has_the_draws_of_the_batch():
     _, alone = fused(IMAGES[2], addresses=Address(3, 1, 2), record=True)
     assert isinstance(alone, Record)
     assert torch.equal(alone.maps, fused.record(batch)[2].maps)
+
+
+@pytest.mark.parametrize("given", ["batch", "list", "one"])
+def test_views_lie_in_memory_of_their_own(given):
+    """Where nothing is done to an image, a view is a copy: a step in place on one is seen nowhere else."""
+    images = torch.rand(2, 3, 6, 6)
+    batch = {"batch": images, "list": list(images), "one": images[0]}[given]
+    views = fuse(MultiView(v2.Identity(), v2.Identity()))(batch)
+    kept = images.clone()
+    views[0].zero_()
+    assert torch.equal(images, kept)
+    assert views[1].all()
+    views[1].zero_()
+    assert torch.equal(images, kept)

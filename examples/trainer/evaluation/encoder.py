@@ -31,7 +31,7 @@ class Encoder:
     """A network that is not trained, in eval mode, and how it wants its images.
 
     Attributes:
-        network: ``[B, 3, size, size]`` to ``[B, width]``.
+        network: ``[B, 3, size, size]`` to ``[B, width]``, with the attribute ``width``.
         origin: which architecture, and where its weights are from.
         size: side of a view, in pixels.
         mean: of the channels, on [0, 1].
@@ -42,7 +42,7 @@ class Encoder:
         threads: that decode images.
     """
 
-    network: Backbone
+    network: nn.Module
     origin: str
     size: int = 224
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
@@ -54,6 +54,11 @@ class Encoder:
 
     def __post_init__(self) -> None:
         self.network.eval().requires_grad_(False).to(self.device)
+
+    @property
+    def width(self) -> int:
+        """Of the features."""
+        return int(self.network.width)  # type: ignore[arg-type]
 
     @property
     def digest(self) -> str:
@@ -77,16 +82,22 @@ class Encoder:
         return self.views(v2.Resize([self.size, self.size]))
 
     @torch.no_grad()
+    def shown(self, pixels: list[Tensor], views: nn.Module, addresses: Addresses) -> Tensor:
+        """Uint8 images of any sizes, as ``views`` shows them at these addresses: ``[B, 3, size, size]``."""
+        batch: Any = pixels
+        if len({image.shape for image in pixels}) == 1:
+            batch, addresses = torch.stack(pixels).to(self.device), addresses.to(self.device)
+        seen: Tensor = views(batch, addresses=addresses)
+        return seen.to(self.device)
+
+    @torch.no_grad()
     def embed(self, pixels: list[Tensor], views: nn.Module, addresses: Addresses) -> Tensor:
         """Features ``[B, width]`` of uint8 images of any sizes, as ``views`` shows them at these addresses.
 
         Raises:
             ValueError: for features that are not finite.
         """
-        batch: Any = pixels
-        if len({image.shape for image in pixels}) == 1:
-            batch, addresses = torch.stack(pixels).to(self.device), addresses.to(self.device)
-        seen: Tensor = views(batch, addresses=addresses).to(self.device)
+        seen = self.shown(pixels, views, addresses)
         parts = (seen[i : i + self.batch] for i in range(0, len(seen), self.batch))
         features = torch.cat([self.network(part).flatten(1) for part in parts])
         if not bool(features.isfinite().all()):

@@ -13,7 +13,9 @@ from torch import Tensor
 from jointaug import Addresses
 from jointaug.chance import named_step
 
-from ..inputs.data import Source, open_data
+from ..inputs.data import open_data
+from ..inputs.named import OBJECTS, open_objects
+from ..inputs.sources import Source
 
 HELD_OUT = 5  # one image in five, where the data have no test images of their own
 
@@ -25,7 +27,8 @@ class Images:
     Attributes:
         source: that they are in.
         rows: int64 ``[N]``: which of the source's images they are.
-        labels: int64 ``[N]``, on the CPU.
+        labels: int64 ``[N]``, on the CPU; of images that show several objects int8 ``[N, classes]``, as
+            `trainer.inputs.objects.Objects` has it.
         classes: the labels' names.
     """
 
@@ -71,6 +74,11 @@ def open_images(where: str, size: int) -> tuple[Images, Images]:
     Raises:
         ValueError: with the remedy, if there are no images, no labels or fewer than two classes.
     """
+    kind, _, root = where.partition(":")
+    if kind in OBJECTS and root:
+        parts = open_objects(kind, root)
+        train, test = (Images(part.images, torch.arange(len(part.images)), part.shows, part.classes) for part in parts)
+        return train, test
     data = open_data(where, size=size)
     train = _labelled(data.bank, data.classes, where)
     if data.test is not None:

@@ -18,6 +18,8 @@ from jointaug.chance import named_step
 from ..networks import LARS
 from .protocols import Protocol
 
+VALIDATION = 10  # one training image in ten chooses among several settings
+
 Batches = Callable[[int], Iterator[tuple[Tensor, Tensor]]]
 """``batches(epoch)``: features ``[B, d]`` and labels ``[B]`` of all training images, in that epoch's order."""
 
@@ -89,19 +91,24 @@ def train(
 
 def head(width: int, classes: int, protocol: Protocol, seed: int = 0) -> nn.Sequential:
     """Batch normalization, where the protocol has it, and a linear layer; its weights are hashed from the seed."""
+    norm = [nn.BatchNorm1d(width, affine=False)] if protocol.whiten else []
+    return nn.Sequential(*norm, linear_head(width, classes, protocol.std, seed))
+
+
+def linear_head(width: int, classes: int, std: float | None, seed: int = 0) -> nn.Linear:
+    """A linear layer, hashed from the seed: normal weights and no biases, or for None torch's uniform start."""
     linear: nn.Linear = nn.utils.skip_init(nn.Linear, width, classes)
     rows = Addresses(seed, 0, torch.arange(classes)).rows(width + 1, step=named_step("linear head"))
     uniform = torch.stack(rows, 1)  # [classes, width + 1]
-    if protocol.std is None:
+    if std is None:
         start = (2 * uniform - 1) / math.sqrt(width)
     else:
-        start = protocol.std * torch.special.ndtri(uniform)
+        start = std * torch.special.ndtri(uniform)
         start[:, width] = 0.0
     with torch.no_grad():
         linear.weight.copy_(start[:, :width])
         linear.bias.copy_(start[:, width])
-    norm = [nn.BatchNorm1d(width, affine=False)] if protocol.whiten else []
-    return nn.Sequential(*norm, linear)
+    return linear
 
 
 def optimizer(protocol: Protocol, classifier: nn.Module, rate: float) -> Optimizer:

@@ -1,14 +1,17 @@
-"""The linear probes of the papers, as data, a row each.
+"""The papers' linear probes and ways of fine-tuning, as data, a row each.
 
-All train one linear layer with cross-entropy on features of a frozen encoder in eval mode, on random crops with flips,
-or on features that were computed once (``crop=None``), and test at the last epoch, on center crops or whole images.
+Probes train one linear layer with cross-entropy on features of a frozen encoder in eval mode, on random crops with
+flips, or on features that were computed once (``crop=None``); fine-tuning trains the encoder too. Both test at the last
+epoch, on center crops or whole images.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+Metric = Literal["top-1", "top-5", "mean per class"]
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,66 @@ class Protocol:
 
     def rate(self, epoch: int, epochs: int) -> float:
         """The learning rate of an epoch of ``epochs``, as a fraction of the first."""
-        done = epoch / epochs
-        if self.schedule == "step":
-            return float(0.1 ** sum(done >= milestone for milestone in self.milestones))
-        return self.end**done if self.schedule == "exponential" else (1 + math.cos(math.pi * done)) / 2
+        return self.end ** (epoch / epochs) if self.schedule == "exponential" else _factor(self, epoch / epochs, 0.1)
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """How an encoder and a new linear layer on it are trained.
+
+    Attributes:
+        source: whose protocol, and from where.
+        rates: of the encoder; of several the best on a held-out tenth of the training images counts, and is trained
+            again on all of them.
+        head_rate: of the linear layer; None: the encoder's.
+        rate_batch: the batch that the rates are for, with which they scale linearly; None: rates as they stand.
+        steps: instead of epochs.
+        milestones: of schedule ``"step"``, as fractions of the run: the rate falls to ``gamma`` of itself at each.
+        decays: weight decays, added to the gradient; each with each rate.
+        decay_over_rate: each decay is divided by the rate first.
+        norm: batch normalization uses a batch's ``"own"`` statistics; likewise, with ``"simclr"``'s momentum of the
+            running ones; or the encoder's, ``"frozen"``.
+        metrics: percent right, of the best 1 or 5 guesses, or the mean of the classes' shares; the first one chooses.
+        std: of the linear layer's normal weights at the start; its biases start at zero.
+        few: what is otherwise at 1 % of the labels and less.
+    """
+
+    source: str
+    epochs: int
+    batch: int
+    rates: tuple[float, ...]
+    head_rate: float | None = None
+    rate_batch: int | None = None
+    steps: int | None = None
+    nesterov: bool = False
+    schedule: Literal["step", "cosine"] = "cosine"
+    milestones: tuple[float, ...] = ()
+    gamma: float = 0.1
+    decays: tuple[float, ...] = (0.0,)
+    decay_over_rate: bool = False
+    norm: Literal["own", "simclr", "frozen"] = "own"
+    metrics: tuple[Metric, ...] = ("top-1",)
+    std: float = 0.01
+    crop: tuple[float, float] = (0.08, 1.0)
+    test: Literal["center", "whole"] = "center"
+    few: tuple[tuple[str, Any], ...] = ()
+
+    def at(self, fraction: float) -> FineTuning:
+        """The protocol at this fraction of the labels."""
+        return replace(self, **dict(self.few), few=()) if fraction <= FEW else self
+
+    def rate(self, done: float) -> float:
+        """The learning rates when this share of the steps is done, as a fraction of the first ones."""
+        return _factor(self, done, self.gamma)
+
+
+def _factor(protocol: Protocol | FineTuning, done: float, gamma: float) -> float:
+    if protocol.schedule == "step":
+        return float(gamma ** sum(done >= milestone for milestone in protocol.milestones))
+    return (1 + math.cos(math.pi * done)) / 2
+
+
+FEW = 0.01  # of the labels
 
 
 PROTOCOLS = {
@@ -101,3 +160,33 @@ PROTOCOLS = {
     ),
 }  # fmt: skip
 """By name: ``evaluate.py RUN linear:NAME``."""
+
+FINE_TUNING = {
+    "leoclr": FineTuning(
+        "LeOCLR's paper; all but its epochs is SimCLR's, whose schedule is its code's; epochs of fractions but 1 and "
+        "10 % are unsaid",
+        epochs=30, batch=4096, rates=(0.05,), rate_batch=256, nesterov=True, metrics=("top-1", "top-5"),
+        few=(("epochs", 60),),
+    ),
+    "interclr": FineTuning(
+        "InterCLR's paper",
+        epochs=20, batch=256, rates=(0.01,), head_rate=1.0, schedule="step", milestones=(0.6, 0.8), gamma=0.2,
+        decays=(1e-4,), metrics=("top-5", "top-1"), few=(("decays", (5e-4,)),),
+    ),
+    "clim": FineTuning(
+        "CLIM's paper; its batch is unsaid, MoCo's is taken",
+        epochs=60, batch=256, rates=(1e-4,), head_rate=10.0, schedule="step", milestones=(1 / 3, 2 / 3),
+        metrics=("top-1", "top-5"),
+    ),
+    "simclr-transfer": FineTuning(
+        "SimCLR's transfer, as LeOCLR's; the schedule is unsaid, a cosine is taken",
+        epochs=0, steps=20000, batch=256, rates=tuple(10 ** (k / 2 - 4) for k in range(7)), nesterov=True,
+        decays=(0.0, *(10 ** (k / 2 - 6) for k in range(7))), decay_over_rate=True, norm="simclr",
+        metrics=("top-1", "mean per class"),
+    ),
+    "small": FineTuning(
+        "ours, for a quick answer on small images",
+        epochs=30, batch=64, rates=(0.03,), head_rate=0.1, decays=(1e-4,), norm="frozen", crop=(0.2, 1.0),
+    ),
+}  # fmt: skip
+"""By name: ``evaluate.py RUN finetune:NAME --fraction .01``."""

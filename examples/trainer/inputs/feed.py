@@ -18,8 +18,8 @@ from torchvision.transforms import v2
 from jointaug import Addresses, fuse
 from jointaug.chance import named_step
 
-from .data import Images, Pixels, Source, in_memory
 from .settings import Settings
+from .sources import Images, Pixels, Source, in_memory
 
 PARTNER = named_step("views of a positive") & 0xFFFFFFFF  # the draw at which `jointaug.neighbors` serves them
 

@@ -71,11 +71,14 @@ class Picture:
         return first
 
 
-class _Draws:
-    """Uniform numbers in [0, 1) for picture ``index`` of the set ``seed``, from a raw stream that numpy promises."""
+class Draws:
+    """Uniform numbers in [0, 1) for picture ``index`` of the set ``seed``, from a raw stream that numpy promises.
 
-    def __init__(self, seed: int, index: int, count: int = 256) -> None:
-        philox = np.random.Philox(key=np.array([seed, index], dtype=np.uint64))
+    Other streams are for other kinds of pictures.
+    """
+
+    def __init__(self, seed: int, index: int, count: int = 256, *, stream: int = 0) -> None:
+        philox = np.random.Philox(key=np.array([seed, index], dtype=np.uint64), counter=stream << 128)
         self._left: Iterator[float] = iter(((philox.random_raw(count) >> np.uint64(11)) * 2.0**-53).tolist())
 
     def between(self, low: float, high: float) -> float:
@@ -92,7 +95,7 @@ class _Draws:
 
 
 @dataclass(frozen=True)
-class _Frame:
+class Frame:
     """Where the toy stands: from its own coordinates (x forward, y up, about two units long) to pixels."""
 
     center: Point
@@ -101,6 +104,7 @@ class _Frame:
     tilt: Point  # cosine and sine
 
     def point(self, x: float, y: float) -> Point:
+        """Where a point of the toy lies in the picture."""
         c, s = self.tilt
         return (
             self.center[0] + self.unit * self.facing * (c * x - s * y),
@@ -108,16 +112,20 @@ class _Frame:
         )
 
     def ellipse(self, x: float, y: float, a: float, b: float) -> Ellipse:
+        """An ellipse around a point of the toy, of two radii."""
         c, s = self.tilt
         return Ellipse(self.point(x, y), (self.unit * a, self.unit * b), (self.facing * c, -s))
 
     def stroke(self, x0: float, y0: float, x1: float, y1: float, radius: float) -> Stroke:
+        """All within a radius of a line of the toy."""
         return Stroke(self.point(x0, y0), self.point(x1, y1), self.unit * radius)
 
     def polygon(self, *corners: Point) -> Polygon:
+        """The polygon of these points of the toy."""
         return Polygon(tuple(self.point(x, y) for x, y in corners))
 
     def ring(self, x: float, y: float, radius: float, half_width: float) -> Ring:
+        """A circle's line around a point of the toy."""
         return Ring(self.point(x, y), self.unit * radius, self.unit * half_width)
 
 
@@ -135,7 +143,7 @@ class Build:
     rise: float  # how far the part on top goes up
 
 
-def _body(letter: int, frame: _Frame, build: Build) -> list[Shape]:
+def _body(letter: int, frame: Frame, build: Build) -> list[Shape]:
     a, b = build.length, build.height
     if letter == 0:
         return [frame.ellipse(0, 0, a, b)]
@@ -149,7 +157,7 @@ def _face(build: Build) -> tuple[float, float, float]:
     return build.length + 0.45 * build.head, build.height + 0.35 * build.head, build.head
 
 
-def _head(letter: int, frame: _Frame, build: Build) -> list[Shape]:
+def _head(letter: int, frame: Frame, build: Build) -> list[Shape]:
     x, y, r = _face(build)
     face = frame.ellipse(x, y, r, r)
     if letter == 0:
@@ -174,7 +182,7 @@ def _head(letter: int, frame: _Frame, build: Build) -> list[Shape]:
     return [*feelers, face]
 
 
-def _under(letter: int, frame: _Frame, build: Build) -> list[Shape]:
+def _under(letter: int, frame: Frame, build: Build) -> list[Shape]:
     a, foot = build.length, -build.height - build.reach
     start = -0.5 * build.height
     if letter == 0:
@@ -186,7 +194,7 @@ def _under(letter: int, frame: _Frame, build: Build) -> list[Shape]:
     return [*struts, frame.stroke(-0.95 * a, foot + 0.07, 1.05 * a, foot + 0.07, 0.07)]
 
 
-def _top(letter: int, frame: _Frame, build: Build) -> list[Shape]:
+def _top(letter: int, frame: Frame, build: Build) -> list[Shape]:
     a, deck, rise = build.length, 0.7 * build.height, build.height + build.rise
     if letter == 0:
         return [frame.polygon((-0.75 * a, deck), (0.35 * a, deck), (-0.15 * a, rise))]
@@ -199,7 +207,7 @@ def _top(letter: int, frame: _Frame, build: Build) -> list[Shape]:
     return [frame.ring(-0.2 * a, rise - r, r - 0.06, 0.06)]
 
 
-def _toy(word: Sequence[int], frame: _Frame, build: Build) -> dict[str, list[Shape]]:
+def _toy(word: Sequence[int], frame: Frame, build: Build) -> dict[str, list[Shape]]:
     """The shapes of each part of the toy with these four letters."""
     body, head, under, top = word
     return {
@@ -221,7 +229,7 @@ def _mix(first: Color, second: Color, share: float) -> Color:
     return a, b, c
 
 
-def _paint(part: str, draws: _Draws) -> Color:
+def _paint(part: str, draws: Draws) -> Color:
     """A color from around the part's paint: by up to 0.06 in hue, a quarter in lightness and a third in saturation."""
     pure = _hue((PAINTS[part] + draws.between(-0.06, 0.06)) % 1.0)
     red, green, blue = _mix((1.0, 1.0, 1.0), pure, draws.between(0.45, 0.8))
@@ -238,7 +246,7 @@ def _wave(t: Array) -> Array:
     return 1 - np.abs(2 * phase - 1)
 
 
-def _noise(draws: _Draws, size: int, cells: int) -> Array:
+def _noise(draws: Draws, size: int, cells: int) -> Array:
     """Values in [0, 1) on a lattice of ``cells`` squares a side, smoothed in between; ``[size, size]``."""
     lattice = draws.grid(cells + 1)
     at = (np.arange(size) + 0.5) * (cells / size)
@@ -249,7 +257,7 @@ def _noise(draws: _Draws, size: int, cells: int) -> Array:
     return np.asarray(rows[:, low] * (1 - t) + rows[:, low + 1] * t)
 
 
-def _ground(draws: _Draws, size: int) -> Array:
+def ground(draws: Draws, size: int) -> Array:
     """A texture in two quiet colors, unevenly lit; ``[size, size, 3]`` in [0, 1]."""
     level = draws.between(0.5, 0.75)
     base = np.array(_mix((1.0, 1.0, 1.0), _hue(draws.between(0.05, 0.2)), draws.between(0.05, 0.25))) * level
@@ -274,6 +282,93 @@ def _ground(draws: _Draws, size: int) -> Array:
 # A picture. -----------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Placed:
+    """A toy where it stands in a picture.
+
+    Attributes:
+        label: index into `CLASSES`.
+        frame: from its own coordinates to pixels.
+        build: its proportions.
+        parts: shapes of each part, by the names of `PARTS`.
+    """
+
+    label: int
+    frame: Frame
+    build: Build
+    parts: dict[str, list[Shape]]
+
+    @property
+    def shapes(self) -> list[Shape]:
+        """Of all parts."""
+        return [shape for shapes in self.parts.values() for shape in shapes]
+
+
+def place(draws: Draws, label: int, room: Box) -> Placed:
+    """A toy of that class somewhere in a room, of 70 to 100 % of the size that would fill it; its colors come later."""
+    build = Build(
+        length=draws.between(0.56, 0.7),
+        height=draws.between(0.25, 0.33),
+        head=draws.between(0.24, 0.31),
+        reach=draws.between(0.34, 0.44),
+        rise=draws.between(0.42, 0.56),
+    )
+    facing = 1.0 if draws.below(2) else -1.0
+    t = draws.between(-0.08, 0.08)  # the tangent of half the tilt: 9 degrees to either side
+    tilt = ((1 - t * t) / (1 + t * t), 2 * t / (1 + t * t))
+    share = draws.between(0.7, 1.0)  # of the room's side, that the toy's side takes
+
+    # Once at unit size around the origin: the box says where a toy of that share can stand.
+    unit_toy = _toy(CODE[label], Frame((0.0, 0.0), 1.0, facing, tilt), build)
+    box = box_of([shape for shapes in unit_toy.values() for shape in shapes])
+    width, height = box.right - box.left, box.bottom - box.top
+    across, down = room.right - room.left, room.bottom - room.top
+    unit = min(share * across / width, share * down / height)
+    center = (
+        room.left + draws.between(0, 1) * (across - unit * width) - unit * box.left,
+        room.top + draws.between(0, 1) * (down - unit * height) - unit * box.top,
+    )
+    frame = Frame(center, unit, facing, tilt)
+    return Placed(label, frame, build, _toy(CODE[label], frame, build))
+
+
+def paint(canvas: Array, toy: Placed, draws: Draws) -> None:
+    """Draw a toy and its shadow, in colors of its own."""
+    frame, build = toy.frame, toy.build
+    lay(canvas, [frame.ellipse(0.05, -build.height - build.reach, 1.1 * build.length, 0.09)], BLACK, opacity=0.3)
+    for part in ("top", "under", "body", "head"):  # the rearmost first
+        lay(canvas, toy.parts[part], _paint(part, draws), outline=0.035 * frame.unit)
+        if part == "under":
+            wheels = [shape for shape in toy.parts[part] if isinstance(shape, Ellipse)]
+            lay(
+                canvas,
+                [Ellipse(wheel.center, (0.35 * wheel.radii[0], 0.35 * wheel.radii[1])) for wheel in wheels],
+                WHITE,
+            )
+    x, y, r = _face(build)
+    lay(canvas, [frame.ellipse(x + 0.3 * r, y + 0.15 * r, 0.32 * r, 0.32 * r)], WHITE)
+    lay(canvas, [frame.ellipse(x + 0.38 * r, y + 0.12 * r, 0.16 * r, 0.16 * r)], BLACK)
+
+
+def check_picture(index: int, seed: int, size: int) -> None:
+    """A picture can be drawn.
+
+    Raises:
+        ValueError: for a negative index or seed, or a side under 16 pixels.
+    """
+    if min(index, seed) < 0:
+        raise ValueError(f"index and seed must be 0 or more, got index={index!r}, seed={seed!r}; count from 0")
+    if size < 16:
+        raise ValueError(
+            f"size must be at least 16 pixels, got {size!r}: smaller parts vanish; render larger and shrink"
+        )
+
+
+def to_pixels(canvas: Array) -> NDArray[np.uint8]:
+    """The nearest of 256 levels; what is beyond them, the last."""
+    return np.floor(ramp(canvas) * 255 + 0.5).astype(np.uint8)
+
+
 def render(index: int, *, seed: int = 0, size: int = 96) -> Picture:
     """Picture ``index`` of the set ``seed``; its class is ``index % 9``.
 
@@ -285,54 +380,12 @@ def render(index: int, *, seed: int = 0, size: int = 96) -> Picture:
     Raises:
         ValueError: for a negative index or seed, or a side under 16 pixels.
     """
-    if min(index, seed) < 0:
-        raise ValueError(f"index and seed must be 0 or more, got index={index!r}, seed={seed!r}; count from 0")
-    if size < 16:
-        raise ValueError(
-            f"size must be at least 16 pixels, got {size!r}: smaller parts vanish; render larger and shrink"
-        )
-    draws = _Draws(seed, index)
-    label = index % len(CODE)
-    build = Build(
-        length=draws.between(0.56, 0.7),
-        height=draws.between(0.25, 0.33),
-        head=draws.between(0.24, 0.31),
-        reach=draws.between(0.34, 0.44),
-        rise=draws.between(0.42, 0.56),
-    )
-    facing = 1.0 if draws.below(2) else -1.0
-    t = draws.between(-0.08, 0.08)  # the tangent of half the tilt: 9 degrees to either side
-    tilt = ((1 - t * t) / (1 + t * t), 2 * t / (1 + t * t))
-    share = draws.between(0.7, 1.0)  # of the picture's side, that the toy's longer side takes
-
-    # Once at unit size around the origin: the box says where a toy of that share can stand.
-    unit_toy = _toy(CODE[label], _Frame((0.0, 0.0), 1.0, facing, tilt), build)
-    box = box_of([shape for shapes in unit_toy.values() for shape in shapes])
-    width, height = box.right - box.left, box.bottom - box.top
-    unit = share * size / max(width, height)
-    center = (
-        draws.between(0, 1) * (size - unit * width) - unit * box.left,
-        draws.between(0, 1) * (size - unit * height) - unit * box.top,
-    )
-    frame = _Frame(center, unit, facing, tilt)
-    toy = _toy(CODE[label], frame, build)
-
-    canvas = _ground(draws, size)
-    lay(canvas, [frame.ellipse(0.05, -build.height - build.reach, 1.1 * build.length, 0.09)], BLACK, opacity=0.3)
-    for part in ("top", "under", "body", "head"):  # the rearmost first
-        lay(canvas, toy[part], _paint(part, draws), outline=0.035 * unit)
-        if part == "under":
-            wheels = [shape for shape in toy[part] if isinstance(shape, Ellipse)]
-            lay(
-                canvas,
-                [Ellipse(wheel.center, (0.35 * wheel.radii[0], 0.35 * wheel.radii[1])) for wheel in wheels],
-                WHITE,
-            )
-    x, y, r = _face(build)
-    lay(canvas, [frame.ellipse(x + 0.3 * r, y + 0.15 * r, 0.32 * r, 0.32 * r)], WHITE)
-    lay(canvas, [frame.ellipse(x + 0.38 * r, y + 0.12 * r, 0.16 * r, 0.16 * r)], BLACK)
-    pixels = np.floor(ramp(canvas) * 255 + 0.5).astype(np.uint8)
-    return Picture(pixels, label, {part: box_of(shapes) for part, shapes in toy.items()})
+    check_picture(index, seed, size)
+    draws = Draws(seed, index)
+    toy = place(draws, index % len(CODE), Box(0.0, 0.0, float(size), float(size)))
+    canvas = ground(draws, size)
+    paint(canvas, toy, draws)
+    return Picture(to_pixels(canvas), toy.label, {part: box_of(shapes) for part, shapes in toy.parts.items()})
 
 
 class RenderedToys(Dataset[tuple[Image.Image, int]]):

@@ -21,10 +21,10 @@ from torch import Tensor
 
 from jointaug.neighbors import draw_positives
 
-from ..inputs.data import Data
 from ..inputs.feed import Request, feed, placed
 from ..inputs.order import order_of
 from ..inputs.settings import Settings, keywords_of
+from ..inputs.sources import Data
 from ..inputs.views import pipeline, whole_view
 from ..methods import METHODS, options
 from ..methods.contrastive_crop import Boxes

@@ -14,9 +14,9 @@ from jointaug import MultiView
 from ..evaluation.knn import fair_k, weighted
 from ..evaluation.rank import effective_rank
 from ..evaluation.ridge import ridge
-from ..inputs.data import Source
 from ..inputs.feed import Request, feed
 from ..inputs.settings import Settings
+from ..inputs.sources import Source
 from ..inputs.views import plain_view
 from .distributed import Processes
 

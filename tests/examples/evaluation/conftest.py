@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from trainer.evaluation.encoder import Encoder
 from trainer.evaluation.images import Images
-from trainer.inputs.data import Pixels
+from trainer.inputs.sources import Pixels
 
 
 class Seen(nn.Module):

@@ -11,7 +11,7 @@ from torchvision import models
 from torchvision.transforms import v2
 from trainer.evaluation.encoder import load, open_encoder
 from trainer.evaluation.images import Images
-from trainer.inputs.data import Pixels
+from trainer.inputs.sources import Pixels
 
 from jointaug import Addresses
 

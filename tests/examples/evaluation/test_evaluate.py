@@ -22,7 +22,7 @@ from trainer.evaluation.probe import Probe
 from trainer.evaluation.protocols import PROTOCOLS
 from trainer.evaluation.rank import effective_rank
 from trainer.evaluation.ridge import ridge
-from trainer.inputs.data import Pixels
+from trainer.inputs.sources import Pixels
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from trainer.inputs.data import Data, Pixels
 from trainer.inputs.settings import divided
+from trainer.inputs.sources import Data, Pixels
 from trainer.papers import RECIPES, TABLES
 from trainer.training import loop
 from trainer.training.loop import Run

@@ -69,6 +69,18 @@ def test_a_table_from_end_to_end(tmp_path: Path, data: Path, capsys: pytest.Capt
     assert {line.count("|") for line in rows} == {8}  # a table in Markdown has as many cells in every line
 
 
+def test_seeds_begin_where_they_are_told_to(tmp_path: Path, data: Path):
+    """And go on from a kept table, whose other seeds do not count."""
+    out, kept = tmp_path / "out", tmp_path / "kept"
+    words = ("clim", "9", "--data", str(data), "--out", str(out), "--kept", str(kept))
+    assert run(*words, "--seeds", "1") == 0
+    assert run(*words, "--seeds", "2", "--first-seed", "100") == 0
+    assert {row["seed"] for row in lines(out / "runs.csv")} == {"100", "101"}
+    begun = len(starts(out))
+    assert run(*words, "--seeds", "3", "--first-seed", "100") == 0
+    assert len(starts(out)) - begun == len({row["row"] for row in lines(out / "runs.csv")})
+
+
 def test_enough_seeds_are_no_pilot(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch):
     assert reproduce.PILOT == 8
     monkeypatch.setattr(reproduce, "PILOT", 3)
@@ -258,6 +270,7 @@ def test_settings_are_spelled_as_the_command_line_reads_them():
         (("leoclr", "8", "epochs", "3"), "--NAME VALUE"),
         (("leoclr", "8", "--epochs"), "--NAME VALUE"),
         (("leoclr", "8", "--seeds", "0"), "at least 1"),
+        (("leoclr", "8", "--first-seed", "-1"), "--first-seed must be at least 0, got -1"),
         (("interclr", "Fig. 8", "--measure", "paper"), "VOC07"),
     ],
 )

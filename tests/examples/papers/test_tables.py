@@ -30,6 +30,7 @@ def test_every_table_is_asked_for_once(tables: ModuleType, tmp_path: Path):
     assert tables.main(["--seeds", "2"], run=lambda words: asked.append(words) or 0, results=tmp_path) == 0
     assert [tuple(words[:2]) for words in asked] == list(TABLES)
     assert all(words[words.index("--seeds") + 1] == "2" for words in asked)
+    assert all(words[words.index("--first-seed") + 1] == "100" for words in asked)  # as results/toys/PLAN.md says
     kept = {words[words.index("--kept") + 1] for words in asked}
     assert len(kept) == len(TABLES)
     assert str(tmp_path / "interclr-Fig.6b") in kept

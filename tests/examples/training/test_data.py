@@ -13,11 +13,12 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 from trainer.evaluation.images import open_images
 from trainer.inputs import data as where
-from trainer.inputs.data import Images, Pixels, in_memory, open_data
+from trainer.inputs.data import open_data
 from trainer.inputs.feed import Augment, Request, feed
 from trainer.inputs.order import order_of
 from trainer.inputs.rendered import render
 from trainer.inputs.settings import Settings
+from trainer.inputs.sources import Images, Pixels, in_memory
 from trainer.inputs.views import pipeline
 from trainer.training.logs import rows_of
 

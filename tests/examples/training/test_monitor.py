@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 from trainer.evaluation.rank import effective_rank
-from trainer.inputs.data import Pixels
 from trainer.inputs.settings import Settings
+from trainer.inputs.sources import Pixels
 from trainer.training import monitor
 from trainer.training.distributed import Processes
 from trainer.training.monitor import Embedder, Monitor, Spread

@@ -9,9 +9,9 @@ import torch
 from PIL import ImageOps
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
-from trainer.inputs.data import Pixels
 from trainer.inputs.feed import Augment, Request
 from trainer.inputs.settings import Settings
+from trainer.inputs.sources import Pixels
 from trainer.inputs.views import pipeline, plain_view, whole_view
 
 from jointaug import (

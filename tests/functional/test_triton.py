@@ -1,0 +1,96 @@
+"""The kernels in Triton without a GPU: by the interpreter against torch, and compiled ahead of time."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+pytest.importorskip("triton")
+
+INTERPRETED = """
+import os
+os.environ["TRITON_INTERPRET"] = "1"
+import torch
+from torchvision.transforms import InterpolationMode
+from jointaug import functional as K
+from jointaug.functional import Step, _chain, _crop, _packed, _program
+from jointaug.functional._batch import Target
+
+g = torch.Generator().manual_seed(0)
+for n, v, H, W, h, w, kernel in ((3, 2, 40, 52, 32, 32, 3), (3, 2, 40, 52, 32, 32, None), (2, 2, 60, 50, 33, 40, 9)):
+    images = torch.randint(0, 256, (n, 3, H, W), dtype=torch.uint8, generator=g)
+    u = torch.rand(n, v, 12, generator=g)
+    height, width = (torch.randint(1, side + 1, (n, v), generator=g) for side in (H, W))
+    height[0, 0], width[0, 0], height[1, 0], width[1, 0] = H, W, 1, 1
+    top, left = ((H - height + 1) * u[..., 0]).long(), ((W - width + 1) * u[..., 1]).long()
+    boxes = torch.stack([top, left, height, width], -1)
+    factors = [0.6 + 0.8 * u[..., 2], 0.6 + 0.8 * u[..., 3], 0.6 + 0.8 * u[..., 4], 0.2 * u[..., 5] - 0.1]
+    order = torch.stack([torch.randperm(4, generator=g) for _ in range(n * v)]).view(n, v, 4)
+    steps = [
+        Step(K.color_jitter, (*factors, order), u[..., 6] < 0.8),
+        Step(K.rgb_to_grayscale, (), u[..., 7] < 0.3),
+        Step(K.gaussian_blur, (0.1 + 1.9 * u[..., 8], kernel), u[..., 9] < 0.5),
+        Step(K.horizontal_flip, (), u[..., 10] < 0.5),
+    ]
+    flat, _, crop, outer = _crop.checked_crop(
+        images, boxes, (h, w), u[..., 11] < 0.5, InterpolationMode.BILINEAR, True, None
+    )
+    ops = _chain.checked_steps(steps, Target(outer, images.device, 3))
+    expected = _program.run(flat, crop, ops, torch.float32)
+    for order_in_memory in (torch.contiguous_format, torch.channels_last):
+        found = _packed.run(flat, crop, ops, torch.float32, order_in_memory)
+        assert found.is_contiguous(memory_format=order_in_memory)
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+    half = _packed.run(flat, crop, ops, torch.float16, torch.contiguous_format)
+    torch.testing.assert_close(half.float(), expected, rtol=0, atol=5e-4)  # half a unit in the last place below 1
+"""
+
+COMPILED = """
+import pathlib, re, subprocess, tempfile
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+from jointaug.functional import _triton as T
+
+tool = pathlib.Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump"
+pointers = {"source": "*u8"} | dict.fromkeys(("rows", "out", "work", "sums", "across"), "*fp32")
+floats = dict.fromkeys(("unit", "m0", "m1", "m2", "s0", "s1", "s2"), "fp32")
+alone = {"work": None, "column": 1, "T": T.TILE}
+cases = [
+    (T.begin_kernel, alone | {"CROP": True, "WHOLE": False, "source_column": 1}),
+    (T.begin_kernel, alone | {"CROP": True, "WHOLE": True, "source_column": 1, "sums": None}),
+    (T.contrast_kernel, alone),
+    (T.blur_x_kernel, alone),
+    (T.blur_y_kernel, alone | {"WHOLE": False, "sums": None}),
+]
+for arch in (80, 90, 100):
+    for kernel, constants in cases:
+        names = kernel.arg_names
+        kinds = {name: "i32" for name in names} | {k: v for k, v in (pointers | floats).items() if k in names}
+        kinds |= dict.fromkeys(constants, "constexpr")
+        source = ASTSource(kernel, kinds, {(names.index(name),): value for name, value in constants.items()})
+        built = triton.compile(source, target=GPUTarget("cuda", arch, 32), options={"num_warps": T.WARPS})
+        with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+            file.write(built.asm["cubin"])
+            file.flush()
+            usage = subprocess.run([tool, "--dump-resource-usage", file.name], capture_output=True, text=True).stdout
+        found = dict(re.findall(r"(REG|STACK|LOCAL):(\\d+)", usage))
+        print(f"| sm_{arch} | {kernel.__name__} | {found['REG']} | {built.metadata.shared} |")
+        assert found["STACK"] == found["LOCAL"] == "0", (arch, kernel.__name__, found)
+"""
+
+
+def run(code):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_is_torchs_result_by_the_interpreter():
+    run(INTERPRETED)
+
+
+@pytest.mark.skipif(torch.version.cuda is None, reason="torch was built without CUDA, and its Triton without ptxas")
+def test_compiles_without_spills():
+    assert run(COMPILED).count("| sm_") == 15

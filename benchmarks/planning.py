@@ -18,16 +18,16 @@ from interleaved import interleaved, one_core, ratio, save, summary
 from torchvision.transforms import v2
 
 from jointaug import Address, Addresses, JointCrop, PerView, fuse
-from jointaug.functional import _native
+from jointaug._native import _library as native
 
 
 def in_python(case: Callable[[], Any]) -> Callable[[], Any]:
     """The case without the native library."""
 
     def run() -> None:
-        library, _native.library = _native.library, None
+        library, native.library = native.library, None
         case()
-        _native.library = library
+        native.library = library
 
     return run
 

@@ -183,7 +183,7 @@ def family(
         imagenette: for Imagenette.
         rendered: for the rendered set.
 
-    On the small network, what its family of methods trains with (`FITTED`) goes before all these.
+    On the small network, what its family of methods trains with (`FITTED`) goes over all these.
     """
     family = fitted(base)
     scales: dict[str, tuple[Changes | None, ...]] = {

@@ -7,7 +7,7 @@
 
 A scale is the end of recipes' names: cifar10, imagenette, rendered, or the paper's own. Whatever else the command line
 has is a setting of pretrain.py, for all rows. Every run is a process of its own (pretrain.py, then evaluate.py with
-``--measure paper``); the same command goes on where it was stopped, and seeds can be added later.
+``--measure paper``); the same command goes on where it was stopped, and rows and seeds can be added later.
 
 It writes table.md, table.csv and runs.csv into ``--out``, anew after every run, and into ``--kept``, from whose
 runs.csv it goes on without the runs themselves, on another machine too: what is there of the same settings is not run
@@ -80,6 +80,7 @@ def main(arguments: Sequence[str] | None = None, *, pretrain: Path = PRETRAIN, e
         "--seeds", type=int, default=3, help=f"runs of a row (default: %(default)s; under {PILOT}: a pilot)"
     )
     parser.add_argument("--first-seed", type=int, default=0, help="of each row's runs (default: %(default)s)")
+    parser.add_argument("--rows", nargs="+", metavar="ROW", help="names of rows to run (default: all)")
     parser.add_argument("--measure", choices=("knn", "paper"), default="knn", help="k-NN, or what the paper measures")
     parser.add_argument("--score", help="checkpoint of a score network for this data, which rows of ScoreCL need")
     parser.add_argument("--out", type=Path, help="default: runs/PAPER-TABLE-SCALE")
@@ -104,17 +105,18 @@ def main(arguments: Sequence[str] | None = None, *, pretrain: Path = PRETRAIN, e
         out = options.out or Path("runs") / f"{table.paper}-{table.number}-{options.scale}".replace(" ", "")
         rows = [Measured(row, reason=why_not(row, options.scale, options.score)) for row in table.rows]
         refuse_unknown(rows, options, changed)
+        asked = named(rows, options.rows)
         if options.dry_run:
-            for one in rows:
-                print(f"{one.row.name}: {one.reason or cell_of(one.row, options, changed, 0).folder}")
+            for one in asked:
+                print(f"{one.row.name}: {one.reason or cell_of(one.row, options, changed, options.first_seed).folder}")
             return 0
         if options.kept is not None:
             recall(options.kept / "runs.csv", rows, options, changed)
-        wanted = [(one, seed) for seed in seeds_of(options) for one in rows if not one.reason]
+        wanted = [(one, seed) for seed in seeds_of(options) for one in asked if not one.reason]
         left = sum(seed not in one.values for one, seed in wanted)
         print(f"{len(wanted) - left} of {len(wanted)} runs are done, {left} are left", flush=True)
         runs = Runs(options.data, out, pretrain)
-        for one, seed, outcome in measured(rows, options, changed, runs):
+        for one, seed, outcome in measured(asked, options, changed, runs):
             value, reason = read(outcome, table, options, evaluate)
             if value is None:
                 one.reason = reason
@@ -197,6 +199,18 @@ def refuse_unknown(rows: Sequence[Measured], options: argparse.Namespace, change
         raise ValueError(able[0].reason)
 
 
+def named(rows: Sequence[Measured], names: Sequence[str] | None) -> list[Measured]:
+    """The rows that were asked for, in the table's order; all if none was named.
+
+    Raises:
+        ValueError: with the table's rows, for a name that none has.
+    """
+    known = [one.row.name for one in rows]
+    if unknown := sorted(set(names or ()) - set(known)):
+        raise ValueError(f"--rows must be names of the table's rows, got {unknown[0]!r}; it has: {'; '.join(known)}")
+    return [one for one in rows if names is None or one.row.name in names]
+
+
 def cell_of(row: Row, options: argparse.Namespace, changed: Mapping[str, str], seed: int) -> Cell:
     """The run of a row with a seed."""
     recipe = f"{row.recipe}-{options.scale}"
@@ -222,7 +236,7 @@ def measured(
 
 
 def recall(file: Path, rows: Sequence[Measured], options: argparse.Namespace, changed: Mapping[str, str]) -> None:
-    """Take from a kept runs.csv what is of the same settings and measure; say what is of others.
+    """Take from a kept runs.csv what is of the same settings and measure, of every seed; say what is of others.
 
     Raises:
         ValueError: for a file that is not whole, or not this script's.
@@ -235,6 +249,7 @@ def recall(file: Path, rows: Sequence[Measured], options: argparse.Namespace, ch
         found = {(line["row"], int(line["seed"])): line for line in lines}
         values = {key: float(line["measured"]) for key, line in found.items()}
         digests = {key: (line["settings"], line["measure"]) for key, line in found.items()}
+        seeds = sorted({seed for _, seed in found})
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"--kept must hold a whole runs.csv of this script, got {file}, which is not ({type(error).__name__}: "
@@ -242,7 +257,7 @@ def recall(file: Path, rows: Sequence[Measured], options: argparse.Namespace, ch
         ) from None
     others = 0
     for one in rows:
-        for seed in seeds_of(options):
+        for seed in seeds:
             key = (one.row.name, seed)
             if one.reason or key not in found:
                 continue

@@ -70,15 +70,28 @@ def test_a_table_from_end_to_end(tmp_path: Path, data: Path, capsys: pytest.Capt
 
 
 def test_seeds_begin_where_they_are_told_to(tmp_path: Path, data: Path):
-    """And go on from a kept table, whose other seeds do not count."""
-    out, kept = tmp_path / "out", tmp_path / "kept"
-    words = ("clim", "9", "--data", str(data), "--out", str(out), "--kept", str(kept))
-    assert run(*words, "--seeds", "1") == 0
-    assert run(*words, "--seeds", "2", "--first-seed", "100") == 0
+    out = tmp_path / "out"
+    words = ("clim", "9", "--data", str(data), "--out", str(out), "--first-seed", "100")
+    assert run(*words, "--seeds", "2") == 0
     assert {row["seed"] for row in lines(out / "runs.csv")} == {"100", "101"}
     begun = len(starts(out))
-    assert run(*words, "--seeds", "3", "--first-seed", "100") == 0
+    assert run(*words, "--seeds", "3") == 0
     assert len(starts(out)) - begun == len({row["row"] for row in lines(out / "runs.csv")})
+
+
+def test_what_is_kept_stays_whatever_is_asked_next(tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]):
+    """Fewer seeds, other rows: the kept table loses no run of before, and only what was asked for is run."""
+    words = ("clim", "9", "--data", str(data), "--kept", str(tmp_path / "kept"))
+    assert run(*words, "--out", str(tmp_path / "one"), "--seeds", "3", "--rows", "alpha 2", "alpha 1") == 0
+    first = lines(tmp_path / "kept" / "runs.csv")
+    assert [(row["row"], row["seed"]) for row in first] == [(f"alpha {a}", s) for a in "12" for s in "012"]
+    assert len(starts(tmp_path / "one")) == 6
+    assert run(*words, "--out", str(tmp_path / "two"), "--seeds", "1", "--rows", "alpha 1.5") == 0
+    assert "0 of 1 runs are done, 1 are left" in capsys.readouterr().out
+    assert len(starts(tmp_path / "two")) == 1
+    now = lines(tmp_path / "kept" / "runs.csv")
+    assert [row for row in now if row["row"] != "alpha 1.5"] == first
+    assert len(now) == 7
 
 
 def test_enough_seeds_are_no_pilot(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch):
@@ -272,6 +285,7 @@ def test_settings_are_spelled_as_the_command_line_reads_them():
         (("leoclr", "8", "--seeds", "0"), "at least 1"),
         (("leoclr", "8", "--first-seed", "-1"), "--first-seed must be at least 0, got -1"),
         (("interclr", "Fig. 8", "--measure", "paper"), "VOC07"),
+        (("leoclr", "8", "--rows", "LeOCLR", "attract"), "got 'attract'; it has: random original; attract all; LeOCLR"),
     ],
 )
 def test_bad_command_lines(words: tuple[str, ...], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

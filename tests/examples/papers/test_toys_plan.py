@@ -71,10 +71,9 @@ def test_the_page_says_what_the_simulation_found(plan: ModuleType):
 def test_its_rows_are_the_tables():
     kept = json.loads((KEPT / "plan.json").read_text())
     two = kept["stage 2"]
-    for asked in (*two["comparisons"], *two["then, 8 seeds"]):
+    for asked in (kept["stage 0"], *two["comparisons"], *two["then, 8 seeds"]):
         if "table" in asked:
             names = {row.name for row in TABLES[tuple(asked["table"])].rows}
             assert set(asked["rows"]) <= names
         else:
             assert asked["recipe"] in RECIPES
-    assert {arm["recipe"] for arm in kept["stage 0"]["arms"].values()} <= RECIPES.keys()

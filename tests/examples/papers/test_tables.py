@@ -36,6 +36,44 @@ def test_every_table_is_asked_for_once(tables: ModuleType, tmp_path: Path):
     assert str(tmp_path / "interclr-Fig.6b") in kept
 
 
+def test_stage_2_stops_at_the_look_that_finds_all(tables: ModuleType, tmp_path: Path):
+    """Each table's runs are written as if they had been run: far apart in LeOCLR's, alike in the others."""
+    asked: list[tuple[str, int]] = []
+
+    def run(words: list[str]) -> int:
+        (paper, number), rows = words[:2], words[words.index("--rows") + 1 :]
+        seeds = int(words[words.index("--seeds") + 1])
+        asked.append((f"{paper} {number}", seeds))
+        file = tmp_path / f"{paper}-{number}" / "runs.csv"
+        file.parent.mkdir(exist_ok=True)
+        known = file.read_text() if file.exists() else "row,seed,measured\n"
+        far = 20 if paper == "leoclr" else 0
+        lines = [
+            f'"{row}",{seed},{60 + far * (row == "LeOCLR") + seed % 3}\n'
+            for row in rows
+            for seed in range(100, 100 + seeds)
+        ]
+        file.write_text(known + "".join(lines))
+        return 0
+
+    assert tables.main(["--stage", "2"], run=run, results=tmp_path) == 0
+    assert asked == [
+        ("leoclr 8", 8),
+        *(("clim 6", seeds) for seeds in (8, 16)),
+        *(("jointcrop 5", seeds) for seeds in (8, 16)),
+        *[("jointcrop 5", 8)] * 3,
+    ]
+
+
+def test_stage_0_has_the_plans_rows(tables: ModuleType, tmp_path: Path):
+    asked: list[list[str]] = []
+    assert tables.main(["--stage", "0"], run=lambda words: asked.append(words) or 0, results=tmp_path) == 0
+    (words,) = asked
+    assert words[:2] == ["jointcrop", "5"]
+    assert words[words.index("--seeds") + 1] == "8"
+    assert words[words.index("--rows") + 1 :] == ["SimCLR, baseline", "MoCo v2, baseline"]
+
+
 def test_papers_are_chosen_and_an_interrupt_ends_it(tables: ModuleType, tmp_path: Path, capsys):
     asked: list[list[str]] = []
     assert tables.main(["clim"], run=lambda words: asked.append(words) or 1, results=tmp_path) == 1

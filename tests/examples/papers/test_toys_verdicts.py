@@ -1,0 +1,125 @@
+"""benchmarks/toys_verdicts.py against SciPy's Welch test, and what is kept against what it writes."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+import math
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from scipy import stats
+from trainer.papers import TABLES
+
+BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
+KEPT = BENCHMARKS / "results" / "toys"
+LEOCLR = ("leoclr", "8")
+
+
+@pytest.fixture(scope="module")
+def verdicts() -> ModuleType:
+    sys.path.insert(0, str(BENCHMARKS))
+    try:
+        spec = importlib.util.spec_from_file_location("toys_verdicts", BENCHMARKS / "toys_verdicts.py")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module  # where dataclasses look
+        spec.loader.exec_module(module)
+        return module
+    finally:
+        sys.path.remove(str(BENCHMARKS))
+
+
+@pytest.fixture(scope="module")
+def plan() -> dict:
+    return json.loads((KEPT / "plan.json").read_text())
+
+
+def drawn(gap: float, seeds: int, seed: int = 0) -> dict[str, dict[int, float]]:
+    """LeOCLR, and a third crop in its place ``gap`` points away, at deviations of 2 and 3."""
+    chance = np.random.default_rng(seed)
+    return {
+        name: dict(enumerate(chance.normal(center, deviation, seeds).tolist(), 100))
+        for name, center, deviation in (("LeOCLR", 60.0, 2.0), ("random original", 60.0 + gap, 3.0))
+    }
+
+
+@pytest.mark.parametrize("seeds", [8, 16])
+@pytest.mark.parametrize("gap", [-8.0, -2.5, 0.0, 2.5, 8.0])
+def test_a_difference_is_found_where_welch_passes_the_bound(seeds: int, gap: float, verdicts: ModuleType, plan: dict):
+    values = drawn(gap, seeds)
+    (one,) = verdicts.judged(LEOCLR, ["LeOCLR", "random original"], values, plan)
+    first, second = (list(values[name].values())[: one.seeds] for name in ("random original", "LeOCLR"))
+    welch = stats.ttest_ind(first, second, equal_var=False)
+    limit = {8: 2.7965, 16: 1.9774}[one.seeds]
+    assert one.found == (welch.pvalue < 2 * stats.norm.sf(limit))
+    low, high = welch.confidence_interval(1 - 2 * stats.norm.sf(limit))
+    assert (one.gap.low, one.gap.high) == pytest.approx((low, high), rel=1e-3)
+    error = math.sqrt((np.var(first, ddof=1) + np.var(second, ddof=1)) / one.seeds)
+    assert one.detectable == pytest.approx((limit + 0.8416) * error, rel=1e-3)
+    assert one.seeds == seeds or one.found  # what the first look finds is told from its runs
+    assert one.reported == pytest.approx(69.3 - 71.7)
+
+
+def test_the_words(verdicts: ModuleType, plan: dict):
+    def word(values: dict[str, dict[int, float]]) -> str:
+        (one,) = verdicts.judged(LEOCLR, ["random original"], values, plan)
+        return one.word
+
+    assert word(drawn(-8.0, 16)) == "confirmed"
+    assert word(drawn(8.0, 16)) == "contradicted"
+    assert word(drawn(0.0, 16)) == "not told"
+    assert word(drawn(-8.0, 7)) == "no look yet"
+    assert word({}) == "no look yet"
+    control = "SimCLR, decoupled control of J-Crop(0)"
+    values = drawn(8.0, 8)
+    values = {control: values["random original"], "SimCLR, baseline": values["LeOCLR"]}
+    (one,) = verdicts.judged(("jointcrop", "5"), [control], values, plan)
+    assert one.word == "higher"  # the paper has no such row
+    assert math.isnan(one.reported)
+
+
+def test_seeds_before_the_plan_do_not_count(verdicts: ModuleType, plan: dict):
+    values = {name: {seed - 100: value for seed, value in runs.items()} for name, runs in drawn(-8.0, 16).items()}
+    (one,) = verdicts.judged(LEOCLR, ["random original"], values, plan)
+    assert not one.seeds
+
+
+def test_false_alarms_are_those_of_the_plan(verdicts: ModuleType, plan: dict):
+    """Of 1,000 comparisons without a difference 5 % are found; the test's own false alarms: 1 in 3,000 (seed fixed)."""
+    found = [verdicts.judged(LEOCLR, ["random original"], drawn(0.0, 16, seed), plan)[0].found for seed in range(1000)]
+    assert stats.binomtest(sum(found), 1000, 0.05).pvalue > 1 / 3000
+
+
+def test_it_is_finished_when_all_is_found_or_the_last_look_is_over(verdicts: ModuleType, plan: dict):
+    def finished(gap: float, seeds: int) -> bool:
+        return verdicts.finished(verdicts.judged(LEOCLR, ["random original"], drawn(gap, seeds, 1), plan), plan)
+
+    assert finished(-12.0, 8)
+    assert not finished(0.0, 8)
+    assert not finished(0.0, 15)
+    assert finished(0.0, 16)
+
+
+def test_every_row_is_held_against_one_that_runs(verdicts: ModuleType, plan: dict):
+    asked = dict(verdicts.asked(plan))
+    for table, names in asked.items():
+        for row in TABLES[table].rows:
+            assert row.name not in names or not row.against or row.against in names
+
+
+def test_what_is_kept_is_what_it_writes(verdicts: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """From the runs kept in the repository."""
+    for path in KEPT.glob("*/runs.csv"):
+        (tmp_path / path.parent.name).mkdir()
+        (tmp_path / path.parent.name / path.name).write_bytes(path.read_bytes())
+    verdicts.write(tmp_path)
+    for name in ("verdicts.md", "verdicts.csv"):
+        assert (tmp_path / name).read_text() == (KEPT / name).read_text()
+    with (KEPT / "verdicts.csv").open(newline="") as file:
+        assert {row["order"] for row in csv.DictReader(file)} <= {
+            "confirmed", "contradicted", "not told", "no look yet", "higher", "lower",
+        }  # fmt: skip

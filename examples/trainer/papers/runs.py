@@ -19,6 +19,7 @@ from jointaug.image_files import image_files, is_junk
 from . import RECIPES
 
 PRETRAIN = Path(__file__).resolve().parents[2] / "pretrain.py"
+FREE = ("score", "knn_every", "checkpoint_every")  # a path; how often a run is looked at, which its end does not tell
 RESULT, OUTPUT, LOCK, DATA = "result.json", "output.txt", "lock", "data.txt"
 
 
@@ -45,8 +46,8 @@ class Cell:
     @property
     def digest(self) -> str:
         """One word for all that the run is asked: it changes with the recipe, so that a kept result can be told."""
-        values = {**RECIPES[self.recipe].values, **self.changed, "seed": self.seed}
-        values.pop("score", None)  # a path
+        told = {name: value for name, value in self.changed.items() if name not in FREE}
+        values = {**RECIPES[self.recipe].values, **told, "seed": self.seed}
         text = json.dumps({name: spelled(value) for name, value in values.items()}, sort_keys=True)
         return blake2b(text.encode(), digest_size=5).hexdigest()
 

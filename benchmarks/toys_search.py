@@ -54,6 +54,13 @@ TRIALS: dict[str, list[tuple[str, Mapping[str, Any]]]] = {
         ("wmse-rendered", {"color_first": False}),
         ("wmse-rendered", {**MILD, "color_first": False}),
     ],
+    "momentum": [
+        *(("moco2-rendered", {"m": m, "K": K}) for m, K in ((0.99, 128), (0.995, 128), (0.995, 512), (0.997, 256))),
+        ("moco2-rendered", {"m": 0.99, "K": 128, "tau": 0.2}),
+        ("moco2-rendered", {"m": 0.99, "lr": 5e-4}),
+        ("moco2-rendered", {"m": 0.99, "optimizer": "sgd", "lr": 0.1}),
+        ("moco2-rendered", {"m": 0.996, "lr": 5e-4, "K": 256}),
+    ],
     "npid": [("npid-rendered", {}), ("npid-rendered", NPID)],
     "start": [("simclr-rendered", {"epochs": 5, "warmup": 1, "last_gamma": gamma}) for gamma in (0.0, 1.0)],
     "learning": [("simclr-rendered", {"epochs": 7, "warmup": 1}), ("vicreg-rendered", {"epochs": 7, "warmup": 1})],

@@ -46,4 +46,4 @@ IMAGENET = Recipe(
 SHORT = IMAGENET.but("byol-imagenet-300", epochs=paper(300), m=paper(0.99), lr=paper(0.3), weight_decay=paper(1e-6))
 SHORTEST = SHORT.but("byol-imagenet-100", epochs=paper(100), lr=paper(0.45))
 HEAD = {"hidden": ours(2048), "m": ours(0.99)}
-RECIPES = (*family("byol", IMAGENET, cifar10=HEAD, imagenette=HEAD, rendered=HEAD), SHORT, SHORTEST)
+RECIPES = (*family("byol", IMAGENET, cifar10=HEAD, imagenette=HEAD), SHORT, SHORTEST)

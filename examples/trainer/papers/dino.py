@@ -64,4 +64,4 @@ FEW_LOCALS = {
     "blur_p": code((1.0, 0.1, *[0.5] * 4)),
     "solarize": code((0.0, 0.2, *[0.0] * 4)),
 }
-RECIPES = family("dino", IMAGENET, all_scales={}, cifar10=TWO_VIEWS, imagenette=FEW_LOCALS, rendered=TWO_VIEWS)
+RECIPES = family("dino", IMAGENET, all_scales={}, cifar10=TWO_VIEWS, imagenette=FEW_LOCALS)

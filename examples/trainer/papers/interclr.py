@@ -127,7 +127,7 @@ RECIPES = (
         all_scales={**SGD, "schedule_by": ours("step")},
         cifar10=small(SMALL_CLUSTERS, BYOL_HEAD),
         imagenette=small(SMALL_CLUSTERS, BYOL_HEAD),
-        rendered=small(FEW_CLUSTERS, BYOL_HEAD),
+        rendered=FEW_CLUSTERS,
     ),
     LONG_NPID2,
     LONG_ON_NPID2,

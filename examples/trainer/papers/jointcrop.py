@@ -93,7 +93,7 @@ SCALED: dict[str, dict[str, Changes]] = {
         "imagenette": {**QUEUE_IMAGENETTE, **HEAD_RESNET18},
         "rendered": QUEUE_RENDERED,
     },
-    "byol": at_all_scales({"hidden": ours(2048), "m": ours(0.99), **AREAS}),
+    "byol": {**at_all_scales({**byol.HEAD, **AREAS}), "rendered": AREAS},
     "simsiam": at_all_scales({"layers": simsiam.paper(2)}),
 }
 RATE: dict[str, Changes] = {"simsiam": {**SGD, "lr": ours(0.06, "whatever the batch"), "lr_batch": ours(None)}}

@@ -44,7 +44,7 @@ IMAGENET = Recipe(
 )
 HEAD = {"hidden": ours(2048)}
 RECIPES = (
-    *family("mocov3", IMAGENET, cifar10=HEAD, imagenette=HEAD, rendered=HEAD),
+    *family("mocov3", IMAGENET, cifar10=HEAD, imagenette=HEAD),
     IMAGENET.but("mocov3-imagenet-300", epochs=paper(300), lr=code(0.3)),
     IMAGENET.but("mocov3-imagenet-1000", epochs=paper(1000), lr=code(0.3), m=code(0.996), weight_decay=code(1.5e-6)),
 )

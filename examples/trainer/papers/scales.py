@@ -184,8 +184,15 @@ def family(
         rendered: for the rendered set.
 
     On the small network, what its family of methods trains with (`FITTED`) goes over all these.
+
+    Raises:
+        ValueError: if ``rendered`` has a value that the family's goes over.
     """
     family = fitted(base)
+    if dead := sorted(family.keys() & (rendered or {}).keys()):
+        raise ValueError(
+            f"rendered must leave to FITTED what it has for {kind(base)}, got {', '.join(dead)} for {name}; take it out"
+        )
     scales: dict[str, tuple[Changes | None, ...]] = {
         "cifar10": (CIFAR10, cifar10),
         "cifar10-cpu": (CIFAR10, cifar10, CIFAR10_CPU, family, {"warmup": CIFAR10_CPU["warmup"]}),

@@ -46,8 +46,7 @@ IMAGENET = Recipe(
     },
 )
 EXPANDER = {"dim": ours(2048), "hidden": ours(2048)}
-SMALL = {"dim": ours(512), "hidden": ours(512)}
 RECIPES = (
-    *family("vicreg", IMAGENET, all_scales={}, cifar10=EXPANDER, imagenette=EXPANDER, rendered=SMALL),
+    *family("vicreg", IMAGENET, all_scales={}, cifar10=EXPANDER, imagenette=EXPANDER),
     IMAGENET.but("vicreg-imagenet-1000", epochs=paper(1000), batch=paper(2048), lr=paper(0.2)),
 )

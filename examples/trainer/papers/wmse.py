@@ -60,18 +60,10 @@ IMAGENET100 = CIFAR10_PAPER.but(
     blur_p=code(0.5),
 )
 NO_WARMUP_EPOCHS = {"warmup": ours(0.0)}
-OWN = ("optimizer", "lr_batch", "weight_decay", "schedule")
 RENDERED = {
-    **{name: IMAGENET100.settings[name] for name in OWN},
-    "lr": ours(1e-3),
-    "dim": ours(16),
-    "w_size": ours(32, "twice the dimension"),
-    "eps": ours(1e-3, "without it a covariance comes out singular, also of 64 images and at half the rate"),
-    "batch": ours(64, "two parts that are whitened"),
+    "lr_batch": IMAGENET100.settings["lr_batch"],
+    "batch": ours(64, "all of it whitened at once"),
     "epochs": ours(20),
-    "warmup_steps": ours(20),
-    "milestones": ours((-5.0, -2.0)),
-    "warmup": ours(0.0),
 }
 RECIPES = (
     CIFAR10_PAPER,

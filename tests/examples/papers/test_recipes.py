@@ -13,7 +13,7 @@ from trainer.methods import METHODS
 from trainer.methods.batch import Batch
 from trainer.papers import PAPERS, RECIPES, TABLES, reported
 from trainer.papers.recipe import SOURCES, Recipe, by_name, marks, ours
-from trainer.papers.scales import CPU_SCALES, SCALES
+from trainer.papers.scales import CPU_SCALES, SCALES, family
 from trainer.training.optimizers import peak_rate
 
 paper, _ = marks("Somebody")
@@ -383,6 +383,11 @@ def test_the_small_network_has_small_heads_that_are_marked_ours(name: str):
             was = settings[key].instead if key in settings else None
             if was is not None and was.value > 1024:
                 assert settings[key].source == "ours", key
+
+
+def test_a_value_that_the_family_goes_over_is_refused():
+    with pytest.raises(ValueError, match=r"FITTED what it has for byol, got hidden, m for byol; take it out"):
+        family("byol", RECIPES["byol-imagenet"], rendered={"m": ours(0.99), "hidden": ours(64), "epochs": ours(3)})
 
 
 def test_k_is_20_on_the_toys():

@@ -3,8 +3,9 @@
     python benchmarks/toys_search.py                  # all trials that results/toys_search.csv has not yet
     python benchmarks/toys_search.py dino learning    # those of these groups
 
-One seed a trial but for ``learning``, whose 8 seeds set the thresholds of tests/examples/training/test_learning.py; so
-nothing here ranks settings that are near each other. What was taken from it is `FITTED` in trainer/papers/scales.py.
+One seed a trial but for ``learning``, whose 8 seeds set the thresholds of tests/examples/training/test_learning.py, and
+for ``keys``, 4 seeds of what was found best in ``momentum``; so nothing here ranks settings that are near each other.
+What was taken from it is `FITTED` in trainer/papers/scales.py.
 Each trial is a run of pretrain.py with one thread, kept as a row as soon as it is done; the same command goes on where
 it was stopped, on another machine too. A row names its machine and commit: rows of several may stand side by side
 (22ac86b+ is the working tree that became ddc3c09).
@@ -55,17 +56,15 @@ TRIALS: dict[str, list[tuple[str, Mapping[str, Any]]]] = {
         ("wmse-rendered", {**MILD, "color_first": False}),
     ],
     "momentum": [
-        *(("moco2-rendered", {"m": m, "K": K}) for m, K in ((0.99, 128), (0.995, 128), (0.995, 512), (0.997, 256))),
-        ("moco2-rendered", {"m": 0.99, "K": 128, "tau": 0.2}),
-        ("moco2-rendered", {"m": 0.99, "lr": 5e-4}),
-        ("moco2-rendered", {"m": 0.99, "optimizer": "sgd", "lr": 0.1}),
-        ("moco2-rendered", {"m": 0.996, "lr": 5e-4, "K": 256}),
+        *(("moco2-rendered", {"m": m, "K": K}) for m, K in ((0.99, 128), (0.995, 128), (0.995, 512))),
+        ("leoclr-rendered", {"m": 0.995, "K": 128}),
     ],
+    "keys": [("moco2-rendered", {"m": 0.995, "K": 128})],
     "npid": [("npid-rendered", {}), ("npid-rendered", NPID)],
     "start": [("simclr-rendered", {"epochs": 5, "warmup": 1, "last_gamma": gamma}) for gamma in (0.0, 1.0)],
     "learning": [("simclr-rendered", {"epochs": 7, "warmup": 1}), ("vicreg-rendered", {"epochs": 7, "warmup": 1})],
 }
-SEEDS = {"learning": 8}
+SEEDS = {"learning": 8, "keys": 4}
 COLUMNS = (
     "group", "recipe", "changed", "seed", "epochs", "k-NN before", "k-NN after", "ridge before", "ridge after", "rank",
     "loss", "spread", "seconds", "machine", "commit", "stopped",

@@ -137,8 +137,10 @@ def page(verdicts: Sequence[Verdict], plan: Mapping[str, Any], folder: Path = TO
     lines = [
         "# What the toys tell of the papers' orders",
         "",
-        f"{plan['metric']}. Differences in points, row minus the other, unpaired, with intervals at the look's bound;",
-        "beside them the difference that this look finds with a probability of .8. The plan is `PLAN.md`.",
+        f"{plan['metric'][0].upper()}{plan['metric'][1:]}.",
+        "",
+        "Differences in points, row minus the other, unpaired, with intervals at the look's bound; beside them the difference",
+        "that this look finds with a probability of .8. The plan is `PLAN.md`.",
         "",
         "| table | row | against | reported | measured | could be found | seeds | the paper's order |",
         f"|{' --- |' * 8}",

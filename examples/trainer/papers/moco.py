@@ -75,7 +75,12 @@ QUEUE_IMAGENETTE: Changes = {
     "bn_splits": ours(8),
     "warmup": ours(10.0, "until the queue holds keys"),
 }
-QUEUE_RENDERED: Changes = {"K": ours(512), "tau": ours(0.1), "bn_splits": ours(4)}
+QUEUE_RENDERED: Changes = {
+    "K": ours(128, "two batches, so that all keys are of about one age"),
+    "m": ours(0.995, "in 840 steps keys of .999 hardly leave their start"),
+    "tau": ours(0.1),
+    "bn_splits": ours(4),
+}
 
 RECIPES = (
     *family(

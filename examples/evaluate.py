@@ -17,7 +17,8 @@ Protocols:
 * tsne: a picture of the test images in two dimensions;
 * linear:NAME: a linear probe by the protocol of a method; ``linear`` alone is ``linear:moco``;
 * crops:NAME: that probe's classifier on center and on random crops;
-* finetune:NAME: encoder and classifier trained, on all labels, ``--fraction .01`` of them, or those of ``--list FILE``.
+* finetune:NAME: encoder and classifier trained, on all labels, ``--fraction .01`` of them, or those of ``--list FILE``;
+* svm, low-shot: mean average precision of linear SVMs on voc07:DIR or coco:DIR, on all images or on few of each class.
 
 Written into the run's folder, or ``--out``: evaluation.json, .csv and .md, retrieval.png, tsne.png.
 """
@@ -31,20 +32,20 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
-from functools import partial
+from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torchvision.transforms import v2
-from trainer.evaluation import crops, finetune, knn, rank, retrieval, ridge, similarity, tsne
+from trainer.evaluation import crops, finetune, knn, low_shot, rank, retrieval, ridge, similarity, svm, tsne
 from trainer.evaluation.arguments import fraction, positive, rate, seed
 from trainer.evaluation.encoder import Encoder, open_encoder
 from trainer.evaluation.images import Images, held_out_rows, open_images, rank_in_class
 from trainer.evaluation.probe import VALIDATION, Batches, accuracy, steps, train
 from trainer.evaluation.protocols import FINE_TUNING, PROTOCOLS, FineTuning, Protocol
-from trainer.evaluation.results import Result, read, write
+from trainer.evaluation.results import Result, by_stage, read, write
 from trainer.evaluation.subset import of_fraction, of_list
 from trainer.inputs.named import PER_CLASS
 from trainer.training.distributed import device_of
@@ -60,6 +61,7 @@ TRAINED: dict[str, Mapping[str, Protocol | FineTuning]] = {
     "crops": PROTOCOLS,
     "finetune": FINE_TUNING,
 }
+MACHINES = ("svm", "low-shot")  # learn from images that show several objects
 FREE = ("knn", "ridge", "similarity", "retrieval", "tsne")  # protocols that train nothing
 
 
@@ -87,6 +89,8 @@ class Evaluation:
             "linear": self.linear,
             "crops": self.crops,
             "finetune": self.finetune,
+            "svm": self.svm,
+            "low-shot": self.low_shot,
         }
         return kinds[kind](name) if name else kinds[kind]()
 
@@ -212,6 +216,25 @@ class Evaluation:
             self.encoder, images, self.test, protocol, name=name, part=part, seed=self.options.seed
         )
 
+    @cached_property
+    def unit_features(self) -> dict[int, tuple[svm.Array, svm.Array]]:
+        """Of each stage asked for, or of the last: of the training images and of the test images."""
+        encoder = self.encoder.of_stages(self.options.stages or [self.encoder.of_stages().network.numbers[-1]])
+        parts = [encoder.features(images, svm.shown(encoder)) for images in (self.train, self.test)]
+        split = [[svm.unit(stage) for stage in part.split(encoder.network.widths, 1)] for part in parts]
+        return dict(zip(encoder.network.numbers, zip(*split, strict=True), strict=True))
+
+    def svm(self) -> Iterator[Result]:
+        """VOC07's machines, on all training images."""
+        of = partial(svm.results, train=self.train, test=self.test, jobs=self.options.threads)
+        yield from by_stage({number: list(of(x, q=q)) for number, (x, q) in self.unit_features.items()})
+
+    def low_shot(self) -> Iterator[Result]:
+        """VOC07's machines, on few of them."""
+        of = partial(low_shot.results, train=self.train, test=self.test, shots=self.options.shots)
+        of = partial(of, seed=self.options.seed, jobs=self.options.threads)
+        yield from by_stage({number: list(of(x, q=q)) for number, (x, q) in self.unit_features.items()})
+
     def _batches(self, rows: Tensor, batch: int, protocol: Protocol) -> Batches:
         """Features of these training images: of a test's views, computed once, or of random crops, by address."""
         if protocol.crop is None:
@@ -250,12 +273,12 @@ def protocol_name(text: str) -> str:
         argparse.ArgumentTypeError: with the nearest names, if there is none.
     """
     text = {"linear": "linear:moco", "crops": "crops:moco"}.get(text, text)
-    names = [*FREE, *(f"{kind}:{name}" for kind, rows in TRAINED.items() for name in rows)]
+    names = [*FREE, *MACHINES, *(f"{kind}:{name}" for kind, rows in TRAINED.items() for name in rows)]
     if text not in names:
         rows = "; ".join(f"{kind}:NAME with {', '.join(rows)}" for kind, rows in TRAINED.items())
         raise argparse.ArgumentTypeError(
             f"there is no protocol {text!r}; nearest: {', '.join(get_close_matches(text, names, 3, 0.0))}; all: "
-            f"{', '.join(FREE)}; {rows}"
+            f"{', '.join([*FREE, *MACHINES])}; {rows}"
         )
     return text
 
@@ -291,13 +314,19 @@ def arguments_of(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, a
     labels.add_argument("--fraction", type=fraction, help="of each class's labels, by address, to fine-tune on")
     labels.add_argument("--list", type=Path, help="file of the names of the images to fine-tune on, one a line")
     parser.add_argument("--precomputed", action="store_true", help="linear probes on features of center crops: faster")
+    parser.add_argument(
+        "--stages", type=positive, nargs="+", help="of a ResNet, from 1, for svm and low-shot (default: the last)"
+    )
+    parser.add_argument(
+        "--shots", type=positive, nargs="+", default=low_shot.SHOTS, help="images of a class (%(default)s)"
+    )
     parser.add_argument("--seed", type=seed, default=0, help="of all chance (%(default)s)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="(%(default)s)")
     parser.add_argument("--threads", type=positive, default=2, help="that decode images (%(default)s)")
     options = parser.parse_intermixed_args(arguments)
     options.protocols = list(dict.fromkeys(options.protocols or FREE))
-    if "tsne" in options.protocols and find_spec("sklearn") is None:
-        parser.error("tsne needs scikit-learn: pip install scikit-learn, or name the other protocols")
+    if not {"tsne", *MACHINES}.isdisjoint(options.protocols) and find_spec("sklearn") is None:
+        parser.error("tsne, svm and low-shot need scikit-learn: pip install scikit-learn, or name other protocols")
     if (options.fraction or options.list) and not any(name.startswith("finetune:") for name in options.protocols):
         parser.error("--fraction and --list are of fine-tuning, got none; name a protocol, such as finetune:leoclr")
     if options.out is None:
@@ -320,11 +349,16 @@ def opened(options: argparse.Namespace) -> Evaluation:
         device=str(device_of(options.device)), threads=options.threads, **how,
     )  # fmt: skip
     train_images, test_images = open_images(options.data, encoder.size)
-    if train_images.labels.ndim > 1:
+    several, machines = train_images.labels.ndim > 1, [name for name in options.protocols if name in MACHINES]
+    if several != bool(machines) or (several and len(machines) < len(options.protocols)):
         raise ValueError(
-            f"--data must have one class an image for {', '.join(options.protocols)}, got {options.data}, whose images "
-            "show several objects; take another"
+            f"{' and '.join(MACHINES)} go with images that show several objects, voc07:FOLDER or coco:FOLDER, and no "
+            f"other protocol does, got {', '.join(options.protocols)} with {options.data}; take others, in two calls"
         )
+    if several:
+        svm.check(train_images, test_images)
+        options.labelled = None
+        return Evaluation(encoder, train_images, test_images, options)
     if options.images:
         train_images, test_images = (
             images.subset(rank_in_class(images.labels, options.seed, "images") < options.images)

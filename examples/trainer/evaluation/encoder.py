@@ -61,6 +61,16 @@ class Encoder:
         return int(self.network.width)  # type: ignore[arg-type]
 
     @property
+    def widths(self) -> tuple[int, ...]:
+        """Of each stage's features, where they are of stages; else the width alone."""
+        return tuple(getattr(self.network, "widths", (self.width,)))
+
+    @property
+    def stages(self) -> tuple[int, ...]:
+        """Numbers of the stages that features are of, from 1; none where they are the network's own."""
+        return tuple(getattr(self.network, "numbers", ()))
+
+    @property
     def digest(self) -> str:
         """Of the weights: tells one encoder from another."""
         weights = blake2b(digest_size=8)

@@ -7,12 +7,11 @@ the test images*. Beside it stands the same at the cost that is best on the trai
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from itertools import product
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from tqdm.auto import tqdm
 
@@ -22,12 +21,10 @@ from jointaug.chance import named_step
 from ..inputs.objects import ABSENT, SHOWN, UNSURE
 from .images import Images
 from .results import Result
-from .svm import COSTS, average_precision, scores
+from .svm import COSTS, Array, Machines, average_precision
 
 SHOTS = (1, 2, 4, 8, 16, 32, 64, 96)
 SAMPLES = 5
-
-Array = NDArray[Any]
 
 
 def check(train: Images, shots: Sequence[int]) -> None:
@@ -38,18 +35,14 @@ def check(train: Images, shots: Sequence[int]) -> None:
     """
     others = len(train.classes) - 1
     shown, absent = ((train.labels == what).sum(0) for what in (SHOWN, ABSENT))
-    most = torch.minimum(shown, absent // others)
-    k, least = max(shots), int(most.argmin())
-    if k > most[least]:
+    enough = torch.minimum(shown, absent // others)
+    least, k = int(enough.argmin()), max(shots)
+    most = min(int(enough[least]), int(shown.max()) - 1)  # one is left to choose a cost on
+    if k > most:
         raise ValueError(
-            f"--shots must be at most {int(most[least])}: to train on are {int(shown[least])} images that show "
-            f"{train.classes[least]} and {int(absent[least])} that do not, {others} times as many as shots are taken of "
-            f"these; got {k}: lower it, or take more images"
-        )
-    if k == shown.max():
-        raise ValueError(
-            f"--shots must leave an image of some class to choose a cost on, got {k}, all that show "
-            f"{train.classes[0]}; lower it"
+            f"--shots must be at most {most} here, got {k}: {train.classes[least]} is in {int(shown[least])} images to "
+            f"train on and surely not in {int(absent[least])}, of which a sample takes {others} a shot; lower it, or "
+            "take more images"
         )
 
 
@@ -102,13 +95,15 @@ def _of_class(
     """Average precisions ``[samples, shots, costs]`` on the other training images, and on the test images."""
     learned, sure = shows[:, label].numpy(), tested != UNSURE
     on_rest, on_test = (np.full((SAMPLES, len(shots), len(COSTS)), np.nan) for _ in range(2))
-    for number, (column, k) in ((n, pair) for n in range(SAMPLES) for pair in enumerate(shots)):
+    for number, (column, k) in product(range(SAMPLES), enumerate(shots)):
         rows = sample(shows, label, k, number, seed).numpy()
-        rest = learned != UNSURE
+        machines, rest = Machines(x[rows], learned[rows]), learned != UNSURE
         rest[rows] = False
-        found = scores(x[rows], learned[rows], np.concatenate([q[sure], x[rest]]))
-        for cost, of in enumerate(found.T):
-            on_test[number, column, cost] = average_precision(of[: sure.sum()], tested[sure] == SHOWN)
-            if (learned[rest] == SHOWN).any():
-                on_rest[number, column, cost] = average_precision(of[sure.sum() :], learned[rest] == SHOWN)
+        on_test[number, column] = _precisions(machines.scores(q)[sure], tested[sure] == SHOWN)
+        if (learned[rest] == SHOWN).any():
+            on_rest[number, column] = _precisions(machines.scores(x)[rest], learned[rest] == SHOWN)
     return on_rest, on_test
+
+
+def _precisions(scores: Array, right: Array) -> list[float]:
+    return [average_precision(of_cost, right) for of_cost in scores.T]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -107,28 +108,48 @@ def results(x: Array, train: Images, q: Array, test: Images, *, jobs: int = 1) -
 
 
 def _of_class(x: Array, learned: Array, q: Array, tested: Array) -> tuple[float, float]:
-    cost = chosen_cost(x, learned)
-    sure = tested != UNSURE
-    return average_precision(scores(x, learned, q[sure], (cost,))[:, 0], tested[sure] == SHOWN), cost
+    """Average precision, and the cost."""
+    cost, sure = chosen_cost(x, learned), tested != UNSURE
+    return average_precision(Machines(x, learned, (cost,)).scores(q)[sure, 0], tested[sure] == SHOWN), cost
 
 
 def chosen_cost(x: Array, learned: Array, costs: Sequence[float] = COSTS) -> float:
-    """The cost of the greatest mean average precision over `FOLDS` parts of the training images; the first of equals."""
-    from sklearn.exceptions import ConvergenceWarning
+    """The cost whose average precision on `FOLDS` parts of the training images is the greatest; the first of equals."""
     from sklearn.model_selection import cross_val_score
 
     y = np.where(learned == SHOWN, 1, -1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with _no_warning():
         means = [cross_val_score(machine(cost), x, y, cv=FOLDS, scoring="average_precision").mean() for cost in costs]
     return costs[int(np.argmax(means))]
 
 
-def scores(x: Array, learned: Array, q: Array, costs: Sequence[float] = COSTS) -> Array:
-    """Of each test image, by the machine of each cost: float64 ``[N, costs]``."""
+class Machines:
+    """A class's machine at each cost.
+
+    Args:
+        x: unit features ``[N, d]``.
+        learned: int8 ``[N]``, which images show the class; all others count as those that do not.
+        costs: of the machines.
+    """
+
+    def __init__(self, x: Array, learned: Array, costs: Sequence[float] = COSTS) -> None:
+        y = np.where(learned == SHOWN, 1, -1)
+        with _no_warning():
+            fitted = [machine(cost).fit(x, y) for cost in costs]
+        self.weights = np.stack([one.coef_[0] for one in fitted], 1)
+        self.biases = np.stack([one.intercept_[0] for one in fitted])
+
+    def scores(self, q: Array) -> Array:
+        """Of images of these features ``[N, d]``, by each machine: ``[N, costs]``."""
+        found: Array = q @ self.weights + self.biases
+        return found
+
+
+@contextmanager
+def _no_warning() -> Iterator[None]:
+    """That a machine has not converged after the benchmark's iterations is the benchmark's."""
     from sklearn.exceptions import ConvergenceWarning
 
-    y = np.where(learned == SHOWN, 1, -1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return np.stack([machine(cost).fit(x, y).decision_function(q) for cost in costs], 1)
+        yield

@@ -1,4 +1,4 @@
-"""What methods are made of: backbones by name and their stages, heads, momentum copies, batch normalization in parts; and LARS."""
+"""What methods are made of: backbones and their stages, heads, momentum copies, batch normalization in parts; LARS."""
 
 from .backbone import Backbone, check_input
 from .batch_norm import SplitBatchNorm, encode_shuffled, split_batch_norm, sync_batch_norm

@@ -119,6 +119,6 @@ def _layers(backbone: nn.Module) -> list[nn.Module]:
     if stem is None or not found:
         raise ValueError(
             f"a network must have a stem and stages (layer1, layer2, ...) for features of its stages, got a "
-            f"{type(network).__name__}; take a ResNet, or a protocol on pooled features, such as linear:moco"
+            f"{type(network).__name__}; take a ResNet, or a protocol without stages, such as linear:moco"
         )
     return [stem, *found]

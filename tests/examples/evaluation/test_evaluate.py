@@ -15,10 +15,10 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 from torch.nn import functional as F
 from torchvision.transforms import v2
-from trainer.evaluation import knn
+from trainer.evaluation import knn, linear
 from trainer.evaluation.encoder import Encoder, open_encoder
 from trainer.evaluation.images import Images, held_out_rows, open_images
-from trainer.evaluation.probe import Probe
+from trainer.evaluation.probe import VALIDATION, Probe
 from trainer.evaluation.protocols import PROTOCOLS
 from trainer.evaluation.rank import effective_rank
 from trainer.evaluation.ridge import ridge
@@ -148,11 +148,11 @@ def test_contrastivecrops_probe_is_tested_on_whole_images(name, right, tmp_path,
     pixels[1::2, :, 0] = 255
     evaluation = seeing(pixels, 96, tmp_path)
     reads = lambda x: torch.stack([0.5 - x[:, 40], x[:, 40] - 0.5], 1)  # noqa: E731
-    monkeypatch.setattr(evaluate, "train", lambda *_, **__: Probe([reads], [0.0]))
+    monkeypatch.setattr(linear, "train", lambda *_, **__: Probe([reads], [0.0]))
     top_1, _ = evaluation.linear(name)
     assert top_1.value == right
     if name == "contrastivecrop":
-        torch.testing.assert_close(evaluation.features_of("test", "whole"), pixels.flatten(1) / 255)
+        torch.testing.assert_close(evaluation.frozen.features("test", "whole"), pixels.flatten(1) / 255)
 
 
 def test_places_trains_on_random_crops_of_the_middle(tmp_path):
@@ -162,7 +162,7 @@ def test_places_trains_on_random_crops_of_the_middle(tmp_path):
     middle = pixels[0, :, :, 2:10].float() / 255
     windows = [middle[:, top : top + 7, left : left + 7] for top in (0, 1) for left in (0, 1)]
     windows = torch.stack([w.flatten() for window in windows for w in (window, window.flip(2))])
-    ((views, _),) = evaluation._batches(torch.arange(40), 40, PROTOCOLS["interclr-places"])(0)
+    ((views, _),) = evaluation.frozen.batches(torch.arange(40), 40, PROTOCOLS["interclr-places"])(0)
     nearest = (views[:, None] - windows).abs().amax(2)
     assert nearest.amin(1).max() < 1e-5
     assert set(nearest.argmin(1).tolist()) == set(range(8))
@@ -176,7 +176,7 @@ def evaluation(data, tmp_path):
 
 def test_test_images_and_held_out_ones_train_nothing_and_test_images_choose_nothing(evaluation, monkeypatch):
     """Of two heads one is right on test images alone, the other on the held-out tenth alone: the second is taken."""
-    held_out = held_out_rows(evaluation.train.labels, evaluate.VALIDATION, 0)
+    held_out = held_out_rows(evaluation.train.labels, VALIDATION, 0)
     sides = [
         (evaluation.features, evaluation.labels),
         (evaluation.train_features[held_out], evaluation.train_labels[held_out]),
@@ -197,7 +197,7 @@ def test_test_images_and_held_out_ones_train_nothing_and_test_images_choose_noth
         return Probe([knows(*side) for side in sides], [1.0, 2.0])
 
     monkeypatch.setattr(Encoder, "embed", noting)
-    monkeypatch.setattr(evaluate, "train", train)
+    monkeypatch.setattr(linear, "train", train)
     monkeypatch.setitem(PROTOCOLS, "byol", replace(PROTOCOLS["byol"], rates=(0.2, 0.1)))
     top_1, loss = evaluation.linear("byol")
     assert "rate 0.1," in top_1.how
@@ -208,7 +208,7 @@ def test_test_images_and_held_out_ones_train_nothing_and_test_images_choose_noth
 def test_a_probes_random_views_are_cropped_and_flipped(evaluation, monkeypatch):
     steps = []
     monkeypatch.setattr(Encoder, "views", lambda self, *given: steps.extend(given))
-    evaluation._batches(torch.arange(4), 2, PROTOCOLS["moco"])
+    evaluation.frozen.batches(torch.arange(4), 2, PROTOCOLS["moco"])
     crop, flip = steps
     assert (type(crop), crop.size, crop.scale) == (v2.RandomResizedCrop, (32, 32), (0.08, 1.0))
     assert (type(flip), flip.p) == (v2.RandomHorizontalFlip, 0.5)

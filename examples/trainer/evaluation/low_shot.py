@@ -56,7 +56,15 @@ def sample(shows: Tensor, label: int, shots: int, number: int, seed: int = 0) ->
 
 
 def results(
-    x: Array, train: Images, q: Array, test: Images, *, shots: Sequence[int] = SHOTS, seed: int = 0, jobs: int = 1
+    x: Array,
+    train: Images,
+    q: Array,
+    test: Images,
+    *,
+    shots: Sequence[int] = SHOTS,
+    costs: Sequence[float] = COSTS,
+    seed: int = 0,
+    jobs: int = 1,
 ) -> Iterator[Result]:
     """For each number of shots, and the mean over them, by both ways to choose a cost.
 
@@ -66,6 +74,7 @@ def results(
         q: unit features of the test images.
         test: what they show.
         shots: numbers of images that show a class.
+        costs: to choose from, one for each number of shots.
         seed: of the samples.
         jobs: processes, over classes.
     """
@@ -73,7 +82,7 @@ def results(
 
     parallel = Parallel(jobs, return_as="generator")
     tasks = (
-        delayed(_of_class)(x, train.labels, q, test.labels[:, label].numpy(), label, shots, seed)
+        delayed(_of_class)(x, train.labels, q, test.labels[:, label].numpy(), label, shots, costs, seed)
         for label in range(len(train.classes))
     )
     found = list(tqdm(parallel(tasks), desc="low-shot", total=len(train.classes), unit="class", leave=False))
@@ -85,19 +94,26 @@ def results(
         how = f"{SAMPLES} samples by address; costs the best on {where}"
         yield Result("low-shot", f"{way}mAP, %", float(picked.mean()), f"{how}; mean of k {', '.join(map(str, shots))}")
         for k, cost, values in zip(shots, best, picked.T, strict=True):
-            spread = f"cost {COSTS[cost]:.3g}, standard deviation {values.std(ddof=1):.2f}"
+            spread = f"cost {costs[cost]:.3g}, standard deviation {values.std(ddof=1):.2f}"
             yield Result("low-shot", f"{way}mAP at k = {k}, %", float(values.mean()), f"{how}: {spread}")
 
 
 def _of_class(
-    x: Array, shows: Tensor, q: Array, tested: Array, label: int, shots: Sequence[int], seed: int
+    x: Array,
+    shows: Tensor,
+    q: Array,
+    tested: Array,
+    label: int,
+    shots: Sequence[int],
+    costs: Sequence[float],
+    seed: int,
 ) -> tuple[Array, Array]:
     """Average precisions ``[samples, shots, costs]`` on the other training images, and on the test images."""
     learned, sure = shows[:, label].numpy(), tested != UNSURE
-    on_rest, on_test = (np.full((SAMPLES, len(shots), len(COSTS)), np.nan) for _ in range(2))
+    on_rest, on_test = (np.full((SAMPLES, len(shots), len(costs)), np.nan) for _ in range(2))
     for number, (column, k) in product(range(SAMPLES), enumerate(shots)):
         rows = sample(shows, label, k, number, seed).numpy()
-        machines, rest = Machines(x[rows], learned[rows]), learned != UNSURE
+        machines, rest = Machines(x[rows], learned[rows], costs), learned != UNSURE
         rest[rows] = False
         on_test[number, column] = _precisions(machines.scores(q)[sure], tested[sure] == SHOWN)
         if (learned[rest] == SHOWN).any():

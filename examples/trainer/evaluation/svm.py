@@ -132,7 +132,7 @@ class Machines:
         costs: of the machines.
     """
 
-    def __init__(self, x: Array, learned: Array, costs: Sequence[float] = COSTS) -> None:
+    def __init__(self, x: Array, learned: Array, costs: Sequence[float]) -> None:
         y = np.where(learned == SHOWN, 1, -1)
         with _no_warning():
             fitted = [machine(cost).fit(x, y) for cost in costs]

@@ -313,12 +313,14 @@ def opened(options: argparse.Namespace) -> Evaluation:
     train_images, test_images = open_images(options.data, encoder.size)
     if any(map(on_stages, options.protocols)):
         encoder.of_stages(options.stages)
-    several, machines = train_images.labels.ndim > 1, [name in MACHINES for name in options.protocols]
-    if several != any(machines) or several != all(machines):
-        raise ValueError(
-            f"{' and '.join(MACHINES)} must have images that show several objects (voc07:FOLDER, coco:FOLDER), all "
-            f"other protocols one class an image, got {options.data} for {', '.join(options.protocols)}; take another"
-        )
+    several = train_images.labels.ndim > 1
+    wrong = [name for name in options.protocols if (name in MACHINES) != several]
+    if wrong:
+        what, remedy = (
+            ("one class an image", "another") if several
+            else ("images that show several objects", "voc07:FOLDER or coco:FOLDER")
+        )  # fmt: skip
+        raise ValueError(f"--data must have {what} for {', '.join(wrong)}, got {options.data}; take {remedy}")
     options.labelled = None
     if several:
         if options.images:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import shutil
 from dataclasses import replace
 
 import evaluate
@@ -15,13 +17,14 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 from torch.nn import functional as F
 from torchvision.transforms import v2
-from trainer.evaluation import knn, linear
+from trainer.evaluation import knn, linear, low_shot, svm
 from trainer.evaluation.encoder import Encoder, open_encoder
 from trainer.evaluation.images import Images, held_out_rows, open_images
 from trainer.evaluation.probe import VALIDATION, Probe
 from trainer.evaluation.protocols import PROTOCOLS
 from trainer.evaluation.rank import effective_rank
 from trainer.evaluation.ridge import ridge
+from trainer.inputs.scenes import VOC, Scenes, write_voc
 from trainer.inputs.sources import Pixels
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -269,12 +272,107 @@ def test_the_pictures_need_no_training_and_pretraining_settings_are_the_runs(dat
         ),
         (["resnet18", "knn", "--data", "nowhere"], "nowhere"),
         (["timm:nothing_that_is", "knn"], "timm"),
+        (["resnet8", "svm"], "--data must have images that show several objects for svm, got"),
+        (["resnet18", "knn", "linear:moco", "--stages", "5"], "--stages is of svm, low-shot, linear:interclr and"),
+        (["vit_b_32", "linear:interclr", "--size", "224"], "must have a stem and stages (layer1, layer2, ...)"),
     ],
 )
 def test_complaints(data, tmp_path, capsys, arguments, words):
     given = arguments if "--data" in arguments else [*arguments, "--data", data]
     with pytest.raises(SystemExit) as stop:
-        evaluate.main([*given, "--size", "32", "--out", str(tmp_path)])
+        evaluate.main([given[0], "--size", "32", "--out", str(tmp_path), *given[1:]])
+    assert stop.value.code == 2
+    assert words in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory):
+    """Sixty scenes of 32 px to learn from and forty to test on, as VOC 2007 lies."""
+    root = tmp_path_factory.mktemp("scenes")
+    write_voc(root, Scenes(60, size=32), Scenes(40, seed=1, size=32))
+    return root
+
+
+def test_machines_on_a_tree_of_voc(scenes, tmp_path):
+    """From an encoder to mAP, by default of the last stage; and few images, of two. Numbers are those of the functions."""
+    found = run(f"voc07:{scenes}", tmp_path, "svm", encoder="resnet8")
+    train, test = open_images(f"voc07:{scenes}", 32)
+    last = open_encoder("resnet8", size=32).of_stages([4])
+    x, q = (svm.unit(last.features(images, svm.shown(last))) for images in (train, test))
+    for result in svm.results(x, train, q, test):
+        assert found["svm", result.metric] == pytest.approx(result.value)
+    both = run(
+        f"voc07:{scenes}", tmp_path, "low-shot", "--shots", "2", "1", "2", "--stages", "4", "1", encoder="resnet8"
+    )
+    for result in low_shot.results(x, train, q, test, shots=(1, 2)):
+        assert both["low-shot", f"stage 4: {result.metric}"] == pytest.approx(result.value)
+    values = [both["low-shot", f"{which}: mAP, %"] for which in ("best stage", "stage 1", "stage 4")]
+    assert values[0] == max(values[1:])
+    assert {protocol for protocol, _ in both} == {"svm", "low-shot"}
+
+
+def test_interclrs_probe_is_on_every_stage_and_its_best_classifier_is_cropped(data, tmp_path):
+    """Of center crops the number is the probe's own, up to the paper's bicubic view: at 32 px, of images of 16."""
+    short = ("--epochs", "2", "--batch", "16")
+    found = run(data, tmp_path, "linear:interclr", "crops:interclr", *short, encoder="resnet8")
+    stages = {metric.split(":")[0] for protocol, metric in found if protocol == "linear:interclr"}
+    assert stages == {"stage 1", "stage 2", "stage 3", "stage 4", "best stage"}
+    assert ("crops:interclr", "center, top-1, %") in found
+    one = run(data, tmp_path / "one", "linear:interclr-places", *short, "--stages", "3", encoder="resnet8")
+    assert set(one) == {("linear:interclr-places", "top-1, %"), ("linear:interclr-places", "training loss")}
+
+
+def drop_difficult(root):
+    for file in (root / VOC / "Annotations").iterdir():
+        file.write_text(re.sub("<difficult>.</difficult>", "", file.read_text()))
+
+
+def make_rare(root):
+    """A class that two training images show."""
+    for file in sorted((root / VOC / "Annotations").iterdir())[:2]:
+        tree = file.read_text().replace(
+            "</annotation>", "<object><name>unicorn</name><difficult>0</difficult></object></annotation>"
+        )
+        file.write_text(tree)
+
+
+def make_unsure(root):
+    """A class whose objects in the training images are all difficult."""
+    file = root / VOC / "Annotations" / "000001.xml"
+    tree = file.read_text().replace(
+        "</annotation>", "<object><name>unicorn</name><difficult>1</difficult></object></annotation>"
+    )
+    file.write_text(tree)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "change", "words"),
+    [
+        (["resnet8", "svm"], drop_difficult, "must have a name and say whether it is difficult"),
+        (["resnet8", "svm"], make_rare, "at least 3 images to train on that surely show it, got fewer of unicorn"),
+        (["resnet8", "svm"], make_unsure, "at least 3 images to train on that surely show it, got fewer of unicorn"),
+        (["resnet8", "svm", "low-shot"], None, "--shots must be at most"),
+        (["resnet8", "low-shot", "--shots", "0"], None, "must be an integer of at least 1, got '0'"),
+        (["resnet8", "svm", "--stages", "5"], None, "stages must be numbers from 1 to 4 of this network, got 5"),
+        (
+            ["vit_b_32", "svm", "--size", "224"],
+            None,
+            "for features of its stages, got a VisionTransformer; take a ResNet",
+        ),
+        (["resnet8", "svm", "knn"], None, "--data must have one class an image for knn, got voc07:"),
+        (["resnet8", "svm", "--images", "4"], None, "--images is of images of one class, got 4 with voc07:"),
+    ],
+)
+def test_complaints_about_machines_come_before_features(
+    scenes, tmp_path, capsys, monkeypatch, arguments, change, words
+):
+    root = scenes
+    if change is not None:
+        root = shutil.copytree(scenes, tmp_path / "changed")
+        change(root)
+    monkeypatch.setattr(Encoder, "features", lambda *_, **__: pytest.fail("features were computed"))
+    with pytest.raises(SystemExit) as stop:
+        evaluate.main([arguments[0], "--data", f"voc07:{root}", "--size", "32", "--out", str(tmp_path), *arguments[1:]])
     assert stop.value.code == 2
     assert words in " ".join(capsys.readouterr().err.split())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import product
 
 import pytest
 import torch
@@ -112,6 +113,7 @@ def test_every_setting_is_what_spec_says(name):
     p = PROTOCOLS[name]
     assert (p.epochs, p.batch, p.optimizer, p.decay, p.milestones, p.std, p.crop, p.whiten) == STATED[name]
     assert p.test == ("whole" if name == "contrastivecrop" else "center")
+    assert p.stages == name.startswith("interclr")
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
@@ -177,6 +179,19 @@ def test_several_rates_are_several_runs():
         assert loss == alone.losses[0]
 
 
+def test_each_part_of_the_features_has_heads_of_its_own():
+    """Two parts at two rates, on the same batches: each head is the one that its columns alone make, up to rounding."""
+    x, y = gaussians(200, spread=2.0)
+    protocol = replace(PROTOCOLS["interclr"], rates=(0.1, 0.01))
+    both = train(served(x, y, 64), [2, 4], 4, protocol, epochs=3, batch=64)
+    assert len(both.heads) == len(both.losses) == 4
+    for place, (part, rate) in enumerate(product((slice(0, 2), slice(2, 6)), protocol.rates)):
+        of = x[:, part]
+        alone = train(served(of, y, 64), [of.shape[1]], 4, replace(protocol, rates=(rate,)), epochs=3, batch=64)
+        torch.testing.assert_close(both.heads[place](x), alone.heads[0](of), rtol=0, atol=1e-5)
+        assert both.losses[place] == pytest.approx(alone.losses[0], rel=1e-6)
+
+
 def test_exponential_falls_from_the_first_rate_to_the_last():
     """W-MSE: 1e-2 to 1e-6 over 500 epochs."""
     protocol = PROTOCOLS["wmse"]
@@ -233,5 +248,6 @@ def test_equal_logits_count_for_the_smaller_label():
 def test_a_loss_that_is_not_finite_is_an_error():
     x, y = gaussians(64)
     protocol = replace(PROTOCOLS["moco"], rates=(1.0, 1e38))
-    with pytest.raises(FloatingPointError, match=r"the loss at rate 1e\+38 is not finite in epoch 0"):
-        train(served(x, y, 16), [6], 4, protocol, epochs=2, batch=16)
+    for widths in ([6], [4, 2]):
+        with pytest.raises(FloatingPointError, match=r"the loss at rate 1e\+38 is not finite in epoch 0"):
+            train(served(x, y, 16), widths, 4, protocol, epochs=2, batch=16)

@@ -17,7 +17,8 @@ Protocols:
 * tsne: a picture of the test images in two dimensions;
 * linear:NAME: a linear probe by the protocol of a method; ``linear`` alone is ``linear:moco``;
 * crops:NAME: that probe's classifier on center and on random crops;
-* finetune:NAME: encoder and classifier trained, on all labels, ``--fraction .01`` of them, or those of ``--list FILE``.
+* finetune:NAME: encoder and classifier trained, on all labels, ``--fraction .01`` of them, or those of ``--list FILE``;
+* svm, low-shot: mean average precision of linear SVMs on voc07:DIR or coco:DIR, on all images or on few of each class.
 
 Written into the run's folder, or ``--out``: evaluation.json, .csv and .md, retrieval.png, tsne.png.
 """
@@ -31,20 +32,19 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
-from functools import partial
+from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torchvision.transforms import v2
-from trainer.evaluation import crops, finetune, knn, rank, retrieval, ridge, similarity, tsne
+from trainer.evaluation import crops, finetune, knn, linear, low_shot, rank, retrieval, ridge, similarity, svm, tsne
 from trainer.evaluation.arguments import fraction, positive, rate, seed
 from trainer.evaluation.encoder import Encoder, open_encoder
-from trainer.evaluation.images import Images, held_out_rows, open_images, rank_in_class
-from trainer.evaluation.probe import VALIDATION, Batches, accuracy, steps, train
+from trainer.evaluation.frozen import Frozen
+from trainer.evaluation.images import Images, open_images, rank_in_class
 from trainer.evaluation.protocols import FINE_TUNING, PROTOCOLS, FineTuning, Protocol
-from trainer.evaluation.results import Result, read, write
+from trainer.evaluation.results import Result, by_stage, read, write
 from trainer.evaluation.subset import of_fraction, of_list
 from trainer.inputs.named import PER_CLASS
 from trainer.training.distributed import device_of
@@ -54,12 +54,12 @@ from jointaug.chance import named_step
 
 MAJORITY_K = 5
 POINTS, POINT_CLASSES = 1000, 10  # of the t-SNE picture
-VIEWS = {"center": "center crops", "whole": "whole images"}  # of a test
 TRAINED: dict[str, Mapping[str, Protocol | FineTuning]] = {
     "linear": PROTOCOLS,
     "crops": PROTOCOLS,
     "finetune": FINE_TUNING,
 }
+MACHINES = ("svm", "low-shot")  # learn from images that show several objects
 FREE = ("knn", "ridge", "similarity", "retrieval", "tsne")  # protocols that train nothing
 
 
@@ -72,8 +72,8 @@ class Evaluation:
     def __init__(self, encoder: Encoder, train: Images, test: Images, options: argparse.Namespace) -> None:
         self.encoder, self.train, self.test, self.options = encoder, train, test, options
         self.train_labels, self.labels = train.labels.to(encoder.device), test.labels.to(encoder.device)
-        self.heads: dict[str, nn.Module] = {}
-        self.found: dict[tuple[str, str], Tensor] = {}
+        self.frozen = Frozen(encoder, train, test, options.seed)
+        self.heads: dict[str, tuple[Encoder, nn.Module]] = {}
 
     def run(self, protocol: str) -> Iterator[Result]:
         """The results of ``"knn"``, ``"linear:moco"``, ..."""
@@ -87,27 +87,20 @@ class Evaluation:
             "linear": self.linear,
             "crops": self.crops,
             "finetune": self.finetune,
+            "svm": self.svm,
+            "low-shot": self.low_shot,
         }
         return kinds[kind](name) if name else kinds[kind]()
 
     @property
     def train_features(self) -> Tensor:
         """Of center crops."""
-        return self.features_of("train", "center")
+        return self.frozen.features("train", "center")
 
     @property
     def features(self) -> Tensor:
         """Of center crops of the test images."""
-        return self.features_of("test", "center")
-
-    def features_of(self, part: str, view: str) -> Tensor:
-        """Of the ``"train"`` or ``"test"`` images, each one's ``"center"`` or the ``"whole"``; computed once."""
-        if (part, view) not in self.found:
-            images = {"train": self.train, "test": self.test}[part]
-            shown = {"center": self.encoder.center, "whole": self.encoder.whole}[view]()
-            caption = {"train": "training images", "test": "test images"}[part]
-            self.found[part, view] = self.encoder.features(images, shown, caption=caption)
-        return self.found[part, view]
+        return self.frozen.features("test", "center")
 
     def knn(self) -> Iterator[Result]:
         """Both rules, at every ``k`` asked for."""
@@ -155,42 +148,25 @@ class Evaluation:
         yield Result("tsne", "nearest point of the same class, %", value, f"{len(rows)} test images")
 
     def linear(self, name: str = "moco") -> Iterator[Result]:
-        """A probe; its classifier is kept for `crops`."""
+        """A probe, on each stage where the protocol says so; the best classifier is kept for `crops`."""
         protocol = PROTOCOLS[name]
         if self.options.lr:
             protocol = replace(protocol, rates=tuple(self.options.lr), rate_batch=None)
         if self.options.precomputed:
             protocol = replace(protocol, crop=None)
+        frozen = self.frozen
+        if protocol.stages:
+            frozen = replace(frozen, encoder=self.encoder.of_stages(self.options.stages))
         epochs, batch = self.options.epochs or protocol.epochs, self.options.batch or protocol.batch
-        rows, validation = torch.arange(len(self.train)), None
-        if len(protocol.rates) > 1:
-            held_out = held_out_rows(self.train.labels, VALIDATION, self.options.seed)
-            rows, validation = rows[~held_out], rows[held_out]
-        probe = train(
-            self._batches(rows, batch, protocol), self.encoder.width, len(self.train.classes), protocol,
-            epochs=epochs, batch=batch, seed=self.options.seed, device=self.encoder.device,
-        )  # fmt: skip
-        best = 0
-        if validation is not None:
-            x, y = self.features_of("train", protocol.test)[validation], self.train_labels[validation]
-            scores = [accuracy(head(x), y) for head in probe.heads]
-            best = scores.index(max(scores))
-        self.heads[name] = probe.heads[best]
-        how = f"{protocol.source}; rate {protocol.rates[best]:g}, {epochs} epochs, batch {batch}"
-        if self.options.precomputed:
-            how += f", on features of {VIEWS[protocol.test]}"
-        with torch.no_grad():
-            logits = self.heads[name](self.features_of("test", protocol.test))
-        yield Result(f"linear:{name}", "top-1, %", accuracy(logits, self.labels), how)
-        if len(self.train.classes) > 5:
-            yield Result(f"linear:{name}", "top-5, %", accuracy(logits, self.labels, 5), how)
-        yield Result(f"linear:{name}", "training loss", probe.losses[best], how)
+        results, head = linear.probed(frozen, protocol, name=name, epochs=epochs, batch=batch)
+        self.heads[name] = frozen.encoder, head
+        yield from results
 
     def crops(self, name: str = "moco") -> Iterator[Result]:
         """The probe of that name, trained if it was not, on center and on random crops."""
         if name not in self.heads:
             yield from self.linear(name)
-        found = crops.crop_accuracies(self.encoder, self.heads[name], self.test, seed=self.options.seed)
+        found = crops.crop_accuracies(*self.heads[name], self.test, seed=self.options.seed)
         for crop, values in found.items():
             how = f"classifier of linear:{name}"
             if len(values) > 1:
@@ -212,30 +188,30 @@ class Evaluation:
             self.encoder, images, self.test, protocol, name=name, part=part, seed=self.options.seed
         )
 
-    def _batches(self, rows: Tensor, batch: int, protocol: Protocol) -> Batches:
-        """Features of these training images: of a test's views, computed once, or of random crops, by address."""
-        if protocol.crop is None:
-            return partial(self._remembered, rows, batch, self.features_of("train", protocol.test))
-        views = self.encoder.views(*random_crop(self.encoder.size, protocol.crop), v2.RandomHorizontalFlip())
-        return partial(self._augmented, rows, batch, views)
+    @cached_property
+    def unit_features(self) -> dict[int, tuple[svm.Array, svm.Array]]:
+        """Of each stage asked for, or of the last: of the training images and of the test images."""
+        encoder = self.encoder.of_stages(self.options.stages or self.encoder.of_stages().stages[-1:])
+        parts = [encoder.features(images, svm.shown(encoder)) for images in (self.train, self.test)]
+        split = [[svm.unit(stage) for stage in part.split(encoder.widths, 1)] for part in parts]
+        return dict(zip(encoder.stages, zip(*split, strict=True), strict=True))
 
-    def _remembered(self, rows: Tensor, batch: int, features: Tensor, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        for step in steps(len(rows), batch, self.options.seed, epoch):
-            yield features[rows[step]], self.train_labels[rows[step]]
+    def svm(self) -> Iterator[Result]:
+        """VOC07's machines, on all training images."""
+        of = partial(svm.results, train=self.train, test=self.test, jobs=self.options.threads)
+        yield from by_stage({number: list(of(x, q=q)) for number, (x, q) in self.unit_features.items()})
 
-    def _augmented(self, rows: Tensor, batch: int, views: nn.Module, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        seed, encoder = self.options.seed, self.encoder
-        parts = (rows[step] for step in steps(len(rows), batch, seed, epoch))
-        for part, pixels in self.train.batches(parts, encoder.threads):
-            yield encoder.embed(pixels, views, Addresses(seed, epoch, part)), self.train_labels[part]
+    def low_shot(self) -> Iterator[Result]:
+        """VOC07's machines, on few of them."""
+        of = partial(low_shot.results, train=self.train, test=self.test, shots=self.options.shots)
+        of = partial(of, seed=self.options.seed, jobs=self.options.threads)
+        yield from by_stage({number: list(of(x, q=q)) for number, (x, q) in self.unit_features.items()})
 
 
-def random_crop(size: int, crop: tuple[float, float] | str) -> list[nn.Module]:
-    """What makes a training image a random crop: of these areas, or of the ``"middle"`` (`Protocol.crop`)."""
-    if isinstance(crop, tuple):
-        return [v2.RandomResizedCrop(size, scale=crop)]
-    middle = round(size * 256 / 224)
-    return [v2.Resize(middle), v2.CenterCrop(middle), v2.RandomCrop(size)]
+def on_stages(protocol: str) -> bool:
+    """Whether a protocol is on a network's stages."""
+    kind, _, name = protocol.partition(":")
+    return kind in MACHINES or (kind in ("linear", "crops") and PROTOCOLS[name].stages)
 
 
 def percent(right: Tensor) -> float:
@@ -250,12 +226,12 @@ def protocol_name(text: str) -> str:
         argparse.ArgumentTypeError: with the nearest names, if there is none.
     """
     text = {"linear": "linear:moco", "crops": "crops:moco"}.get(text, text)
-    names = [*FREE, *(f"{kind}:{name}" for kind, rows in TRAINED.items() for name in rows)]
+    names = [*FREE, *MACHINES, *(f"{kind}:{name}" for kind, rows in TRAINED.items() for name in rows)]
     if text not in names:
         rows = "; ".join(f"{kind}:NAME with {', '.join(rows)}" for kind, rows in TRAINED.items())
         raise argparse.ArgumentTypeError(
             f"there is no protocol {text!r}; nearest: {', '.join(get_close_matches(text, names, 3, 0.0))}; all: "
-            f"{', '.join(FREE)}; {rows}"
+            f"{', '.join([*FREE, *MACHINES])}; {rows}"
         )
     return text
 
@@ -291,13 +267,28 @@ def arguments_of(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, a
     labels.add_argument("--fraction", type=fraction, help="of each class's labels, by address, to fine-tune on")
     labels.add_argument("--list", type=Path, help="file of the names of the images to fine-tune on, one a line")
     parser.add_argument("--precomputed", action="store_true", help="linear probes on features of center crops: faster")
+    parser.add_argument(
+        "--stages",
+        type=positive,
+        nargs="+",
+        help="of a ResNet, from 1 (default: all in linear:interclr, the last for SVMs)",
+    )
+    parser.add_argument(
+        "--shots", type=positive, nargs="+", default=low_shot.SHOTS, help="images of a class in low-shot (%(default)s)"
+    )
     parser.add_argument("--seed", type=seed, default=0, help="of all chance (%(default)s)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="(%(default)s)")
-    parser.add_argument("--threads", type=positive, default=2, help="that decode images (%(default)s)")
+    parser.add_argument(
+        "--threads", type=positive, default=2, help="that decode images; processes for SVMs (%(default)s)"
+    )
     options = parser.parse_intermixed_args(arguments)
     options.protocols = list(dict.fromkeys(options.protocols or FREE))
-    if "tsne" in options.protocols and find_spec("sklearn") is None:
-        parser.error("tsne needs scikit-learn: pip install scikit-learn, or name the other protocols")
+    options.shots = sorted(set(options.shots))
+    learned = [name for name in options.protocols if name in ("tsne", *MACHINES)]
+    if learned and find_spec("sklearn") is None:
+        parser.error(f"{learned[0]} needs scikit-learn: pip install scikit-learn, or name the other protocols")
+    if options.stages and not any(map(on_stages, options.protocols)):
+        parser.error("--stages is of svm, low-shot, linear:interclr and interclr-places, got none; name one")
     if (options.fraction or options.list) and not any(name.startswith("finetune:") for name in options.protocols):
         parser.error("--fraction and --list are of fine-tuning, got none; name a protocol, such as finetune:leoclr")
     if options.out is None:
@@ -320,17 +311,31 @@ def opened(options: argparse.Namespace) -> Evaluation:
         device=str(device_of(options.device)), threads=options.threads, **how,
     )  # fmt: skip
     train_images, test_images = open_images(options.data, encoder.size)
-    if train_images.labels.ndim > 1:
-        raise ValueError(
-            f"--data must have one class an image for {', '.join(options.protocols)}, got {options.data}, whose images "
-            "show several objects; take another"
-        )
+    if any(map(on_stages, options.protocols)):
+        encoder.of_stages(options.stages)
+    several = train_images.labels.ndim > 1
+    wrong = [name for name in options.protocols if (name in MACHINES) != several]
+    if wrong:
+        what, remedy = (
+            ("one class an image", "another") if several
+            else ("images that show several objects", "voc07:FOLDER or coco:FOLDER")
+        )  # fmt: skip
+        raise ValueError(f"--data must have {what} for {', '.join(wrong)}, got {options.data}; take {remedy}")
+    options.labelled = None
+    if several:
+        if options.images:
+            raise ValueError(
+                f"--images is of images of one class, got {options.images} with {options.data}; leave it out"
+            )
+        svm.check(train_images, test_images)
+        if "low-shot" in options.protocols:
+            low_shot.check(train_images, options.shots)
+        return Evaluation(encoder, train_images, test_images, options)
     if options.images:
         train_images, test_images = (
             images.subset(rank_in_class(images.labels, options.seed, "images") < options.images)
             for images in (train_images, test_images)
         )
-    options.labelled = None
     if options.fraction:
         part = f"{options.fraction:.4g} of each class's labels, by address: not SimCLR's list"
         options.labelled = of_fraction(train_images, options.fraction, options.seed), part

@@ -100,7 +100,8 @@ def main(arguments: Sequence[str] | None = None, *, pretrain: Path = PRETRAIN, e
             raise ValueError(f"--first-seed must be at least 0, got {options.first_seed}")
         if options.measure == "paper" and not table.protocol[0]:
             raise ValueError(
-                f"--measure paper must be of a table whose metric evaluate.py has, got {table.metric}; use knn"
+                "--measure paper must be of a table whose metric evaluate.py has on the run's data, got "
+                f"{table.metric}; use knn"
             )
         out = options.out or Path("runs") / f"{table.paper}-{table.number}-{options.scale}".replace(" ", "")
         rows = [Measured(row, reason=why_not(row, options.scale, options.score)) for row in table.rows]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -18,7 +18,7 @@ from jointaug import Addresses, fuse
 
 from ..inputs.settings import Settings
 from ..inputs.views import plain_view
-from ..networks import Backbone, check_input
+from ..networks import Backbone, Stages, check_input
 from .images import Images
 
 WRAPPERS = ("state_dict", "model")  # keys under which trainers put a state dict
@@ -61,12 +61,30 @@ class Encoder:
         return int(self.network.width)  # type: ignore[arg-type]
 
     @property
+    def widths(self) -> tuple[int, ...]:
+        """Of each stage's features, where they are of stages; else the width alone."""
+        return tuple(getattr(self.network, "widths", (self.width,)))
+
+    @property
+    def stages(self) -> tuple[int, ...]:
+        """Numbers of the stages that features are of, from 1; none where they are the network's own."""
+        return tuple(getattr(self.network, "numbers", ()))
+
+    @property
     def digest(self) -> str:
         """Of the weights: tells one encoder from another."""
         weights = blake2b(digest_size=8)
         for value in self.network.state_dict().values():
             weights.update(value.cpu().contiguous().numpy().tobytes())
         return weights.hexdigest()
+
+    def of_stages(self, chosen: Sequence[int] | None = None) -> Encoder:
+        """The pooled maps of these stages as features, as `trainer.networks.Stages` has them; None: of all stages.
+
+        Raises:
+            ValueError: if the network has no such stages.
+        """
+        return replace(self, network=Stages(self.network, self.size, chosen))
 
     def views(self, *steps: Callable[..., Any]) -> nn.Module:
         """The steps and the encoder's normalization, fused: a batch of uint8 in, float32 out."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -26,10 +27,10 @@ Batches = Callable[[int], Iterator[tuple[Tensor, Tensor]]]
 
 @dataclass(frozen=True)
 class Probe:
-    """One trained head for each learning rate.
+    """One trained head for each part of the features and each learning rate.
 
     Attributes:
-        heads: in the order of the rates; ``[B, d]`` to logits ``[B, classes]``, in eval mode.
+        heads: part by part, in the order of the rates; ``[B, d]`` to logits ``[B, classes]``, in eval mode.
         losses: of each head, the mean over the last epoch.
     """
 
@@ -39,7 +40,7 @@ class Probe:
 
 def train(
     batches: Batches,
-    width: int,
+    widths: Sequence[int],
     classes: int,
     protocol: Protocol,
     *,
@@ -48,11 +49,11 @@ def train(
     seed: int = 0,
     device: torch.device | str = "cpu",
 ) -> Probe:
-    """Train a head at each of the protocol's rates, all on the same batches.
+    """Train heads at each of the protocol's rates, all on the same batches.
 
     Args:
         batches: of an epoch.
-        width: of the features.
+        widths: of the parts of the features, each of which has heads of its own; one width where it is the whole.
         classes: how many.
         protocol: what `PROTOCOLS` says.
         epochs: to train; the schedule stretches with them.
@@ -64,17 +65,20 @@ def train(
         FloatingPointError: if a loss is not finite; it names epoch and rate.
     """
     scale = batch / protocol.rate_batch if protocol.rate_batch else 1.0
-    heads = [head(width, classes, protocol, seed).to(device) for _ in protocol.rates]
-    optimizers = [
-        optimizer(protocol, classifier, scale * rate) for classifier, rate in zip(heads, protocol.rates, strict=True)
+    rates = [rate for _ in widths for rate in protocol.rates]
+    heads = [
+        nn.Sequential(Columns(end - width, end), *head(width, classes, protocol, seed)).to(device)
+        for width, end in zip(widths, accumulate(widths), strict=True)
+        for _ in protocol.rates
     ]
+    optimizers = [optimizer(protocol, classifier, scale * rate) for classifier, rate in zip(heads, rates, strict=True)]
     sums = torch.zeros(len(heads))
     for epoch in (bar := tqdm(range(epochs), desc="linear", unit="epoch", leave=False)):
         factor, count = protocol.rate(epoch, epochs), 0
         sums = torch.zeros(len(heads), dtype=torch.float64, device=device)
         for x, y in batches(epoch):
             losses = [F.cross_entropy(classifier(x), y) for classifier in heads]
-            for loss, step, rate in zip(losses, optimizers, protocol.rates, strict=True):
+            for loss, step, rate in zip(losses, optimizers, rates, strict=True):
                 step.param_groups[0]["lr"] = scale * rate * factor
                 step.zero_grad()
                 loss.backward()
@@ -83,10 +87,22 @@ def train(
             count += len(y)
         sums /= count
         if not bool(sums.isfinite().all()):
-            rate = protocol.rates[int(sums.isfinite().int().argmin())]
+            rate = rates[int(sums.isfinite().int().argmin())]
             raise FloatingPointError(f"the loss at rate {rate:g} is not finite in epoch {epoch}; take a lower --lr")
         bar.set_postfix(loss=f"{sums.min():.3f}")
     return Probe([classifier.eval() for classifier in heads], sums.tolist())
+
+
+class Columns(nn.Module):
+    """The columns of features ``[B, d]`` from ``start`` up to ``end``."""
+
+    def __init__(self, start: int, end: int) -> None:
+        super().__init__()
+        self.start, self.end = start, end
+
+    def forward(self, features: Tensor) -> Tensor:
+        """``[B, end - start]``."""
+        return features[:, self.start : self.end]
 
 
 def head(width: int, classes: int, protocol: Protocol, seed: int = 0) -> nn.Sequential:

@@ -30,6 +30,8 @@ class Protocol:
             middle square that is 8/7 as large (224 of 256); None: features computed once, of the views of the test.
         test: a test image's ``"center"``, or the ``"whole"`` image, resized without its aspect ratio.
         whiten: standardize the features by batch statistics first (batch normalization without affine parameters).
+        stages: a linear layer on each of a ResNet's stages, as `trainer.networks.Stages` pools them; or one, on the
+            network's own features.
     """
 
     source: str
@@ -46,6 +48,7 @@ class Protocol:
     crop: tuple[float, float] | Literal["middle"] | None = (0.08, 1.0)
     test: Literal["center", "whole"] = "center"
     whiten: bool = False
+    stages: bool = False
 
     def rate(self, epoch: int, epochs: int) -> float:
         """The learning rate of an epoch of ``epochs``, as a fraction of the first."""
@@ -139,15 +142,15 @@ PROTOCOLS = {
         epochs=100, batch=256, rates=(10.0, 30.0, 50.0, 70.0, 90.0), schedule="step", milestones=(0.6, 0.8),
     ),
     "interclr": Protocol(
-        "InterCLR's paper; batch normalization and Nesterov from its code; of its five layers the last alone, without "
-        "its color jitter and lighting",
+        "InterCLR's paper; pooling, batch normalization and Nesterov from its code, without its color jitter and "
+        "lighting",
         epochs=100, batch=256, rates=(0.01,), optimizer="nesterov", schedule="step", milestones=(0.3, 0.6, 0.9),
-        decay=1e-4, whiten=True,
+        decay=1e-4, whiten=True, stages=True,
     ),
     "interclr-places": Protocol(
         "InterCLR's paper on Places205; crops from its code; as the above",
         epochs=14, batch=256, rates=(0.01,), optimizer="nesterov", schedule="step", milestones=(0.25, 0.5, 0.75),
-        decay=1e-4, crop="middle", whiten=True,
+        decay=1e-4, crop="middle", whiten=True, stages=True,
     ),
     "contrastivecrop": Protocol(
         "ContrastiveCrop's code and JointCrop's small runs",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,23 @@ class Result:
     metric: str
     value: float
     how: str = ""
+
+
+def by_stage(found: Mapping[int, Sequence[Result]]) -> Iterator[Result]:
+    """Results of a network's stages under the stages' numbers; those of the best, by its first one, named once more.
+
+    What papers call the best layer is chosen on the test images, and so it is here. One stage alone is named in `how`.
+    """
+    for number, results in found.items():
+        for result in results:
+            if len(found) == 1:
+                yield dataclasses.replace(result, how=f"{result.how}; stage {number}")
+            else:
+                yield dataclasses.replace(result, metric=f"stage {number}: {result.metric}")
+    best = max(found, key=lambda number: found[number][0].value)
+    for result in found[best] if len(found) > 1 else ():
+        how = f"{result.how}; stage {best}, the best of {len(found)} on the test images"
+        yield dataclasses.replace(result, metric=f"best stage: {result.metric}", how=how)
 
 
 def write(folder: Path, subject: dict[str, Any], results: Sequence[Result]) -> list[Result]:

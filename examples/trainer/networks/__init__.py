@@ -1,4 +1,4 @@
-"""What methods are made of: backbones by name, heads, momentum copies, batch normalization in parts; and LARS."""
+"""What methods are made of: backbones and their stages, heads, momentum copies, batch normalization in parts; LARS."""
 
 from .backbone import Backbone, check_input
 from .batch_norm import SplitBatchNorm, encode_shuffled, split_batch_norm, sync_batch_norm
@@ -7,6 +7,7 @@ from .lars import LARS
 from .momentum import cosine_to_one, follow, momentum_copy
 from .residual import start_branches
 from .resnet8 import ResNet8
+from .stages import Stages
 
 __all__ = [
     "LARS",
@@ -14,6 +15,7 @@ __all__ = [
     "Encoder",
     "ResNet8",
     "SplitBatchNorm",
+    "Stages",
     "check_input",
     "cosine_to_one",
     "encode_shuffled",

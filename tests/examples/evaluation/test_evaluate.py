@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import shutil
 from dataclasses import replace
+from functools import partial
 
 import evaluate
 import numpy as np
@@ -15,13 +18,14 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 from torch.nn import functional as F
 from torchvision.transforms import v2
-from trainer.evaluation import knn
+from trainer.evaluation import knn, linear, low_shot, svm
 from trainer.evaluation.encoder import Encoder, open_encoder
 from trainer.evaluation.images import Images, held_out_rows, open_images
-from trainer.evaluation.probe import Probe
+from trainer.evaluation.probe import VALIDATION, Probe
 from trainer.evaluation.protocols import PROTOCOLS
 from trainer.evaluation.rank import effective_rank
 from trainer.evaluation.ridge import ridge
+from trainer.inputs.scenes import VOC, Scenes, write_voc
 from trainer.inputs.sources import Pixels
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -148,11 +152,11 @@ def test_contrastivecrops_probe_is_tested_on_whole_images(name, right, tmp_path,
     pixels[1::2, :, 0] = 255
     evaluation = seeing(pixels, 96, tmp_path)
     reads = lambda x: torch.stack([0.5 - x[:, 40], x[:, 40] - 0.5], 1)  # noqa: E731
-    monkeypatch.setattr(evaluate, "train", lambda *_, **__: Probe([reads], [0.0]))
+    monkeypatch.setattr(linear, "train", lambda *_, **__: Probe([reads], [0.0]))
     top_1, _ = evaluation.linear(name)
     assert top_1.value == right
     if name == "contrastivecrop":
-        torch.testing.assert_close(evaluation.features_of("test", "whole"), pixels.flatten(1) / 255)
+        torch.testing.assert_close(evaluation.frozen.features("test", "whole"), pixels.flatten(1) / 255)
 
 
 def test_places_trains_on_random_crops_of_the_middle(tmp_path):
@@ -162,7 +166,7 @@ def test_places_trains_on_random_crops_of_the_middle(tmp_path):
     middle = pixels[0, :, :, 2:10].float() / 255
     windows = [middle[:, top : top + 7, left : left + 7] for top in (0, 1) for left in (0, 1)]
     windows = torch.stack([w.flatten() for window in windows for w in (window, window.flip(2))])
-    ((views, _),) = evaluation._batches(torch.arange(40), 40, PROTOCOLS["interclr-places"])(0)
+    ((views, _),) = evaluation.frozen.batches(torch.arange(40), 40, PROTOCOLS["interclr-places"])(0)
     nearest = (views[:, None] - windows).abs().amax(2)
     assert nearest.amin(1).max() < 1e-5
     assert set(nearest.argmin(1).tolist()) == set(range(8))
@@ -176,7 +180,7 @@ def evaluation(data, tmp_path):
 
 def test_test_images_and_held_out_ones_train_nothing_and_test_images_choose_nothing(evaluation, monkeypatch):
     """Of two heads one is right on test images alone, the other on the held-out tenth alone: the second is taken."""
-    held_out = held_out_rows(evaluation.train.labels, evaluate.VALIDATION, 0)
+    held_out = held_out_rows(evaluation.train.labels, VALIDATION, 0)
     sides = [
         (evaluation.features, evaluation.labels),
         (evaluation.train_features[held_out], evaluation.train_labels[held_out]),
@@ -197,7 +201,7 @@ def test_test_images_and_held_out_ones_train_nothing_and_test_images_choose_noth
         return Probe([knows(*side) for side in sides], [1.0, 2.0])
 
     monkeypatch.setattr(Encoder, "embed", noting)
-    monkeypatch.setattr(evaluate, "train", train)
+    monkeypatch.setattr(linear, "train", train)
     monkeypatch.setitem(PROTOCOLS, "byol", replace(PROTOCOLS["byol"], rates=(0.2, 0.1)))
     top_1, loss = evaluation.linear("byol")
     assert "rate 0.1," in top_1.how
@@ -208,7 +212,7 @@ def test_test_images_and_held_out_ones_train_nothing_and_test_images_choose_noth
 def test_a_probes_random_views_are_cropped_and_flipped(evaluation, monkeypatch):
     steps = []
     monkeypatch.setattr(Encoder, "views", lambda self, *given: steps.extend(given))
-    evaluation._batches(torch.arange(4), 2, PROTOCOLS["moco"])
+    evaluation.frozen.batches(torch.arange(4), 2, PROTOCOLS["moco"])
     crop, flip = steps
     assert (type(crop), crop.size, crop.scale) == (v2.RandomResizedCrop, (32, 32), (0.08, 1.0))
     assert (type(flip), flip.p) == (v2.RandomHorizontalFlip, 0.5)
@@ -269,12 +273,106 @@ def test_the_pictures_need_no_training_and_pretraining_settings_are_the_runs(dat
         ),
         (["resnet18", "knn", "--data", "nowhere"], "nowhere"),
         (["timm:nothing_that_is", "knn"], "timm"),
+        (["resnet8", "svm"], "--data must have images that show several objects for svm, got"),
+        (["resnet18", "knn", "linear:moco", "--stages", "5"], "--stages is of svm, low-shot, linear:interclr and"),
+        (["vit_b_32", "linear:interclr", "--size", "224"], "must have a stem and stages (layer1, layer2, ...)"),
     ],
 )
 def test_complaints(data, tmp_path, capsys, arguments, words):
     given = arguments if "--data" in arguments else [*arguments, "--data", data]
     with pytest.raises(SystemExit) as stop:
-        evaluate.main([*given, "--size", "32", "--out", str(tmp_path)])
+        evaluate.main([given[0], "--size", "32", "--out", str(tmp_path), *given[1:]])
+    assert stop.value.code == 2
+    assert words in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory):
+    """Sixty scenes of 32 px to learn from and forty to test on, as VOC 2007 lies."""
+    root = tmp_path_factory.mktemp("scenes")
+    write_voc(root, Scenes(60, size=32), Scenes(40, seed=1, size=32))
+    return root
+
+
+def test_machines_on_a_tree_of_voc(scenes, tmp_path):
+    """By default of the last stage; few images, of two stages. Numbers are those of the functions."""
+    ask = partial(run, f"voc07:{scenes}", tmp_path, "--threads", "1", encoder="resnet8")
+    found = ask("svm")
+    train, test = open_images(f"voc07:{scenes}", 32)
+    last = open_encoder("resnet8", size=32).of_stages([4])
+    x, q = (svm.unit(last.features(images, svm.shown(last))) for images in (train, test))
+    for result in svm.results(x, train, q, test):
+        assert found["svm", result.metric] == pytest.approx(result.value)
+    both = ask("low-shot", "--shots", "2", "2", "--stages", "4", "1")
+    for result in low_shot.results(x, train, q, test, shots=(2,)):
+        assert both["low-shot", f"stage 4: {result.metric}"] == pytest.approx(result.value)
+    values = [both["low-shot", f"{which}: mAP, %"] for which in ("best stage", "stage 1", "stage 4")]
+    assert values[0] == max(values[1:])
+    assert {protocol for protocol, _ in both} == {"svm", "low-shot"}
+
+
+def test_interclrs_probe_is_on_every_stage_and_its_best_classifier_is_cropped(data, tmp_path):
+    """Of center crops the number is the probe's own, up to the paper's bicubic view: at 32 px, of images of 16."""
+    short = ("--epochs", "2", "--batch", "16")
+    found = run(data, tmp_path, "linear:interclr", "crops:interclr", *short, encoder="resnet8")
+    stages = {metric.split(":")[0] for protocol, metric in found if protocol == "linear:interclr"}
+    assert stages == {"stage 1", "stage 2", "stage 3", "stage 4", "best stage"}
+    assert ("crops:interclr", "center, top-1, %") in found
+    one = run(data, tmp_path / "one", "linear:interclr-places", *short, "--stages", "3", encoder="resnet8")
+    assert set(one) == {("linear:interclr-places", "top-1, %"), ("linear:interclr-places", "training loss")}
+
+
+def drop_difficult(root):
+    for file in (root / VOC / "Annotations").iterdir():
+        file.write_text(re.sub("<difficult>.</difficult>", "", file.read_text()))
+
+
+def make_rare(root):
+    """A class that two training images show."""
+    for file in sorted((root / VOC / "Annotations").iterdir())[:2]:
+        tree = file.read_text().replace(
+            "</annotation>", "<object><name>unicorn</name><difficult>0</difficult></object></annotation>"
+        )
+        file.write_text(tree)
+
+
+def make_unsure(root):
+    """A class whose objects in the training images are all difficult."""
+    file = root / VOC / "Annotations" / "000001.xml"
+    tree = file.read_text().replace(
+        "</annotation>", "<object><name>unicorn</name><difficult>1</difficult></object></annotation>"
+    )
+    file.write_text(tree)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "change", "words"),
+    [
+        (["resnet8", "svm"], drop_difficult, "must have a name and say whether it is difficult"),
+        (["resnet8", "svm"], make_rare, "at least 3 images to train on that surely show it, got fewer of unicorn"),
+        (["resnet8", "svm"], make_unsure, "at least 3 images to train on that surely show it, got fewer of unicorn"),
+        (["resnet8", "svm", "low-shot"], None, "--shots must be at most"),
+        (["resnet8", "low-shot", "--shots", "0"], None, "must be an integer of at least 1, got '0'"),
+        (["resnet8", "svm", "--stages", "5"], None, "stages must be numbers from 1 to 4 of this network, got 5"),
+        (
+            ["vit_b_32", "svm", "--size", "224"],
+            None,
+            "for features of its stages, got a VisionTransformer; take a ResNet",
+        ),
+        (["resnet8", "svm", "knn"], None, "--data must have one class an image for knn, got voc07:"),
+        (["resnet8", "svm", "--images", "4"], None, "--images is of images of one class, got 4 with voc07:"),
+    ],
+)
+def test_complaints_about_machines_come_before_features(
+    scenes, tmp_path, capsys, monkeypatch, arguments, change, words
+):
+    root = scenes
+    if change is not None:
+        root = shutil.copytree(scenes, tmp_path / "changed")
+        change(root)
+    monkeypatch.setattr(Encoder, "features", lambda *_, **__: pytest.fail("features were computed"))
+    with pytest.raises(SystemExit) as stop:
+        evaluate.main([arguments[0], "--data", f"voc07:{root}", "--size", "32", "--out", str(tmp_path), *arguments[1:]])
     assert stop.value.code == 2
     assert words in " ".join(capsys.readouterr().err.split())
 

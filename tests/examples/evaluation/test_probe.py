@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import product
 
 import pytest
 import torch
@@ -81,7 +82,7 @@ def test_trains_as_the_protocol_says(name):
     x, y = gaussians(250, spread=2.0)
     start = head(6, 4, PROTOCOLS[name])[-1].requires_grad_(False)
     w, b, loss = loop(0.1 * x, y, start.weight, start.bias, 10, *SPEC[name])
-    probe = train(served(0.1 * x, y, 64), 6, 4, PROTOCOLS[name], epochs=10, batch=64)
+    probe = train(served(0.1 * x, y, 64), [6], 4, PROTOCOLS[name], epochs=10, batch=64)
     linear = probe.heads[0][-1].requires_grad_(False)
     assert (linear.weight - w).norm() < 1e-4 * (w - start.weight).norm()
     assert (linear.bias - b).norm() < 1e-4 * b.norm()
@@ -112,6 +113,7 @@ def test_every_setting_is_what_spec_says(name):
     p = PROTOCOLS[name]
     assert (p.epochs, p.batch, p.optimizer, p.decay, p.milestones, p.std, p.crop, p.whiten) == STATED[name]
     assert p.test == ("whole" if name == "contrastivecrop" else "center")
+    assert p.stages == name.startswith("interclr")
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
@@ -141,7 +143,7 @@ def test_every_protocol_finds_what_is_separable(name):
     if protocol.rate_batch:
         protocol = replace(protocol, rate_batch=64 * protocol.rate_batch // protocol.batch)
     epochs = {"simsiam": 90, "wmse": 80}.get(name, 12)  # slow: LARS moves by shares of a weight, Adam by its rate
-    for trained in train(served(x, y, 64), 6, 4, protocol, epochs=epochs, batch=64).heads:
+    for trained in train(served(x, y, 64), [6], 4, protocol, epochs=epochs, batch=64).heads:
         assert accuracy(trained(test), labels) == 100
 
 
@@ -149,7 +151,7 @@ def test_reaches_the_optimum_that_scikit_learn_finds():
     """L2-regularized softmax regression has one optimum; a decayed bias is the weight of a constant feature."""
     x, y = gaussians(300, spread=2.0)
     protocol = Protocol("", 1, 1, rates=(0.5,), decay=0.02)
-    probe = train(served(x, y, 300), 6, 4, protocol, epochs=400, batch=300)
+    probe = train(served(x, y, 300), [6], 4, protocol, epochs=400, batch=300)
     constant = torch.cat([x, torch.ones(300, 1)], 1)
     theirs = LogisticRegression(C=1 / (0.02 * 300), fit_intercept=False, tol=1e-8, max_iter=1000).fit(constant, y)
     linear = probe.heads[0][-1]
@@ -162,7 +164,7 @@ def test_is_as_good_as_the_bayes_rule():
     g = torch.Generator().manual_seed(0)
     y = torch.arange(40_000) % 2
     x = torch.randn(40_000, 3, generator=g) + (2 * y[:, None] - 1) * torch.tensor([0.6, 0.0, 0.8])
-    probe = train(served(x[:20_000], y[:20_000], 256), 3, 2, PROTOCOLS["vicreg"], epochs=3, batch=256)
+    probe = train(served(x[:20_000], y[:20_000], 256), [3], 2, PROTOCOLS["vicreg"], epochs=3, batch=256)
     best = 100 * torch.special.ndtr(torch.tensor(1.0)).item()
     deviation = math.sqrt(best * (100 - best) / 20_000)
     assert accuracy(probe.heads[0](x[20_000:]), y[20_000:]) == pytest.approx(best, abs=5 * deviation)
@@ -170,11 +172,24 @@ def test_is_as_good_as_the_bayes_rule():
 
 def test_several_rates_are_several_runs():
     x, y = gaussians(200, spread=2.0)
-    both = train(served(x, y, 64), 6, 4, replace(PROTOCOLS["byol"], rates=(0.4, 0.05)), epochs=3, batch=64)
+    both = train(served(x, y, 64), [6], 4, replace(PROTOCOLS["byol"], rates=(0.4, 0.05)), epochs=3, batch=64)
     for rate, trained, loss in zip((0.4, 0.05), both.heads, both.losses, strict=True):
-        alone = train(served(x, y, 64), 6, 4, replace(PROTOCOLS["byol"], rates=(rate,)), epochs=3, batch=64)
+        alone = train(served(x, y, 64), [6], 4, replace(PROTOCOLS["byol"], rates=(rate,)), epochs=3, batch=64)
         assert torch.equal(trained[-1].weight, alone.heads[0][-1].weight)
         assert loss == alone.losses[0]
+
+
+def test_each_part_of_the_features_has_heads_of_its_own():
+    """Two parts at two rates, on the same batches: each head is the one that its columns alone make, up to rounding."""
+    x, y = gaussians(200, spread=2.0)
+    protocol = replace(PROTOCOLS["interclr"], rates=(0.1, 0.01))
+    both = train(served(x, y, 64), [2, 4], 4, protocol, epochs=3, batch=64)
+    assert len(both.heads) == len(both.losses) == 4
+    for place, (part, rate) in enumerate(product((slice(0, 2), slice(2, 6)), protocol.rates)):
+        of = x[:, part]
+        alone = train(served(of, y, 64), [of.shape[1]], 4, replace(protocol, rates=(rate,)), epochs=3, batch=64)
+        torch.testing.assert_close(both.heads[place](x), alone.heads[0](of), rtol=0, atol=1e-5)
+        assert both.losses[place] == pytest.approx(alone.losses[0], rel=1e-6)
 
 
 def test_exponential_falls_from_the_first_rate_to_the_last():
@@ -213,7 +228,7 @@ def test_a_last_image_alone_joins_the_batch_before_it():
     assert [len(part) for part in steps(33, 16, 0, 0)] == [16, 17]
     assert [len(part) for part in steps(1, 16, 0, 0)] == [1]
     x, y = gaussians(33)
-    train(served(x, y, 16), 6, 4, PROTOCOLS["interclr"], epochs=1, batch=16)  # batch statistics of every batch
+    train(served(x, y, 16), [6], 4, PROTOCOLS["interclr"], epochs=1, batch=16)  # batch statistics of every batch
 
 
 @pytest.mark.parametrize("top", [1, 3, 5])
@@ -233,5 +248,6 @@ def test_equal_logits_count_for_the_smaller_label():
 def test_a_loss_that_is_not_finite_is_an_error():
     x, y = gaussians(64)
     protocol = replace(PROTOCOLS["moco"], rates=(1.0, 1e38))
-    with pytest.raises(FloatingPointError, match=r"the loss at rate 1e\+38 is not finite in epoch 0"):
-        train(served(x, y, 16), 6, 4, protocol, epochs=2, batch=16)
+    for widths in ([6], [4, 2]):
+        with pytest.raises(FloatingPointError, match=r"the loss at rate 1e\+38 is not finite in epoch 0"):
+            train(served(x, y, 16), widths, 4, protocol, epochs=2, batch=16)

@@ -6,7 +6,7 @@ import csv
 import json
 
 import torch
-from trainer.evaluation.results import Result, write
+from trainer.evaluation.results import Result, by_stage, write
 
 SUBJECT = {"encoder": "resnet18", "seed": 0}
 
@@ -39,3 +39,21 @@ def test_of_another_subject_nothing_stays(tmp_path):
     write(tmp_path, SUBJECT, [Result("knn", "a", 1.0)])
     write(tmp_path, SUBJECT | {"seed": 1}, [Result("tsne", "c", 3.0)])
     assert read(tmp_path)[1] == [Result("tsne", "c", 3.0)]
+
+
+def test_of_several_stages_the_best_is_named_once_more():
+    """By its first result: the other one is best at the first stage."""
+    found = {
+        2: [Result("svm", "mAP, %", 1.0, "so"), Result("svm", "AP, %", 9.0)],
+        4: [Result("svm", "mAP, %", 3.0, "so")],
+    }
+    assert list(by_stage(found)) == [
+        Result("svm", "stage 2: mAP, %", 1.0, "so"),
+        Result("svm", "stage 2: AP, %", 9.0),
+        Result("svm", "stage 4: mAP, %", 3.0, "so"),
+        Result("svm", "best stage: mAP, %", 3.0, "so; stage 4, the best of 2 on the test images"),
+    ]
+
+
+def test_one_stage_is_no_choice():
+    assert list(by_stage({5: [Result("svm", "mAP, %", 1.0, "so")]})) == [Result("svm", "mAP, %", 1.0, "so; stage 5")]

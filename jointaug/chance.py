@@ -69,9 +69,10 @@ def place(free: int, uniform: float) -> int:
     return min(int(uniform * (free + 1)), free)
 
 
-def places(free: Tensor, uniform: Tensor) -> Tensor:
-    """`place` for tensors ``[B]``."""
-    return (uniform * (free + 1)).long().minimum(free)
+def places(free: Tensor | int, uniform: Tensor) -> Tensor:
+    """`place` for tensors ``[B]``; ``free`` may be a number, or one for each."""
+    place = (uniform * (free + 1)).long()
+    return place.minimum(free) if isinstance(free, Tensor) else place.clamp(max=free)
 
 
 class Chance(Protocol):

@@ -47,7 +47,8 @@ with warnings.catch_warnings():
         *(v2.RandomInvert(), v2.RandomEqualize(), FLOATS, v2.ConvertImageDtype(torch.float32), v2.ToImage()),
         *(v2.Compose([FLOATS, v2.Normalize([0.5] * 3, [0.25] * 3)]), v2.ToPureTensor(), v2.PILToTensor()),
         *(v2.Identity(), v2.RandomErasing(0.5), v2.RandomAutocontrast(), v2.RandomAdjustSharpness(2.0)),
-        *(v2.RandomChannelPermutation(), v2.RandomPhotometricDistort()),
+        *(v2.RandomChannelPermutation(), v2.RandomPhotometricDistort(), v2.RandomErasing(0.5, value=(1, 2, 3))),
+        *(v2.RandAugment(3, 9), v2.RandAugment(1, 20, fill=9), v2.TrivialAugmentWide(), v2.AutoAugment()),
         *(JointCrop(16), ContrastiveCrop(16), MultiResolution((16, 12)), UncroppedView(16)),
     ]
 CASES = {
@@ -72,14 +73,8 @@ CASES = {
         ]
     ),
 }
-WAITS = {
-    "RandomResizedCrop": 4, "Resize": 4, "CenterCrop": 4, "RandomCrop": 4, "ColorJitter": 1, "RandomErasing": 3,
-    "RandomAdjustSharpness": 1, "RandomPhotometricDistort": 5, "JointCrop": 4, "ContrastiveCrop": 4,
-    "MultiResolution": 2, "UncroppedView": 4, "alpha": 12, "reference": 4, "decoupled": 4, "independent": 4,
-    "fixed": 4, "beta 2": 4, "beta 0.5": 4, "apply": 1, "choice": 1, "branches": 10,
-    "CenterCrop(size=(40, 40))": 0, "blur": 4, "color": 6,
-}  # fmt: skip
-"""How often the host waits in a call; 0 where nothing stands."""
+WAITS = {"TrivialAugmentWide": 9, "AutoAugment": 9}
+"""How often the host waits in a call: for what these drew, whose operations have too many levels to do them all."""
 
 
 def inside(transform):
@@ -88,8 +83,7 @@ def inside(transform):
 
 
 def test_every_rule_has_a_case():
-    grouped = {v2.RandAugment, v2.TrivialAugmentWide, v2.AutoAugment}  # these read what was drawn
-    assert RULES.keys() - OF_BOXES - grouped - set().union(*map(inside, CASES.values())) == set()
+    assert RULES.keys() - OF_BOXES - set().union(*map(inside, CASES.values())) == set()
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -101,7 +95,7 @@ def test_is_the_cpus_result_and_the_host_does_not_wait(name):
         found = fused(images, addresses=Addresses(3, 1, index))
         devices = {view.device.type for view in found}
     assert devices == {"cuda"}
-    assert waits.total() == WAITS.get(name, WAITS.get(name.split("(")[0], 0)), waits
+    assert waits.total() == WAITS.get(name.split("(")[0], 0), waits
     for a, b in zip(found, expected, strict=True):
         within = 1 if a.dtype is torch.uint8 else 1e-5 / 0.25  # a level by rounding; normalized, floats are 4 times
         torch.testing.assert_close(here(a), b, atol=within, rtol=0)
@@ -116,6 +110,6 @@ def test_so_are_the_draws_of_a_generator(name):
     torch.manual_seed(0)
     with pretending() as waits:
         plan = fused.make_params(there(IMAGES))
-        assert waits.total() == {"moco": 6, "alpha": 12}[name], waits
+        assert not waits
         found = fused.record(plan).maps
     torch.testing.assert_close(here(found), expected, rtol=0, atol=1e-12)

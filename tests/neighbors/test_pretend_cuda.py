@@ -68,7 +68,7 @@ WAITS = {
     "draw_positives": 4, "kmeans": 33, "kmeans, spherical": 44, "knn": 4, "knn, cosine": 4, "knn_positives": 5,
     "random_positives": 3, "repair_small": 53, "same_label_positives": 5, "sample_negatives, random": 14,
     "sample_negatives, semi-hard": 22, "sample_negatives, semi-easy": 22, "sample_negatives, hard": 22,
-    "NeighborCutMix": 2, "MemoryBank": 75,
+    "NeighborCutMix": 0, "MemoryBank": 75,
 }  # fmt: skip
 """How often the host waits: what is done once an epoch may, a batch's step should not."""
 LATER = {"KMeans", "Neighbors", "NeighborDataset"}

@@ -69,23 +69,6 @@ def test_torch_does_what_the_kernels_do_not_take(shape):
         assert _packed.fits(images[:, :3, :40, :40].contiguous(), None, [], torch.float32, False)
 
 
-@pytest.mark.parametrize("reason", ["no Triton", "an old card"])
-def test_says_once_why_torch_works_alone(reason, monkeypatch):
-    monkeypatch.setattr(_packed, "_REASONS", {})
-    monkeypatch.setattr(_packed, "_reason", lambda device: reason)
-    with FakeTensorMode():
-        images = torch.empty(2, 3, 40, 40, dtype=torch.uint8, device="cuda")
-        with pytest.warns(RuntimeWarning, match=reason):
-            assert K.invert(images.float()).shape == images.shape
-        K.invert(images.float())  # a second warning would be an error
-
-
-def test_an_old_card_is_named(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
-    assert "7.5" in _packed._reason(torch.device("cuda"))
-
-
 def test_compiles_into_one_graph_of_the_operators():
     def chain(images, boxes, values):
         steps = [K.Step(K.adjust_contrast, (values,)), K.Step(K.gaussian_blur, (values,))]

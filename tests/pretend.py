@@ -69,12 +69,11 @@ def here(values: Any) -> Any:
 def moved(module: torch.nn.Module) -> Any:
     """A module, its parameters and buffers put there, without a wait."""
     for part in module.modules():
-        for held in (part._parameters, part._buffers):
-            for name, tensor in held.items():
-                if tensor is not None:
-                    held[name] = Pretend(tensor.detach().clone())
-                    if tensor.requires_grad:
-                        held[name] = torch.nn.Parameter(held[name])
+        for name, tensor in part._buffers.items():
+            part._buffers[name] = there(tensor)
+        for name, parameter in part._parameters.items():
+            if parameter is not None:
+                part._parameters[name] = torch.nn.Parameter(there(parameter), parameter.requires_grad)
     return module
 
 

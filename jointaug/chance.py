@@ -9,8 +9,8 @@ once:
   can change a view.
 
 The hash is Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"), written once for Python
-integers and for int64 tensors, so that one image in Python and a batch on a GPU get the same bits; and once in C, where
-the native library is there, for both on the CPU.
+integers and for int64 tensors, so that one image in Python and a batch on a GPU get the same bits; once in C, where the
+native library is there, for both on the CPU; and once in Triton, for batches on a GPU.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any, Final, Protocol, TypeAlias
 import torch
 from torch import Tensor
 
+from ._native import _cuda as cuda
 from ._native import _library as native
 from ._validate import integer
 
@@ -69,9 +70,10 @@ def place(free: int, uniform: float) -> int:
     return min(int(uniform * (free + 1)), free)
 
 
-def places(free: Tensor, uniform: Tensor) -> Tensor:
-    """`place` for tensors ``[B]``."""
-    return (uniform * (free + 1)).long().minimum(free)
+def places(free: Tensor | int, uniform: Tensor) -> Tensor:
+    """`place` for tensors ``[B]``; ``free`` may be a number, or one for each."""
+    place = (uniform * (free + 1)).long()
+    return place.minimum(free) if isinstance(free, Tensor) else place.clamp(max=free)
 
 
 class Chance(Protocol):
@@ -258,7 +260,7 @@ class Addresses:
                 if isinstance(value, Tensor) and len(value):
                     _coordinate(name, int(value.min()))
                     _coordinate(name, int(value.max()))
-        if native.hashes(self.index, self.draw):
+        if native.hashes(self.index, self.draw) or cuda.hashes(self.index, self.draw):
             same = 0 if isinstance(self.draw, Tensor) else self.draw
             self._words = torch.tensor([self.seed & _MASK, self.seed >> 32, self.epoch, same])
         else:
@@ -280,6 +282,8 @@ class Addresses:
         """For each ``(n, step, view)`` the `rows` of that position, all in one go."""
         if native.hashes(self.index, self.draw):
             return native.rows(self.index, self.draw, self.seed, self.epoch, positions)
+        if cuda.hashes(self.index, self.draw):
+            return cuda.rows(self.index, self.draw, self.seed, self.epoch, positions)
         key, salt = self._key or self._traced_key()
         return [_row(key, salt, step, view, n) for n, step, view in positions]
 

@@ -41,10 +41,12 @@ def _erase(transform: Any, row: Row, seen: Any) -> dict[str, Any]:
             f"{transform.value!r}"
         )
     found, w, h = tries(transform.scale, transform.ratio, row, seen, _leaves_a_rim)
-    value = torch.tensor(transform.value)[:, None, None]
+    value = torch.tensor(transform.value)
     if isinstance(found, Tensor):
         h, w = h * found, w * found
-        value = value.to(found.device).expand(len(found), -1, 1, 1)
+        each = [torch.full((len(found),), n, dtype=value.dtype, device=found.device) for n in transform.value]
+        value = torch.stack(each, 1)
+    value = value[..., None, None]
     place = offset(seen.height - h, row[20]), offset(seen.width - w, row[21])
     return {"applied": (row[22] < transform.p) & found, "i": place[0], "j": place[1], "h": h, "w": w, "v": value}
 

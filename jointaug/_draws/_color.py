@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from itertools import permutations
 from typing import Any, Final
 
 from torchvision.transforms import v2
 
 from ..chance import Row
-from ._numbers import between, chosen_where, offset, one_of, permutation
+from ._numbers import any_order, between, chosen_where, offset, permutation
 from ._registry import draws
 
-_ORDERS: Final = tuple(permutations(range(4)))
 _CHANNELS: Final = 16
 """Uniforms for an order of channels: one for each, of as many as an image may have."""
 
 
 @draws(v2.ColorJitter, width=5)
 def _color_jitter(transform: Any, row: Row, seen: Any) -> dict[str, Any]:  # noqa: ARG001
-    params = {"fn_idx": one_of(_ORDERS, row[4])}
+    params = {"fn_idx": any_order(row[4])}
     for name, u in zip(("brightness", "contrast", "saturation", "hue"), row[:4], strict=True):
         span = getattr(transform, name)
         params[f"{name}_factor"] = None if span is None else between(span, u)

@@ -69,7 +69,10 @@ def _all_tries(
 
 def sides_of(seen: Any, shape: Sequence[int], device: torch.device) -> tuple[Tensor, Tensor]:
     """Height and width as int64 tensors ``[B]``."""
-    height, width = (torch.as_tensor(side, device=device).expand(shape) for side in (seen.height, seen.width))
+    height, width = (
+        (side if isinstance(side, Tensor) else torch.full((), side, dtype=torch.int64, device=device)).expand(shape)
+        for side in (seen.height, seen.width)
+    )
     return height, width
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from itertools import permutations
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -16,8 +17,21 @@ def between(span: Sequence[Any], u: Any) -> Any:
     return span[0] + u * (span[1] - span[0])
 
 
+def any_order(u: Any) -> Any:
+    """One of the 24 orders of four numbers, each with the same probability: a tuple, or ``[B, 4]``."""
+    if isinstance(u, Tensor):
+        shift = (u * len(_ORDERS)).long() * 2
+        return torch.stack([torch.bitwise_right_shift(packed, shift) for packed in _PACKED], -1) & 3
+    return _ORDERS[int(u * len(_ORDERS))]
+
+
+_ORDERS: Final = tuple(permutations(range(4)))
+_PACKED: Final = [sum(order[place] << 2 * k for k, order in enumerate(_ORDERS)) for place in range(4)]
+"""At each place the numbers of all orders, two bits for each: a table that no device has to be sent."""
+
+
 def one_of(table: Sequence[Any], u: Any) -> Any:
-    """An entry, each with the same probability: of a table of numbers, or of rows of numbers."""
+    """An entry of a table of numbers, each with the same probability."""
     if isinstance(u, Tensor):
         return torch.tensor(table, device=u.device)[(u * len(table)).long()]
     return table[int(u * len(table))]
@@ -25,7 +39,7 @@ def one_of(table: Sequence[Any], u: Any) -> Any:
 
 def offset(free: Any, u: Any) -> Any:
     """A number of pixels, uniform in {0, ..., free}."""
-    return places(torch.as_tensor(free, device=u.device), u) if isinstance(u, Tensor) else place(free, u)
+    return places(free, u) if isinstance(u, Tensor) else place(free, u)
 
 
 def permutation(n: int, row: Sequence[Any]) -> Any:
@@ -44,7 +58,14 @@ def chosen_where(which: Any, first: Any, second: Any) -> Any:
     if not isinstance(which, Tensor):
         return first if which else second
     there = which if first.ndim == 1 else which[:, None]
-    return torch.where(there, first, torch.as_tensor(second, dtype=first.dtype, device=first.device))
+    return torch.where(there, first, _like(first, second))
+
+
+def _like(first: Tensor, value: Any) -> Tensor:
+    """A tensor, a number or a list of numbers, of another's dtype and on its device; the host does not wait."""
+    if isinstance(value, Sequence):
+        return torch.stack([_like(first, number) for number in value], -1)
+    return value.to(first) if isinstance(value, Tensor) else first.new_full((), value)
 
 
 def exact(value: Any) -> Any:
@@ -87,7 +108,7 @@ def _both_tensors(first: Any, second: Any) -> list[Tensor] | None:
         return None
     kinds = (torch.float64 if isinstance(value, float) else None for value in (first, second))
     return [
-        torch.as_tensor(value, dtype=kind, device=like.device)
+        value if isinstance(value, Tensor) else torch.full((), value, dtype=kind, device=like.device)
         for value, kind in zip((first, second), kinds, strict=True)
     ]
 

@@ -62,6 +62,24 @@ def quantile(p: Tensor, q: Tensor, k: Tensor) -> Tensor:
     return torch.where(near, center, tail).clamp(0.0, 1.0)
 
 
+class QuantileAtRate:
+    """`quantile` at the rate of one beta: what depends on that alone is a number, and no device computes it."""
+
+    __slots__ = ("_k", "_mass", "_tail")
+
+    def __init__(self, beta: float) -> None:
+        k = rate(torch.tensor(beta, dtype=torch.float64))
+        self._k, self._mass, self._tail = k.item(), _mass(k).item(), torch.erfc(k * _ROOT_HALF).item()
+
+    def __call__(self, p: Tensor, q: Tensor) -> Tensor:
+        """The ``y`` with P(Y <= y) = p = 1 - q."""
+        if self._k < 1:
+            y = torch.erfinv(p * self._mass) / (self._k * _ROOT_HALF)
+        else:
+            y = -torch.special.ndtri(q / 2 + p * self._tail / 2) / self._k
+        return y.clamp(0.0, 1.0)
+
+
 class FloatQuantile:
     """`quantile` for Python floats, at the rate of one beta."""
 

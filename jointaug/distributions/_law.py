@@ -157,13 +157,16 @@ class Law(Distribution):
         # In the law's own dtype: a draw rounded up to a float32 is no outlier, nor is 0.2 where the range begins there.
         super()._validate_sample(value.to(self.low.dtype) if isinstance(value, Tensor) else value)
 
-    def _exact(self, device: torch.device | None = None) -> tuple[Tensor, ...]:
-        """The parameters in working precision. Numbers are written by the device itself: the host does not wait."""
+    def _exact(self, device: torch.device | None = None, *, last: int = 0) -> tuple[Tensor, ...]:
+        """The parameters, or the ``last`` ones, in working precision.
+
+        Numbers are written by the device itself: the host does not wait.
+        """
         device = self.low.device if device is None else device
         dtype = _working_dtype(device)
         if self._floats:
-            return tuple(torch.full(self._batch_shape, x, dtype=dtype, device=device) for x in self._floats)
-        return tuple(getattr(self, name).to(device, dtype) for name in self._names)
+            return tuple(torch.full(self._batch_shape, x, dtype=dtype, device=device) for x in self._floats[-last:])
+        return tuple(getattr(self, name).to(device, dtype) for name in self._names[-last:])
 
     def _working(self, value: Tensor) -> Tensor:
         return value.to(_working_dtype(value.device))

@@ -149,6 +149,8 @@ class JointLogRatio(LogRatioLaw):
             self._flipped = beta < 0
             self._float_span = math.log1p((high - low) / low)
             self._float_quantile = half_normal.FloatQuantile(beta)
+            ends = torch.tensor([low, high], dtype=torch.float64).unbind()
+            self._number_span, self._quantile = span(*ends).item(), half_normal.QuantileAtRate(beta)
 
     @property
     def arg_constraints(self) -> dict[str, Constraint]:
@@ -156,6 +158,10 @@ class JointLogRatio(LogRatioLaw):
         return {"beta": constraints.real, **super().arg_constraints}
 
     def _size(self, inner: Tensor, outer: Tensor) -> Tensor:
+        if self._floats and not self._batch_shape:
+            if self._flipped:
+                return self._number_span * (1 - self._quantile(outer, inner))
+            return self._number_span * self._quantile(inner, outer)
         beta, low, high = self._exact(inner.device)
         p, q = torch.where(beta < 0, outer, inner), torch.where(beta < 0, inner, outer)
         return span(low, high) * _turn(half_normal.quantile(p, q, half_normal.rate(beta)), beta)

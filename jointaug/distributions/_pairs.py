@@ -106,7 +106,7 @@ class _RatioFirst(PairLaw):
 
     def _draw(self, *row: Tensor) -> tuple[Tensor, ...]:
         u_ratio, u_first = row
-        low, high = self._exact(u_ratio.device)[-2:]
+        low, high = self._exact(u_ratio.device, last=2)
         growth = self._log_ratio.from_uniform(u_ratio).exp()
         near, far = torch.maximum(low, low / growth), torch.minimum(high, high / growth)
         first = self._first(near, far, u_first).clamp(low, high)  # rounding may lead past an end

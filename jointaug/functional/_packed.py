@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensor
 
+from .._native import _cuda as cuda
 from ._op import Op
 from ._resample import Crop
 
@@ -19,8 +17,6 @@ CONTRASTS = (1, JITTER)
 """Kinds of steps that need the mean of the gray image."""
 VALUED = (0, 1, 2, 3, 6, POSTERIZE, BLUR)
 """Kinds of steps with one value."""
-OLDEST = (8, 0)
-"""Compute capability for which the kernels are compiled in tests: Ampere's."""
 REACH = 2**31 - 1
 """Elements of an image that offsets of 32 bits reach; offsets between images have 64."""
 TILES = 65535
@@ -31,9 +27,7 @@ AT_ONCE = 256 << 20
 
 def fits(source: Tensor | list[Tensor], crop: Crop | None, ops: Sequence[Op], dtype: torch.dtype, levels: bool) -> bool:
     """Whether the kernels can take this: three channels on CUDA, one batch, bilinear, nothing to differentiate."""
-    if not isinstance(source, Tensor) or source.device.type != "cuda" or source.shape[1] != 3:
-        return False
-    if type(source) is not Tensor and not isinstance(source, FakeTensor):  # another subclass has ways of its own
+    if not isinstance(source, Tensor) or not cuda.own(source) or source.shape[1] != 3:
         return False
     if torch.float64 in (source.dtype, dtype) or (levels and ops and source.dtype is torch.uint8):
         return False
@@ -47,39 +41,7 @@ def fits(source: Tensor | list[Tensor], crop: Crop | None, ops: Sequence[Op], dt
     farthest = sum((n - 1) * stride for n, stride in zip(source.shape[1:], source.stride()[1:], strict=True))
     if max(farthest, 3 * height * width) > REACH or -(-height // 32) * -(-width // 32) > TILES:
         return False
-    return bool(available(source.device))
-
-
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-def available(device: torch.device) -> bool:
-    """Whether kernels in Triton run on a device; says once why not."""
-    if os.environ.get("JOINTAUG_NATIVE") == "0" or torch.version.cuda is None:
-        return False
-    if device not in _REASONS:
-        reason = _REASONS[device] = _reason(device)
-        if reason:
-            warnings.warn(
-                f"the kernels run on torch alone on {device}, more slowly: {reason}", RuntimeWarning, stacklevel=2
-            )
-    return not _REASONS[device]
-
-
-_REASONS: dict[torch.device, str] = {}
-"""Why kernels in Triton do not run on a device; empty where they do."""
-
-
-def _reason(device: torch.device) -> str:
-    try:
-        from . import _triton  # noqa: F401 (not on machines without a GPU: importing Triton costs)
-    except ImportError as error:
-        return f"Triton cannot be imported ({error}); install the triton of this torch"
-    if torch.cuda.is_available():  # else the tensors are fake
-        found = torch.cuda.get_device_capability(device)
-        if found < OLDEST:
-            return (
-                f"Triton's kernels need compute capability {OLDEST[0]}.{OLDEST[1]}, this card has {found[0]}.{found[1]}"
-            )
-    return ""
+    return bool(cuda.available(source.device))
 
 
 class Packed(NamedTuple):
@@ -159,7 +121,7 @@ def run(
     source: Tensor, crop: Crop | None, ops: Sequence[Op], dtype: torch.dtype, memory_format: torch.memory_format
 ) -> Tensor:
     """What ``_program.run`` says: one pass until results wait for contrast's mean or for blur, then on with those."""
-    from . import _triton as kernels  # late, as above
+    from . import _triton as kernels  # not on machines without a GPU: importing Triton costs
 
     images = len(source)
     count = images if crop is None else len(crop.boxes)

@@ -60,7 +60,8 @@ class Planner(nn.Module):
         sources, given_views = sources_of(batch)
         first = sources[0].images
         fetch = checked_fetch(len(first), first[0].device, generator, addresses)
-        rows = self._rows(fetch, (len(sources), given_views, ROOT), at_once=addresses is not None)
+        at_once = addresses is not None or first[0].device.type != "cpu"  # where launches count
+        rows = self._rows(fetch, (len(sources), given_views, ROOT), at_once=at_once)
         box = checked_crop_box(crop_boxes, len(first), first[0].device)
         return self._plan(sources, rows, self._known, made=given_views, crop_box=box)
 

@@ -55,9 +55,11 @@ def no_rows(positions: Sequence[Asked]) -> list[Any]:
 def for_batch(
     count: int, device: torch.device, generator: torch.Generator | None, positions: Sequence[Asked]
 ) -> list[Any]:
-    """Tensors ``[count]`` of a generator's next numbers."""
-    drawn = (torch.rand(n, count, dtype=torch.float64, device=device, generator=generator) for n, _, _ in positions)
-    return [list(uniforms.clamp_(min=LEAST).unbind()) for uniforms in drawn]
+    """Tensors ``[count]`` of a generator's next numbers; on the CPU one call gives what several do."""
+    ends = list(accumulate(n for n, _, _ in positions))
+    drawn = torch.rand(ends[-1], count, dtype=torch.float64, device=device, generator=generator)
+    rows = drawn.clamp_(min=LEAST).unbind()
+    return [list(rows[end - n : end]) for (n, _, _), end in zip(positions, ends, strict=True)]
 
 
 def for_one(generator: torch.Generator | None, positions: Sequence[Asked]) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -139,8 +140,8 @@ def _choice(transform: Any, state: State, draws: Draws) -> State:
     branches = [walk(part.transform, state, part.of(draws)) for part in parts(transform)]
     choice: Any
     if isinstance(u, Tensor):
-        edges = torch.tensor(odds(transform), dtype=torch.float64, device=u.device).cumsum(0)
-        choice = (u[:, None] >= edges[:-1]).sum(1)
+        edges = list(accumulate(odds(transform)))[:-1]
+        choice = sum((u >= edge for edge in edges), torch.zeros_like(u, dtype=torch.int64))
     else:
         choice = chosen(u, odds(transform))
     draws.record(transform, {"choice": choice})

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
+from .._beta import beta_quantile
 from .._validate import ABOVE_0, integer, number
 from ..functional import cutmix, cutmix_boxes
 from ._chance import row_of
@@ -71,8 +71,5 @@ class NeighborCutMix(nn.Module):
 
     def boxes(self, index: Tensor, height: int, width: int, *, epoch: int = 0) -> tuple[Tensor, Tensor]:
         """Boxes int64 ``[B, 4]`` (top, left, height, width) and kept fractions ``[B]`` of a batch's pairs."""
-        from scipy.special import betaincinv
-
         u, x, y = row_of("cutmix", 3, index, seed=self.seed, epoch=epoch)
-        lam = torch.from_numpy(betaincinv(self.alpha, self.alpha, u.cpu().numpy())).to(u.device)
-        return cutmix_boxes(lam, (x * width).long(), (y * height).long(), height, width)
+        return cutmix_boxes(beta_quantile(u, self.alpha), (x * width).long(), (y * height).long(), height, width)

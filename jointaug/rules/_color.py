@@ -15,6 +15,7 @@ from torchvision.transforms.v2 import functional as F
 from .. import functional as K
 from ._registry import planned
 from ._view import View
+from ._written import Written
 
 _NEUTRAL: Final = {"brightness_factor": 1.0, "contrast_factor": 1.0, "saturation_factor": 1.0, "hue_factor": 0.0}
 
@@ -92,8 +93,13 @@ def _autocontrast(transform: v2.RandomAutocontrast, view: View, params: dict[str
 
 @planned(v2.RandomAdjustSharpness)
 def _sharpness(transform: v2.RandomAdjustSharpness, view: View, params: dict[str, Any]) -> View:
-    sharpened = partial(F.adjust_sharpness, sharpness_factor=transform.sharpness_factor)
-    return view.call(sharpened, where=params["applied"])
+    return view.call(partial(_sharpened, factor=transform.sharpness_factor), where=params["applied"])
+
+
+def _sharpened(images: Tensor, *, factor: float) -> Tensor:
+    with Written():
+        sharpened: Tensor = F.adjust_sharpness(images, factor)
+    return sharpened
 
 
 @planned(v2.RandomChannelPermutation)

@@ -52,15 +52,18 @@ def _center_crop(transform: v2.CenterCrop, view: View, params: dict[str, Any]) -
     height, width = two_sides(transform.size)
     if isinstance(view.height, int) and isinstance(view.width, int):
         if height <= view.height and width <= view.width:
-            # the offset rounds half to even, as torchvision's does
-            top, left = round((view.height - height) / 2.0), round((view.width - width) / 2.0)
-            return view.cut(view.box(top, left, height, width), (height, width), InterpolationMode.NEAREST)
+            box = view.box(_half(view.height - height), _half(view.width - width), height, width)
+            return view.cut(box, (height, width), InterpolationMode.NEAREST)
         return view.call(partial(F.center_crop, output_size=[height, width]), size=(height, width))
     if any((torch.as_tensor(side) < n).any() for side, n in ((view.height, height), (view.width, width))):
         return view.call(partial(F.center_crop, output_size=[height, width]), size=(height, width))
-    sides = (torch.as_tensor(side, device=view.device) for side in (view.height, view.width))
-    y, x = (((side - n) / 2.0).round().long() for side, n in zip(sides, (height, width), strict=True))
+    y, x = (_half(side - n) for side, n in ((view.height, height), (view.width, width)))
     return view.cut(view.box(y, x, height, width), (height, width), InterpolationMode.NEAREST)
+
+
+def _half(free: Any) -> Any:
+    """Half a number of pixels; of two nearest integers the even one, as torchvision's offset is."""
+    return (free / 2.0).round().long() if isinstance(free, Tensor) else round(free / 2.0)
 
 
 @planned(v2.Pad)
@@ -90,7 +93,7 @@ def _padded(transform: Any, view: View, sides: Sequence[Any]) -> View:
     size = (view.height + top + bottom, view.width + left + right)
     if all(isinstance(side, int) for side in sides):
         return view.call(partial(pad, sides=sides), size=size)
-    each = torch.stack([torch.as_tensor(side, device=view.device).expand(view.count) for side in sides], -1)
+    each = view.box(*sides)
     return view.call(pad, each, size=size) if each.any() else view
 
 

@@ -82,15 +82,22 @@ def either(where: Any, yes: Any, no: Any) -> Any:
     if not isinstance(yes, Tensor) and not isinstance(no, Tensor) and yes == no:
         return yes
     dtype = torch.float64 if any(_is_real(value) for value in (yes, no)) else torch.int64
-    a, b = (torch.as_tensor(value, dtype=dtype, device=where.device) for value in (yes, no))
+    a, b = (_on(value, dtype, where.device) for value in (yes, no))
     return torch.where(where, a, b)
+
+
+def _on(value: Any, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """A tensor or a number on a device, which writes the number by itself: the host does not wait."""
+    if isinstance(value, Tensor):
+        return value.to(device, dtype)
+    return torch.full((), value, dtype=dtype, device=device)
 
 
 def stacked(entries: Map, count: int, device: torch.device) -> Tensor:
     """A map as float64 ``[count, 3, 3]``."""
-    if not any(isinstance(entry, Tensor) for entry in entries):
-        return torch.tensor(entries, dtype=torch.float64, device=device).view(1, 3, 3).expand(count, 3, 3)
-    columns = [torch.as_tensor(entry, dtype=torch.float64, device=device).expand(count) for entry in entries]
+    if device.type == "cpu" and not any(isinstance(entry, Tensor) for entry in entries):
+        return torch.tensor(entries, dtype=torch.float64).view(1, 3, 3).expand(count, 3, 3)
+    columns = [_on(entry, torch.float64, device).expand(count) for entry in entries]
     return torch.stack(columns, -1).view(count, 3, 3)
 
 

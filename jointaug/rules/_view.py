@@ -156,8 +156,11 @@ class View:
         """A box in each image, for `cut`: from numbers for all, or tensors ``[B]``."""
         if self.alone:
             return top, left, height, width
-        sides = [torch.as_tensor(side, device=self.device).expand(self.count) for side in (top, left, height, width)]
-        return torch.stack(sides, -1)
+        sides = [
+            side if isinstance(side, Tensor) else torch.full((), side, dtype=torch.int64, device=self.device)
+            for side in (top, left, height, width)
+        ]
+        return torch.stack([side.expand(self.count) for side in sides], -1)
 
     def own(self, value: Any) -> Any:
         """A value for each image as a tensor ``[B, ...]``, for `call`."""

@@ -1,7 +1,7 @@
 """Crop boxes from uniforms: exact geometry, and the reference implementation's retries.
 
 A box is ``(top, left, height, width)`` in pixels. `exact_box` and `reference_box` take floats, for one image, or
-tensors ``[B]``. What they are made of comes twice, by ``math`` and by torch, and gives the same boxes: one image in a
+tensors ``[...]``. What they are made of comes twice, by ``math`` and by torch, and gives the same boxes: one image in a
 worker has no time for tensors.
 """
 
@@ -15,10 +15,11 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
+from .._beta import beta_quantile
 from ..chance import Row, place, places
 
 Box: TypeAlias = "tuple[int, int, int, int] | Tensor"
-"""Top, left, height, width in pixels: integers, or int64 ``[B, 4]``."""
+"""Top, left, height, width in pixels: integers, or int64 ``[..., 4]``."""
 
 TRIES = 10
 """How often the reference geometry draws an aspect ratio before it takes the whole image."""
@@ -75,22 +76,45 @@ def crop_shape(
 def crop_shapes(
     area: Tensor, u_aspect: Tensor, height: Tensor | int, width: Tensor | int, log_ratio: tuple[float, float]
 ) -> tuple[Tensor, Tensor]:
-    """`crop_shape` for tensors ``[B]``: two int64 tensors ``[B]``."""
-    height, width = (torch.as_tensor(side, dtype=torch.float64, device=area.device) for side in (height, width))
+    """`crop_shape` for tensors ``[...]``: two int64 tensors; sides are numbers, or tensors ``[B]``."""
     area = area.double()
-    log_image, log_area = (width / height).log(), area.log()
+    if isinstance(height, Tensor) or isinstance(width, Tensor):
+        height, width = (filled(side, area.device).double() for side in (height, width))
+        log_image: Tensor | float = (width / height).log()
+    else:
+        log_image = math.log(width / height)
+    log_area = area.log()
     least, most = log_image + log_area, log_image - log_area
     low = least.clamp(min=log_ratio[0]).minimum(most)
     high = most.clamp(max=log_ratio[1]).maximum(low)
     aspect = (low + u_aspect * (high - low)).exp()
     pixels = area * height * width
     portrait = aspect < 1.0
-    limit, other = torch.where(portrait, height, width), torch.where(portrait, width, height)
+    limit, other = _of_two(portrait, height, width), _of_two(portrait, width, height)
     exact = torch.where(portrait, pixels * aspect, pixels / aspect).sqrt()
-    short = (exact + 0.5).floor().clamp(min=1).minimum(other)
+    short = _within((exact + 0.5).floor(), other)
     short = short + ((pixels > short * (limit + 0.5)) & (short < other))
-    long = (pixels / short + 0.5).floor().clamp(min=1).minimum(limit)
+    long = _within((pixels / short + 0.5).floor(), limit)
     return torch.where(portrait, long, short).long(), torch.where(portrait, short, long).long()
+
+
+def filled(side: Tensor | int, device: torch.device) -> Tensor:
+    """A side as a tensor: of a number the device writes one by itself, and the host does not wait."""
+    return side if isinstance(side, Tensor) else torch.full((), side, dtype=torch.int64, device=device)
+
+
+def _of_two(which: Tensor, first: Tensor | int, second: Tensor | int) -> Any:
+    """``first`` where it holds, else ``second``: a number, if they are the same one."""
+    if not isinstance(first, Tensor) and not isinstance(second, Tensor):
+        if first == second:
+            return first
+        first, second = (torch.full((), side, dtype=torch.float64, device=which.device) for side in (first, second))
+    return torch.where(which, first, second)
+
+
+def _within(pixels: Tensor, most: Any) -> Tensor:
+    """At least 1, at most ``most``."""
+    return pixels.clamp(min=1).minimum(most) if isinstance(most, Tensor) else pixels.clamp(1, most)
 
 
 def rounding_bound(box: Sequence[int]) -> float:
@@ -121,11 +145,8 @@ def beta_place(least: int, most: int, uniform: float, alpha: float) -> int:
 
 
 def beta_places(least: Tensor | int, most: Tensor, uniform: Tensor, alpha: float) -> Tensor:
-    """`beta_place` for tensors ``[B]``, by way of the CPU."""
-    from scipy.special import betaincinv
-
-    fraction = torch.from_numpy(betaincinv(alpha, alpha, uniform.cpu().numpy())).to(uniform.device)
-    return least + ((most - least) * fraction).long()
+    """`beta_place` for tensors ``[...]``; within 1e-9 of the fraction on an accelerator (`jointaug._beta`)."""
+    return least + ((most - least) * beta_quantile(uniform, alpha)).long()
 
 
 def centered(center: float, side: int, limit: int) -> int:
@@ -134,9 +155,10 @@ def centered(center: float, side: int, limit: int) -> int:
 
 
 def centered_all(center: Tensor | float, side: Tensor, limit: Tensor | int) -> Tensor:
-    """`centered` for tensors ``[B]``."""
-    center, limit = (torch.as_tensor(value, dtype=torch.float64, device=side.device) for value in (center, limit))
-    return ((limit * (center + _SINGLE)).long() - side // 2).clamp(min=0).minimum(limit.long() - side)
+    """`centered` for tensors ``[...]``."""
+    if not isinstance(center, Tensor):
+        center = torch.full((), center, dtype=torch.float64, device=side.device)
+    return ((limit * (center + _SINGLE)).long() - side // 2).clamp(min=0).minimum(limit - side)
 
 
 def _reference_box(
@@ -154,9 +176,7 @@ def _reference_box(
 def _reference_boxes(
     area: Tensor, row: Sequence[Tensor], height: Tensor | int, width: Tensor | int, log_ratio: tuple[float, float]
 ) -> Tensor:
-    height, width = (
-        torch.as_tensor(side, dtype=torch.int64, device=area.device).expand_as(area) for side in (height, width)
-    )
+    height, width = (filled(side, area.device).expand_as(area) for side in (height, width))
     aspects = (log_ratio[0] + torch.stack(list(row[:TRIES])) * (log_ratio[1] - log_ratio[0])).exp()  # [10, B]
     pixels = area.double() * width * height
     w, h = (pixels * aspects).sqrt().round().long(), (pixels / aspects).sqrt().round().long()
@@ -186,7 +206,7 @@ def exact_box(
     """A crop of exactly the drawn area, up to rounding, at a random place.
 
     Args:
-        area: of the crop, as a fraction of the image's: a float, or ``[B]``.
+        area: of the crop, as a fraction of the image's: a float, or ``[...]``, in which sides ``[B]`` are broadcast.
         row: a uniform for the aspect ratio, one for the top, one for the left.
         query: height and width of the image in pixels; for ``alpha`` maybe also left, top, right and bottom, as
             fractions of the image's sides, of the box between whose ends crops are centered.
@@ -213,7 +233,7 @@ def reference_box(area: float | Tensor, row: Row, query: Sequence[Any], log_rati
     """The released procedure for one view: up to ten aspect ratios with the area fixed, else the whole image.
 
     Args:
-        area: of the crop, as a fraction of the image's: a float, or ``[B]``.
+        area: of the crop, as a fraction of the image's: a float, or ``[...]``.
         row: ten uniforms for the aspect ratios, one for the top, one for the left.
         query: height and width of the image in pixels.
         log_ratio: logarithms of the least and greatest aspect ratio.

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import permutations
 from typing import Any, Final
 
 import PIL.Image
-import torch
-from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional as F
 
+from .._draws import any_order
 from .._validate import interval, number
 from ..chance import Row
 from ..distributions import JointPair, PairLaw
@@ -21,7 +19,6 @@ from ._joint import JointTransform
 from ._pixels import LIGHT, check_pixels, on_pixels
 
 OPERATIONS: Final = ("brightness", "contrast", "saturation", "hue")
-_ORDERS: Final = tuple(permutations(range(4)))
 _ADJUST: Final = (F.adjust_brightness, F.adjust_contrast, F.adjust_saturation, F.adjust_hue)
 
 
@@ -121,7 +118,7 @@ class JointColor(JointTransform):
             drawn = row[start : start + n]
             params[name] = law.from_uniform(*drawn) if law is not None else tuple(low + u * (high - low) for u in drawn)
             start += n
-        params["order"] = tuple(_order(u) for u in row[start : start + 2])
+        params["order"] = tuple(any_order(u) for u in row[start : start + 2])
         params["applied"] = (row[start + 2] < self.p[0], row[start + 3] < self.p[1])
         return params
 
@@ -149,13 +146,6 @@ class JointColor(JointTransform):
     def extra_repr(self) -> str:
         ranges = ", ".join(f"{name}={self.laws.get(name, range_)}" for name, range_ in self.ranges.items())
         return f"{ranges}, p={self.p}"
-
-
-def _order(uniform: float | Tensor) -> Any:
-    """One of the 24 orders of four operations, all equally likely."""
-    if isinstance(uniform, Tensor):
-        return torch.tensor(_ORDERS, device=uniform.device)[(uniform * len(_ORDERS)).long()]
-    return _ORDERS[int(uniform * len(_ORDERS))]
 
 
 def _factors(name: str, value: Any) -> tuple[float, float]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
+import torch
 from torch import Tensor
 from torchvision.transforms import InterpolationMode, v2
 
@@ -122,7 +123,13 @@ class JointCrop(JointTransform):
         ratio = 0.5 + (row[0] - 0.5) * self._shrink
         first, second = self.laws["area"].from_uniform(ratio, *row[1:n])
         half = n + (len(row) - n) // 2
-        box = self._box(first, row[n:half], queries[0]), self._box(second, row[half:], queries[1])
+        areas, rows = (first, second), (row[n:half], row[half:])
+        box: Any
+        if isinstance(first, Tensor) and all(a is b for a, b in zip(*queries, strict=True)):  # of one image: at once
+            area, *both = map(torch.stack, [areas, *zip(*rows, strict=True)])  # type: ignore[arg-type]
+            box = self._box(area, both, queries[0]).unbind()  # type: ignore[union-attr]
+        else:
+            box = tuple(map(self._box, areas, rows, queries))
         return {"area": (first, second), "box": box}
 
     def _box(self, area: float | Tensor, row: Row, query: tuple[Any, ...]) -> boxes.Box:

@@ -1,0 +1,69 @@
+"""Kernels in Triton: which devices take them, and the hash, by the interpreter, against Python's."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from jointaug import Addresses
+from jointaug import functional as K
+from jointaug._native import _cuda
+
+pytest.importorskip("triton")
+NEEDS_CUDA = pytest.mark.skipif(torch.version.cuda is None, reason="torch was built without CUDA: no fake CUDA")
+INTERPRETED = """
+import os
+os.environ["TRITON_INTERPRET"] = "1"
+import torch
+from jointaug import Addresses
+from jointaug._native import _cuda
+
+index = torch.cat([torch.arange(140), torch.tensor([2**31 + 5, 2**40 + 7, 2**63 - 1])])
+draws = torch.cat([torch.arange(140) % 3, torch.tensor([2**31 + 1, 2**32 - 1, 0])])
+far = 2**63 + 12345678901
+positions = [(7, 0, 0), (1, far, 1), (22, 2**31 + 9, 3), (1, far, 0), (4, 17, 2**32 - 1), (22, 2**31 + 9, 5)]
+for draw, seed, epoch in ((draws, 0, 0), (0, 2**64 - 1, 2**32 - 1), (2**32 - 1, 2**31 + 3, 5)):
+    found = _cuda.rows(index, draw, seed, epoch, positions)
+    expected = Addresses(seed, epoch, index, draw).rows_at(positions)
+    for a, b in zip(found, expected, strict=True):
+        assert len(a) == len(b)
+        assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+"""
+
+
+def test_the_hash_has_the_same_bits():
+    done = subprocess.run([sys.executable, "-c", INTERPRETED], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+
+
+@NEEDS_CUDA
+def test_views_of_a_step_are_one_launch(monkeypatch):
+    shapes = []
+    with FakeTensorMode():
+        from jointaug._native import _triton
+
+        monkeypatch.setattr(_triton, "uniforms", lambda index, draws, out, words: shapes.append(tuple(out.shape)))
+        addresses = Addresses(0, 0, torch.empty(6, dtype=torch.int64, device="cuda"))
+        rows = addresses.rows_at([(5, 3, 0), (1, 4, 2), (5, 3, 1), (5, 3, 7)])
+    assert shapes == [(2, 5, 6), (1, 5, 6), (1, 1, 6)]
+    assert [len(row) for row in rows] == [5, 1, 5, 5]
+
+
+@NEEDS_CUDA
+@pytest.mark.parametrize("reason", ["no Triton", "an old card"])
+def test_says_once_why_torch_works_alone(reason, monkeypatch):
+    monkeypatch.setattr(_cuda, "_REASONS", {})
+    monkeypatch.setattr(_cuda, "_reason", lambda device: reason)
+    with FakeTensorMode():
+        images = torch.empty(2, 3, 40, 40, dtype=torch.uint8, device="cuda")
+        with pytest.warns(RuntimeWarning, match=reason):
+            assert K.invert(images.float()).shape == images.shape
+        K.invert(images.float())  # a second warning would be an error
+
+
+def test_an_old_card_is_named(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
+    assert "7.5" in _cuda._reason(torch.device("cuda"))

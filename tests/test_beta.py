@@ -1,0 +1,42 @@
+"""The quantile of Beta(alpha, alpha) without a host that waits, against scipy's."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import betaincinv
+
+from jointaug import _beta
+
+from .pretend import NEEDS_CUDA, here, pretending, there
+
+ENDS = 2.0 ** -torch.arange(1, 54, dtype=torch.float64)
+U = torch.cat([torch.rand(20_000, dtype=torch.float64, generator=torch.Generator().manual_seed(0)), ENDS, 1 - ENDS])
+
+
+@NEEDS_CUDA
+@pytest.mark.parametrize("alpha", [*_beta.ALPHAS, 0.1, 0.6, 1.0, 2.0, 4.0])
+def test_is_scipys_to_the_stated_error(alpha):
+    with pretending() as waits:
+        found = _beta.beta_quantile(there(U), alpha)
+    assert not waits
+    assert (here(found) - torch.from_numpy(betaincinv(alpha, alpha, U.numpy()))).abs().max() < _beta.ERROR
+
+
+@NEEDS_CUDA
+def test_small_quantiles_keep_their_digits():
+    """Relative error, where the quantile of 2^-53 is 2e-27."""
+    with pretending():
+        found = here(_beta.beta_quantile(there(ENDS), 0.6))
+    np.testing.assert_allclose(found, betaincinv(0.6, 0.6, ENDS.numpy()), rtol=1e-9)
+
+
+@NEEDS_CUDA
+def test_beyond_the_host_computes():
+    with pretending() as waits:
+        found = here(_beta.beta_quantile(there(U), 30.0))
+    assert waits.total() == 2
+    assert torch.equal(found, _beta.beta_quantile(U, 30.0))
+
+
+def test_on_the_cpu_it_is_scipys_bit_for_bit():
+    assert torch.equal(_beta.beta_quantile(U, 0.6), torch.from_numpy(betaincinv(0.6, 0.6, U.numpy())))

@@ -1,0 +1,67 @@
+"""What pipelines cost on fake CUDA: launches, bytes, memory and waits, against bounds; and the page says so."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+pytest.importorskip("triton")
+pytestmark = pytest.mark.skipif(torch.version.cuda is None, reason="torch was built without CUDA: no fake CUDA")
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+PINNED = torch.__version__.startswith("2.14.1")
+
+
+@pytest.fixture(scope="module")
+def fake_cuda():
+    """The script, which imports its neighbors by their names."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BENCHMARKS))
+        import fake_cuda
+
+        yield fake_cuda
+        for name in ("fake_cuda", "gpu", "interleaved"):
+            sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize("addressed", [False, True], ids=["generator", "addresses"])
+def test_a_plan_is_a_few_launches_and_no_wait(fake_cuda, addressed):
+    launches, waits = fake_cuda.planning(fake_cuda.two_views(32), 1024, 32, addressed=addressed)
+    assert waits == 0
+    if PINNED:
+        assert 60 < launches <= 150
+
+
+@pytest.mark.parametrize(("count", "side", "bytes_"), [(256, 224, 8), (512, 96, 8), (1024, 32, 6)])
+def test_the_work_is_a_few_launches_and_passes(fake_cuda, count, side, bytes_):
+    cost = fake_cuda.work(fake_cuda.two_views(side), count, side)
+    assert cost.waits == 0
+    assert {"begin", "blur_x", "blur_y"} <= cost.launches.keys()
+    assert ("contrast" in cost.launches) == (side > 32)  # up to 32 px a program has the whole image
+    if PINNED:
+        assert cost.launches.total() <= 40, cost.launches
+        assert 2 < cost.moved <= bytes_
+        assert 1 < cost.peak <= 2
+
+
+def test_counts_what_is_known(fake_cuda):
+    """By hand: three tensors live at once, two stay; a copy from the host and one to it wait."""
+    with fake_cuda.counting() as counted:
+        x = torch.empty(1024, device="cuda")
+        y = x + x
+        z = y.view(32, 32).t() + torch.tensor(1.0, device="cuda")
+        del y
+        z.cpu()
+    assert counted.launches["add"] == 2
+    assert counted.peak >= 3 * 4096
+    assert counted.live == 2 * 4096
+    assert counted.waits == {"_to_copy": 2}
+
+
+@pytest.mark.skipif(not PINNED, reason="the page has the counts of the pinned torch")
+def test_the_page_has_these_counts(fake_cuda):
+    """If red: ``python benchmarks/fake_cuda.py --write`` makes it again."""
+    assert fake_cuda.table() in fake_cuda.PAGE.read_text()

@@ -1,11 +1,12 @@
 """Builds the native kernels: a plain shared library for ctypes, free of the ABIs of Python and torch.
 
-With ``JOINTAUG_WHEEL=<platform tag>`` in the environment (see `TARGETS`; `make wheels` does that) it is compiled for that
-platform by zig, on whatever machine this is, and must compile. Else the compiler of this machine makes it, and where
-there is none the package installs without it.
+With ``JOINTAUG_WHEEL=<platform tag>`` in the environment (see `TARGETS`; `make wheels` does that) it is compiled for
+that platform by zig, on whatever machine this is, and must compile. Else the compiler of this machine makes it, and
+where there is none the package installs without it.
 """
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,17 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 
 SOURCES = Path("jointaug/_native/csrc")
+
+
+def long_description() -> str:
+    """README.md with its links made absolute, to this version's files: an index shows it far from them."""
+    home = re.search(r'^Source = "(.*)"', Path("pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)[1]
+    version = re.search(r'^__version__ = "(.*)"', Path("jointaug/about.py").read_text(encoding="utf-8"), re.MULTILINE)[
+        1
+    ]
+    text = Path("README.md").read_text(encoding="utf-8")
+    text = re.sub(r"(!\[[^]]*\]\()(?!https?:|#)", rf"\g<1>{home}/raw/v{version}/", text)
+    return re.sub(r"((?<!!)\[[^]]*\]\()(?!https?:|#)", rf"\g<1>{home}/blob/v{version}/", text)
 
 
 class Target(NamedTuple):
@@ -35,7 +47,9 @@ TARGETS = {
 }
 WHEEL = os.environ.get("JOINTAUG_WHEEL", "")
 if WHEEL and WHEEL not in TARGETS:
-    raise SystemExit(f"JOINTAUG_WHEEL must be one of {', '.join(TARGETS)}, got {WHEEL!r}; leave it out to build for here")
+    raise SystemExit(
+        f"JOINTAUG_WHEEL must be one of {', '.join(TARGETS)}, got {WHEEL!r}; leave it out to build for here"
+    )
 ENDING = TARGETS[WHEEL].ending if WHEEL else ".dll" if sys.platform == "win32" else ".so"
 
 
@@ -81,6 +95,8 @@ class PlatformWheel(bdist_wheel):
 
 
 setup(
+    long_description=long_description(),
+    long_description_content_type="text/markdown",
     ext_modules=[
         Extension(
             "jointaug._native._kernels",

@@ -16,7 +16,9 @@ def epoch(root: Path) -> int:
     """Seconds since 1970 that all files are dated: ``SOURCE_DATE_EPOCH``, or the last commit's; without git 1980."""
     given = os.environ.get("SOURCE_DATE_EPOCH")
     if given is None:
-        git = subprocess.run(["git", "log", "-1", "--format=%ct"], cwd=root, capture_output=True, text=True, check=False)
+        git = subprocess.run(
+            ["git", "log", "-1", "--format=%ct"], cwd=root, capture_output=True, text=True, check=False
+        )
         given = git.stdout.strip() or str(OLDEST)
     if not given.isdecimal() or int(given) < OLDEST:
         raise SystemExit(f"SOURCE_DATE_EPOCH must be whole seconds from {OLDEST} (1980) on, got {given!r}; unset it")

@@ -1,6 +1,6 @@
-"""The sdist, and from it a wheel for each platform of setup.py's table: ``python release/wheels.py [--out dist] [--tag TAG ...]``.
+"""The sdist, and from it a wheel for each platform of setup.py's table: `make wheels`.
 
-Run it by `make wheels`, whose environment has the pinned versions. The same commit gives the same bytes in any folder.
+That environment has the pinned versions. The same commit gives the same bytes in any folder.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ def build(kind: str, source: Path, out: Path, **environment: str) -> Path:
     """
     with tempfile.TemporaryDirectory() as made:
         command = [sys.executable, "-m", "build", f"--{kind}", "--no-isolation", "--outdir", made, str(source)]
-        subprocess.run(command, env={**os.environ, **environment}, check=True, stdout=subprocess.DEVNULL)
+        done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
         (path,) = Path(made).iterdir()
         return Path(shutil.copy(path, out / path.name))
 

@@ -113,9 +113,7 @@ def test_of_a_loaders_workers_the_first_says_it(missing, monkeypatch):
 def test_an_installation_without_the_library(tmp_path):
     """Copied, not played: the package without its library, in a process of its own."""
     package = Path(_native.__file__).parents[1]
-    shutil.copytree(
-        package, tmp_path / "jointaug", ignore=shutil.ignore_patterns("*.so", "*.dll", "csrc", "__pycache__")
-    )
+    shutil.copytree(package, tmp_path / "jointaug", ignore=shutil.ignore_patterns("*.so", "*.dll", "__pycache__"))
     code = """
 import jointaug, torch
 fused = jointaug.fuse(jointaug.JointCrop(8))

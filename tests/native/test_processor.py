@@ -11,7 +11,7 @@ import pytest
 
 from jointaug._native import _library as _native
 
-SOURCES = Path(_native.__file__).with_name("csrc")
+SOURCES = Path(__file__).parents[2] / "jointaug" / "_native" / "csrc"
 X86 = platform.machine().lower() in ("x86_64", "amd64")
 COMPILER = shutil.which("gcc")
 

@@ -44,6 +44,7 @@ lint: $(DEV) ## formatting and ruff's rules
 
 types: $(DEV) ## mypy, strict
 	.venv/bin/mypy
+	.venv/bin/mypy tests/typed_calls.py release/*.py
 	MYPYPATH=examples .venv/bin/mypy -p trainer
 	MYPYPATH=examples .venv/bin/mypy examples/*.py examples/figures/*.py
 

@@ -133,8 +133,8 @@ def try_out(wheel: Path, sdist: Path, constraints: Path, beside: Path | None) ->
         home, nothing = Path(folder, "venv"), Path(folder, "nothing")
         nothing.mkdir()
         venv.create(home, with_pip=True)
-        python = home / "bin" / "python"
-        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", constraints]
+        python = str(home / "bin" / "python")
+        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", str(constraints)]
         (packages,) = home.glob("lib/python*/site-packages")
         if beside is None:
             subprocess.run(
@@ -145,7 +145,7 @@ def try_out(wheel: Path, sdist: Path, constraints: Path, beside: Path | None) ->
         env = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "JOINTAUG_NATIVE")}
         bare: dict[str, Any] = {"env": {**env, "PATH": str(nothing)}, "cwd": folder, "check": True}
         start = time.monotonic()
-        subprocess.run([*install, "--force-reinstall", "--no-deps", wheel], **bare)
+        subprocess.run([*pip, "--force-reinstall", "--no-deps", str(wheel)], **bare)
         seconds = time.monotonic() - start
         show = [python, "-W", "error", "-c", "import jointaug; jointaug.show_config()"]
         said = subprocess.run(show, **bare, capture_output=True, text=True).stdout

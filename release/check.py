@@ -137,9 +137,7 @@ def try_out(wheel: Path, sdist: Path, constraints: Path, beside: Path | None) ->
         pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", str(constraints)]
         (packages,) = home.glob("lib/python*/site-packages")
         if beside is None:
-            subprocess.run(
-                [*install, "torch", "torchvision", "numpy", "scipy", "pillow", "pytest", "sybil"], check=True
-            )
+            subprocess.run([*pip, "torch", "torchvision", "numpy", "scipy", "pillow", "pytest", "sybil"], check=True)
         else:
             (packages / "beside.pth").write_text(f"{beside}\n")
         env = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "JOINTAUG_NATIVE")}

@@ -20,9 +20,10 @@ DEMO := .venv/.installed-examples
 DEV := .venv/.installed-dev
 DEV_LOWEST := .venv-lowest/.installed-dev
 FRAMEWORKS := .venv-frameworks/.installed
+WHEELS := .venv-wheels/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest lint types docs bench frameworks tables clean
+.PHONY: help demo test test-lowest lint types docs bench frameworks tables wheels wheels-check clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -43,6 +44,7 @@ lint: $(DEV) ## formatting and ruff's rules
 
 types: $(DEV) ## mypy, strict
 	.venv/bin/mypy
+	.venv/bin/mypy tests/typed_calls.py release/*.py
 	MYPYPATH=examples .venv/bin/mypy -p trainer
 	MYPYPATH=examples .venv/bin/mypy examples/*.py examples/figures/*.py
 
@@ -58,6 +60,12 @@ frameworks: $(FRAMEWORKS) ## the snippets of "In your framework" against the rea
 
 tables: $(DEMO) ## the papers' tables on the toys, from what is kept in benchmarks/results/toys on (ARGS="--seeds 8 leoclr")
 	PYTHONPATH=examples .venv/bin/python benchmarks/tables.py $(ARGS)
+
+wheels: $(WHEELS) ## the sdist and the wheels of four platforms, into dist/, the same bytes anywhere (ARGS="--tag win_amd64")
+	.venv-wheels/bin/python release/wheels.py $(ARGS)
+
+wheels-check: $(WHEELS) ## whether what is in dist/ may go out: each library opened, this machine's wheel installed and tried
+	.venv-wheels/bin/python release/check.py $(ARGS)
 
 clean: ## remove what these commands wrote, except the environments
 	rm -rf demo build dist docs/_build docs/_static/generated docs/reference/generated *.egg-info examples/*.egg-info
@@ -93,4 +101,9 @@ $(FRAMEWORKS): pyproject.toml examples/pyproject.toml benchmarks/frameworks/requ
 	.venv-frameworks/bin/python -m pip install --disable-pip-version-check -r benchmarks/frameworks/requirements.txt
 	.venv-frameworks/bin/python -m pip install --disable-pip-version-check --no-deps -r benchmarks/frameworks/alone.txt
 	.venv-frameworks/bin/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[examples]' -e examples
+	@touch $@
+
+$(WHEELS): release/requirements.txt
+	$(call environment,$(PYTHON),.venv-wheels)
+	.venv-wheels/bin/python -m pip install --disable-pip-version-check -r $<
 	@touch $@

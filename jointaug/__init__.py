@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING
 
 from . import distributions, functional, fusion, loading, rules, transforms
+from .about import __version__ as __version__
+from .about import show_config
 from .chance import Address, Addresses
 from .fusion import Record, fuse, views_at
 from .loading import AddressedDataset, AddressedSampler, AddressedStream
@@ -63,6 +65,7 @@ __all__ = [
     "neighbors",
     "plotting",
     "rules",
+    "show_config",
     "testing",
     "transforms",
     "views_at",

@@ -25,7 +25,7 @@ PACKAGES = [
 ]
 FLOORS = [  # each may import from those before it
     {"_beta", "_exports", "_native", "_processes", "_validate", "image_files"},
-    {"_directions", "distributions", "functional"},
+    {"_directions", "about", "distributions", "functional"},
     {"chance"},
     {"_draws"},
     {"pipeline"},

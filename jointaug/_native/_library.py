@@ -2,10 +2,10 @@
 
 The library holds a kernel for each instruction set (portable, AVX2 with FMA, AVX-512); the processor is asked once. It
 holds the inner loops of `jointaug.neighbors`' negative samplers and the hash of `jointaug.chance` too. It is absent
-where the package was installed without a C compiler; then, and where ``JOINTAUG_NATIVE=0`` is set in the environment,
-torch does the kernels' work and the hash's, and numpy the samplers'. Threads are made for a call of the kernels and end
-with it, as many as ``torch.get_num_threads()`` says (which is one inside a DataLoader's worker), so that a process may
-fork at any time.
+where the package was installed without a C compiler, which is said once, at the first fused call; then, and where
+``JOINTAUG_NATIVE=0`` is set in the environment, torch does the kernels' work and the hash's, and numpy the samplers'.
+Threads are made for a call of the kernels and end with it, as many as ``torch.get_num_threads()`` says (which is one
+inside a DataLoader's worker), so that a process may fork at any time.
 """
 
 from __future__ import annotations
@@ -22,20 +22,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import get_worker_info
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
 INTERFACE = 6  # JA_INTERFACE of csrc/jointaug.h
 NAMES = ("portable", "avx2", "avx512")
+MISSING = "no compiled library was installed with jointaug"
+UNWANTED = "JOINTAUG_NATIVE=0 in the environment"
 
 
-def _load() -> tuple[Any, int]:
+def _load() -> tuple[Any, int, str]:
+    if os.environ.get("JOINTAUG_NATIVE") == "0":
+        return None, -1, UNWANTED
     path = next(
         (p for p in (Path(__file__).with_name("_kernels" + end) for end in (".so", ".dll")) if p.exists()), None
     )
-    if path is None or os.environ.get("JOINTAUG_NATIVE") == "0":
-        return None, -1
+    if path is None:
+        return None, -1, MISSING
     try:
         library = ctypes.CDLL(str(path))
         found = library.ja_interface()
@@ -48,7 +53,7 @@ def _load() -> tuple[Any, int]:
             RuntimeWarning,
             stacklevel=2,
         )
-        return None, -1
+        return None, -1, f"{path} does not fit this version of jointaug (interface {found}, not {INTERFACE})"
     pointer, size = ctypes.c_void_p, ctypes.c_int64
     library.ja_run.argtypes = (*(pointer,) * 4, ctypes.c_int, ctypes.c_int)
     library.ja_keep_above.argtypes = (pointer, size, size, size, pointer, size, size, pointer, pointer, pointer)
@@ -56,16 +61,36 @@ def _load() -> tuple[Any, int]:
     seed, word = ctypes.c_uint64, ctypes.c_uint32
     library.ja_uniforms.argtypes = (pointer, pointer, size, seed, word, word, pointer, size, pointer)
     library.ja_keep_above.restype = library.ja_first_in_order.restype = library.ja_uniforms.restype = None
-    return library, int(library.ja_level())
+    return library, int(library.ja_level()), ""
 
 
-library, level = _load()
-"""The library and the best instruction set it has a kernel for; None where torch and numpy do the work."""
+library, level, absence = _load()
+"""The library, the best instruction set it has a kernel for, and why there is no library; then torch and numpy work."""
 
 
 def backend() -> str:
     """What the kernels run on for CPU tensors: ``"avx512"``, ``"avx2"``, ``"portable"``, or ``"torch"``."""
     return "torch" if library is None else NAMES[level]
+
+
+def warn_if_missing(image: Tensor) -> None:
+    """Say once a process, in the first alone of a loader's workers, that the CPU's work is slow without the library."""
+    if absence == MISSING and not torch.compiler.is_compiling() and image.is_cpu:
+        worker = get_worker_info()
+        if worker is None or worker.id == 0:
+            _warn_of_missing()
+
+
+@lru_cache(maxsize=1)
+def _warn_of_missing() -> None:
+    warnings.warn(
+        f"{MISSING}, so fused pipelines run on torch alone on the CPU, several times as slow; install a wheel for this "
+        "platform, or install again where there is a C compiler (`pip install --force-reinstall --no-deps --no-binary "
+        "jointaug jointaug`; in a checkout `python setup.py build_ext --inplace`). JOINTAUG_NATIVE=0 in the "
+        "environment says that this is as wanted",
+        RuntimeWarning,
+        stacklevel=2,
+    )
 
 
 def run(job: bytes, ops: bytes, columns: bytes, listed: bytes | None, threads: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, cast
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from torch import Tensor
 from ..chance import Address, Addresses, Chance
 from ..loading import Indexed, Loader
 from ..pipeline import ROOT, Addressable, Part, places, views_made
-from ..rules import RULES, rule_of
+from ..rules import RULES, register, rule_of
 from ..views import Views
 from ._along import moved
 from ._given import (
@@ -363,6 +363,20 @@ class Fused(Planner, Addressable):
         return Plan(views, how.record.made, signature, [], PlanRows(no_rows), alone=alone, again=how)
 
 
+class _Fuse(Protocol):
+    """What `fuse` is to type checkers: a function that one can teach."""
+
+    register = staticmethod(register)
+
+    def __call__(self, pipeline: Callable[..., Any]) -> Fused: ...
+
+
+def _teachable(function: Callable[[Callable[..., Any]], Fused]) -> _Fuse:
+    function.register = register  # type: ignore[attr-defined]
+    return cast("_Fuse", function)
+
+
+@_teachable
 def fuse(pipeline: Callable[..., Any]) -> Fused:
     """The same pipeline for whole batches, with a separate draw for every image, in few passes over memory.
 
@@ -370,7 +384,7 @@ def fuse(pipeline: Callable[..., Any]) -> Fused:
     uint8), and a chain agrees with the v2 pipeline run in float. (v2's uint8 chain truncates after every step; a
     fused one computes in float and rounds once.) Rules exist for this library's transforms and for those of torchvision
     that contrastive recipes use, v1's too; a transform without one runs image by image, with one warning that says
-    where it stands.
+    where it stands. ``fuse.register`` is `jointaug.rules.register`: it teaches a rule for one.
 
     Args:
         pipeline: a ``v2.Compose`` or any transform or coupling of this library or of ``torchvision.transforms``, of its

@@ -10,6 +10,7 @@ import PIL.Image
 import torch
 from torch import Tensor, nn
 
+from .._native import _library as native
 from ..chance import Address, Addresses
 from ..pipeline import ROOT, Position
 from ..rules import Drawn, Draws, Each, Known
@@ -142,6 +143,7 @@ class Planner(nn.Module):
     def results(self, sources: Sequence[Source], params: Plan, *, made: bool) -> list[Tensor]:
         """The views of a plan: for each its batch."""
         inputs = [source.images for source in sources]
+        native.warn_if_missing(inputs[0][0])
         if any(isinstance(instruction, Each) for view in params.views for instruction in view.program):
             results = self._settled(sources, params, made=made)
         else:

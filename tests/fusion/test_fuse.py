@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import pickle
 import warnings
@@ -624,3 +625,10 @@ WRONG = [
 def test_wrong_input_is_named(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+def test_fuse_has_register():
+    """A plain function for all that (what type checkers know is in tests/typed_calls.py)."""
+    assert fuse.register is register
+    assert inspect.isfunction(fuse)
+    assert pickle.loads(pickle.dumps(fuse)) is fuse

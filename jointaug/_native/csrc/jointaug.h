@@ -8,7 +8,11 @@
 /* Raise it with every change of this file or of the meaning of a field; _native.py refuses a library of another number. */
 #define JA_INTERFACE 6
 
+#if defined(_WIN32)
+#define PUBLIC __declspec(dllexport)
+#else
 #define PUBLIC __attribute__((visibility("default")))
+#endif
 
 enum ja_kind { /* the same numbers as _table.KERNELS */
     JA_BRIGHTNESS,

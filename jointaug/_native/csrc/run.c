@@ -138,18 +138,6 @@ static ja_kernel *kernel_for(int level) {
     return ja_sample_portable;
 }
 
-/* The best instruction set that there is a kernel for: 0 portable, 1 AVX2, 2 AVX-512. */
-PUBLIC int ja_level(void) {
-#if defined(__x86_64__)
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl"))
-        return 2;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return 1;
-#endif
-    return 0;
-}
-
 PUBLIC int ja_interface(void) { return JA_INTERFACE; }
 
 static void *worker(void *shared) {

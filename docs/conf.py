@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pkgutil
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ project = "jointaug"
 author = "The jointaug authors"
 copyright = "2025, the jointaug authors"  # noqa: A001  # Sphinx's name
 
+release = metadata.version("jointaug")
+
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
@@ -34,12 +37,14 @@ extensions = [
 ]
 exclude_patterns = ["_build", "_static"]
 html_theme = "furo"
-html_title = "jointaug"
+html_title = f"jointaug {release}"
 html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_show_sourcelink = False
 pygments_style = "friendly"
 
-myst_enable_extensions = ["dollarmath"]
+myst_enable_extensions = ["dollarmath", "substitution"]
+myst_substitutions = {"version": release}
 myst_heading_anchors = 3
 
 default_role = "any"  # a name in single backticks, in a docstring, is a link

@@ -407,13 +407,13 @@ def aspects() -> Figure:
 
 def tutorial() -> Image.Image:
     """What the tutorial's own code draws."""
-    text = (DOCS / "tutorial.md").read_text(encoding="utf-8")
+    text = (DOCS / "tutorials" / "first-pair.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
     code = "\n".join(block for block in blocks if not block.startswith(">>>"))
     with tempfile.TemporaryDirectory() as folder, _inside(folder), contextlib.redirect_stdout(io.StringIO()):
         state = torch.get_rng_state()
         torch.manual_seed(0)
-        exec(compile(code, "tutorial.md", "exec"), {})
+        exec(compile(code, "first-pair.md", "exec"), {})
         torch.set_rng_state(state)
         with Image.open("pairs.png") as picture:
             return picture.convert("RGB")

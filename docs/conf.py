@@ -3,14 +3,13 @@
 # ruff: noqa: ARG001  # Sphinx passes its events more than a handler needs
 from __future__ import annotations
 
-import pkgutil
 import sys
+import zlib
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
-from sphinx.pycode import ModuleAnalyzer
 from sphinx.util import inspect
 
 DOCS = Path(__file__).resolve().parent
@@ -30,7 +29,7 @@ release = metadata.version("jointaug")
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
-    "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
@@ -59,9 +58,28 @@ python_use_unqualified_type_names = True
 toc_object_entries_show_parents = "hide"
 
 nitpick_ignore_regex = [
-    (r"py:class", r".*"),  # annotations name types of other libraries, whose inventories would be fetched, and aliases
+    (
+        r"py:class",
+        r"(?!torch).*",
+    ),  # annotations name types of other libraries, whose inventories would be fetched, and aliases
     (r"any", r"FRESH"),
 ]
+
+
+def inventory(name: str) -> str:
+    """The names of a library that are used here, as intersphinx reads them: fetching the library's own may fail."""
+    lines = (DOCS / "inventories" / f"{name}.txt").read_bytes()
+    path = DOCS / "_static" / "generated" / f"{name}.inv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    head = f"# Sphinx inventory version 2\n# Project: {name}\n# Version:\n# The remainder is compressed using zlib.\n"
+    path.write_bytes(head.encode() + zlib.compress(lines))
+    return str(path)
+
+
+intersphinx_mapping = {
+    "torch": ("https://docs.pytorch.org/docs/stable/", inventory("torch")),
+    "torchvision": ("https://docs.pytorch.org/vision/stable/", inventory("torchvision")),
+}
 
 
 def draw_and_write(app: Sphinx) -> None:
@@ -87,12 +105,9 @@ def keep_prose(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines:
 
 
 def find_words_of_data(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """Take the words about a constant from the private module in which it is set; autodoc has those of its type."""
-    package, _, constant = name.rpartition(".")
-    if what == "data" and (path := getattr(sys.modules[package], "__path__", None)):
-        for module in pkgutil.iter_modules(path, f"{package}."):
-            if words := ModuleAnalyzer.for_module(module.name).find_attr_docs().get(("", constant)):
-                lines[:] = words
+    """Take the words about a constant from where it is set."""
+    if what == "data" and (words := reference_pages.words_of_data(name)):
+        lines[:] = words
 
 
 def skip_private_bases(app: Sphinx, name: str, obj: Any, options: Any, bases: list[Any]) -> None:

@@ -39,6 +39,9 @@ html_theme = "furo"
 html_title = f"jointaug {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
+# of the npm package mathjax 3.2.2: pages work offline
+mathjax_path = "mathjax/tex-svg.js"
 html_show_sourcelink = False
 pygments_style = "friendly"
 
@@ -78,7 +81,10 @@ def inventory(name: str) -> str:
 
 intersphinx_mapping = {
     "torch": ("https://docs.pytorch.org/docs/stable/", inventory("torch")),
-    "torchvision": ("https://docs.pytorch.org/vision/stable/", inventory("torchvision")),
+    "torchvision": (
+        "https://docs.pytorch.org/vision/stable/",
+        inventory("torchvision"),
+    ),
 }
 
 
@@ -88,29 +94,44 @@ def draw_and_write(app: Sphinx) -> None:
     reference_pages.write(jointaug, DOCS / "reference" / "generated")
 
 
-def add_picture(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+def add_picture(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
     """Put a transform's picture after the first paragraph of its docstring."""
     short = name.rpartition(".")[2]
     if what == "class" and short in pictures.PICTURES:
         caption = (pictures.PICTURES[short].__doc__ or "").strip()
-        after = next((i for i, line in enumerate(lines) if not line.strip()), len(lines))
-        figure = [f".. figure:: /_static/generated/{short}.png", f"   :alt: {caption}", "", f"   {caption}"]
+        after = next(
+            (i for i, line in enumerate(lines) if not line.strip()), len(lines)
+        )
+        figure = [
+            f".. figure:: /_static/generated/{short}.png",
+            f"   :alt: {caption}",
+            "",
+            f"   {caption}",
+        ]
         lines[after:after] = ["", *figure, ""]
 
 
-def keep_prose(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+def keep_prose(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
     """Keep napoleon from taking what stands before a property's first colon for its type: it reads the first line."""
     if what in ("attribute", "data", "property"):
         lines.insert(0, "")
 
 
-def find_words_of_data(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+def find_words_of_data(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
     """Take the words about a constant from where it is set."""
     if what == "data" and (words := reference_pages.words_of_data(name)):
         lines[:] = words
 
 
-def skip_private_bases(app: Sphinx, name: str, obj: Any, options: Any, bases: list[Any]) -> None:
+def skip_private_bases(
+    app: Sphinx, name: str, obj: Any, options: Any, bases: list[Any]
+) -> None:
     """Name the public ancestors in place of a private base."""
     for i, base in reversed(list(enumerate(bases))):
         if isinstance(base, type) and base.__name__.startswith("_"):
@@ -129,7 +150,9 @@ def sign_by_init(
     """Show what ``__init__`` takes where ``__new__`` takes anything, in order to refuse it with a better message."""
     if what == "class" and signature and "**keywords" in signature:
         own = inspect.signature(obj.__init__, bound_method=True)
-        signature = inspect.stringify_signature(own, unqualified_typehints=True, show_return_annotation=False)
+        signature = inspect.stringify_signature(
+            own, unqualified_typehints=True, show_return_annotation=False
+        )
     return signature, returns
 
 

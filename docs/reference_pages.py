@@ -36,29 +36,47 @@ def write(package: ModuleType, folder: Path) -> None:
         if found.name.startswith("_"):
             continue
         module = importlib.import_module(f"{package.__name__}.{found.name}")
-        names = [_public_path(package, module, name) for name in _public_names(package, module)]
+        names = [
+            _public_path(package, module, name)
+            for name in _public_names(package, module)
+        ]
         if names:
             pages[f"module-{found.name}"] = _page_of_module(module, names)
         for path, obj in names:
             _require_picture(path, obj)
-            pages[_name(path, obj)] = "\n".join([*_title(path), f".. auto{_kind(obj)}:: {path}", ""])
-    documented = {name.rpartition("-")[2].removeprefix(f"{package.__name__}.") for name in pages}
+            pages[_name(path, obj)] = "\n".join(
+                [*_title(path), f".. auto{_kind(obj)}:: {path}", ""]
+            )
+    documented = {
+        name.rpartition("-")[2].removeprefix(f"{package.__name__}.")
+        for name in pages
+    }
     missing = [name for name in package.__all__ if name not in documented]
     if missing:
-        raise RuntimeError(f"exported names without a page in the reference: {missing}")
+        raise RuntimeError(
+            f"exported names without a page in the reference: {missing}"
+        )
     files = {folder / f"{name}.rst": page for name, page in pages.items()}
     for old in set(folder.glob("*.rst")) - set(files):
         old.unlink()
     for path, page in files.items():
-        if not path.exists() or path.read_text(encoding="utf-8") != page:  # else Sphinx would read it again
+        if (
+            not path.exists() or path.read_text(encoding="utf-8") != page
+        ):  # else Sphinx would read it again
             path.write_text(page, encoding="utf-8")
 
 
 def words_of_data(path: str) -> list[str]:
     """The words about a constant, from the private module of its package in which it is set; autodoc has its type's."""
     package, _, constant = path.rpartition(".")
-    for module in pkgutil.iter_modules(getattr(sys.modules[package], "__path__", []), f"{package}."):
-        if words := ModuleAnalyzer.for_module(module.name).find_attr_docs().get(("", constant)):
+    for module in pkgutil.iter_modules(
+        getattr(sys.modules[package], "__path__", []), f"{package}."
+    ):
+        if (
+            words := ModuleAnalyzer.for_module(module.name)
+            .find_attr_docs()
+            .get(("", constant))
+        ):
             return words
     return []
 
@@ -68,8 +86,24 @@ def _page_of_module(module: ModuleType, names: list[tuple[str, object]]) -> str:
     table = [".. list-table::", "   :widths: auto", ""]
     for path, obj in names:
         table += [f"   * - :py:obj:`~{path}`", f"     - {_summary(path, obj)}"]
-    contents = [".. toctree::", "   :hidden:", "", *(f"   {_name(path, obj)}" for path, obj in names)]
-    return "\n".join([*_title(title), f".. automodule:: {title}", "   :no-members:", "", *table, "", *contents, ""])
+    contents = [
+        ".. toctree::",
+        "   :hidden:",
+        "",
+        *(f"   {_name(path, obj)}" for path, obj in names),
+    ]
+    return "\n".join(
+        [
+            *_title(title),
+            f".. automodule:: {title}",
+            "   :no-members:",
+            "",
+            *table,
+            "",
+            *contents,
+            "",
+        ]
+    )
 
 
 def _name(path: str, obj: object) -> str:
@@ -83,15 +117,25 @@ def _title(title: str) -> list[str]:
 
 def _summary(path: str, obj: object) -> str:
     """The first paragraph, whole: a period may be that of "eq."."""
-    lines = words_of_data(path) if _kind(obj) == "data" else (inspect.getdoc(obj) or "").splitlines()
+    lines = (
+        words_of_data(path)
+        if _kind(obj) == "data"
+        else (inspect.getdoc(obj) or "").splitlines()
+    )
     return " ".join(itertools.takewhile(str.strip, lines))
 
 
 def _public_names(package: ModuleType, module: ModuleType) -> list[str]:
     own = getattr(module, "__all__", None)
     if own is None:
-        exported = [name for name in package.__all__ if inspect.getmodule(getattr(package, name)) is not None]
-        own = [name for name in exported if _lies_in(getattr(package, name), module)] + ALSO.get(module.__name__, [])
+        exported = [
+            name
+            for name in package.__all__
+            if inspect.getmodule(getattr(package, name)) is not None
+        ]
+        own = [
+            name for name in exported if _lies_in(getattr(package, name), module)
+        ] + ALSO.get(module.__name__, [])
     return [name for name in own if not inspect.ismodule(getattr(module, name))]
 
 
@@ -100,7 +144,9 @@ def _lies_in(obj: object, module: ModuleType) -> bool:
     return home == module.__name__ or home.startswith(module.__name__ + ".")
 
 
-def _public_path(package: ModuleType, module: ModuleType, name: str) -> tuple[str, object]:
+def _public_path(
+    package: ModuleType, module: ModuleType, name: str
+) -> tuple[str, object]:
     obj = getattr(module, name)
     home = package if getattr(package, name, None) is obj else module
     return f"{home.__name__}.{name}", obj
@@ -114,7 +160,13 @@ def _kind(obj: object) -> str:
 
 def _require_picture(path: str, obj: object) -> None:
     name = path.rpartition(".")[2]
-    if not inspect.isclass(obj) or not issubclass(obj, v2.Transform) or name == "JointTransform":
+    if (
+        not inspect.isclass(obj)
+        or not issubclass(obj, v2.Transform)
+        or name == "JointTransform"
+    ):
         return
     if name not in pictures.PICTURES:
-        raise RuntimeError(f"{path} is a public transform without a picture: add one to PICTURES in docs/pictures.py")
+        raise RuntimeError(
+            f"{path} is a public transform without a picture: add one to PICTURES in docs/pictures.py"
+        )

@@ -3,13 +3,13 @@
 # ruff: noqa: ARG001  # Sphinx passes its events more than a handler needs
 from __future__ import annotations
 
-import pkgutil
 import sys
+import zlib
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
-from sphinx.pycode import ModuleAnalyzer
 from sphinx.util import inspect
 
 DOCS = Path(__file__).resolve().parent
@@ -24,22 +24,29 @@ project = "jointaug"
 author = "The jointaug authors"
 copyright = "2025, the jointaug authors"  # noqa: A001  # Sphinx's name
 
+release = metadata.version("jointaug")
+
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
-    "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
 ]
 exclude_patterns = ["_build", "_static"]
 html_theme = "furo"
-html_title = "jointaug"
+html_title = f"jointaug {release}"
 html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_js_files = ["site.js"]
+# of the npm package mathjax 3.2.2: pages work offline
+mathjax_path = "mathjax/tex-svg.js"
 html_show_sourcelink = False
 pygments_style = "friendly"
 
-myst_enable_extensions = ["dollarmath"]
+myst_enable_extensions = ["dollarmath", "substitution"]
+myst_substitutions = {"version": release}
 myst_heading_anchors = 3
 
 default_role = "any"  # a name in single backticks, in a docstring, is a link
@@ -54,9 +61,31 @@ python_use_unqualified_type_names = True
 toc_object_entries_show_parents = "hide"
 
 nitpick_ignore_regex = [
-    (r"py:class", r".*"),  # annotations name types of other libraries, whose inventories would be fetched, and aliases
+    (
+        r"py:class",
+        r"(?!torch).*",
+    ),  # annotations name types of other libraries, whose inventories would be fetched, and aliases
     (r"any", r"FRESH"),
 ]
+
+
+def inventory(name: str) -> str:
+    """The names of a library that are used here, as intersphinx reads them: fetching the library's own may fail."""
+    lines = (DOCS / "inventories" / f"{name}.txt").read_bytes()
+    path = DOCS / "_static" / "generated" / f"{name}.inv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    head = f"# Sphinx inventory version 2\n# Project: {name}\n# Version:\n# The remainder is compressed using zlib.\n"
+    path.write_bytes(head.encode() + zlib.compress(lines))
+    return str(path)
+
+
+intersphinx_mapping = {
+    "torch": ("https://docs.pytorch.org/docs/stable/", inventory("torch")),
+    "torchvision": (
+        "https://docs.pytorch.org/vision/stable/",
+        inventory("torchvision"),
+    ),
+}
 
 
 def draw_and_write(app: Sphinx) -> None:
@@ -65,32 +94,44 @@ def draw_and_write(app: Sphinx) -> None:
     reference_pages.write(jointaug, DOCS / "reference" / "generated")
 
 
-def add_picture(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+def add_picture(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
     """Put a transform's picture after the first paragraph of its docstring."""
     short = name.rpartition(".")[2]
     if what == "class" and short in pictures.PICTURES:
         caption = (pictures.PICTURES[short].__doc__ or "").strip()
-        after = next((i for i, line in enumerate(lines) if not line.strip()), len(lines))
-        figure = [f".. figure:: /_static/generated/{short}.png", f"   :alt: {caption}", "", f"   {caption}"]
+        after = next(
+            (i for i, line in enumerate(lines) if not line.strip()), len(lines)
+        )
+        figure = [
+            f".. figure:: /_static/generated/{short}.png",
+            f"   :alt: {caption}",
+            "",
+            f"   {caption}",
+        ]
         lines[after:after] = ["", *figure, ""]
 
 
-def keep_prose(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+def keep_prose(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
     """Keep napoleon from taking what stands before a property's first colon for its type: it reads the first line."""
     if what in ("attribute", "data", "property"):
         lines.insert(0, "")
 
 
-def find_words_of_data(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """Take the words about a constant from the private module in which it is set; autodoc has those of its type."""
-    package, _, constant = name.rpartition(".")
-    if what == "data" and (path := getattr(sys.modules[package], "__path__", None)):
-        for module in pkgutil.iter_modules(path, f"{package}."):
-            if words := ModuleAnalyzer.for_module(module.name).find_attr_docs().get(("", constant)):
-                lines[:] = words
+def find_words_of_data(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
+    """Take the words about a constant from where it is set."""
+    if what == "data" and (words := reference_pages.words_of_data(name)):
+        lines[:] = words
 
 
-def skip_private_bases(app: Sphinx, name: str, obj: Any, options: Any, bases: list[Any]) -> None:
+def skip_private_bases(
+    app: Sphinx, name: str, obj: Any, options: Any, bases: list[Any]
+) -> None:
     """Name the public ancestors in place of a private base."""
     for i, base in reversed(list(enumerate(bases))):
         if isinstance(base, type) and base.__name__.startswith("_"):
@@ -109,7 +150,9 @@ def sign_by_init(
     """Show what ``__init__`` takes where ``__new__`` takes anything, in order to refuse it with a better message."""
     if what == "class" and signature and "**keywords" in signature:
         own = inspect.signature(obj.__init__, bound_method=True)
-        signature = inspect.stringify_signature(own, unqualified_typehints=True, show_return_annotation=False)
+        signature = inspect.stringify_signature(
+            own, unqualified_typehints=True, show_return_annotation=False
+        )
     return signature, returns
 
 

@@ -82,16 +82,23 @@ def wide_toy(index: int) -> Tensor:
     """A toy with as little ground above and below it as can be: a wide image."""
     picture = render(index, size=320)
     margin = 12
-    top, bottom = max(int(picture.box.top) - margin, 0), min(int(picture.box.bottom) + margin, 320)
+    top, bottom = (
+        max(int(picture.box.top) - margin, 0),
+        min(int(picture.box.bottom) + margin, 320),
+    )
     return pixels(picture)[:, top:bottom]
 
 
-def cut_from(pipeline: Pipeline, address: Address, height: int, width: int, *rest: Any) -> list[Box]:
+def cut_from(
+    pipeline: Pipeline, address: Address, height: int, width: int, *rest: Any
+) -> list[Box]:
     """Where each view of a pipeline of crops lies in the image: left, top, width, height in pixels.
 
     Found by sending the image of the coordinates through the pipeline at the same address.
     """
-    y, x = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
+    y, x = torch.meshgrid(
+        torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij"
+    )
     out = views_at(pipeline, address, torch.stack([x, y]), *rest)
     views = out if isinstance(out, Views) else out[0]
     return [_extent(view) for view in views]
@@ -101,7 +108,10 @@ def _extent(coordinates: Tensor) -> Box:
     sides = []
     for values in (coordinates[0].mean(0), coordinates[1].mean(1)):
         n = len(values)
-        near, far = n // 4, n - 1 - n // 4  # away from the border, where antialiasing looks to one side only
+        near, far = (
+            n // 4,
+            n - 1 - n // 4,
+        )  # away from the border, where antialiasing looks to one side only
         slope = float(values[far] - values[near]) / (far - near)
         sides.append((float(values[near]) - slope * (near + 0.5), slope * n))
     (left, width), (top, height) = sides
@@ -111,9 +121,19 @@ def _extent(coordinates: Tensor) -> Box:
 # Drawing. -------------------------------------------------------------------------------------------------------------
 
 
-def show(axes: Axes, image: Tensor, caption: str = "", *, color: str | None = None, **options: Any) -> None:
+def show(
+    axes: Axes,
+    image: Tensor,
+    caption: str = "",
+    *,
+    color: str | None = None,
+    **options: Any,
+) -> None:
     """An image without axes; in a frame if it is a view, whose color says which."""
-    axes.imshow(image.permute(1, 2, 0).numpy(), **{"interpolation": "antialiased", **options})
+    axes.imshow(
+        image.permute(1, 2, 0).numpy(),
+        **{"interpolation": "antialiased", **options},
+    )
     axes.set_xticks([])
     axes.set_yticks([])
     axes.set_xlabel(caption, labelpad=3)
@@ -127,18 +147,40 @@ def outline(axes: Axes, box: Box, color: str, **options: Any) -> None:
     left, top, width, height = box
     style = {"linewidth": 2.0, **options}
     axes.add_patch(
-        Rectangle((left - 0.5, top - 0.5), width, height, fill=False, edgecolor="white", **{**style, "linewidth": 3.5})
+        Rectangle(
+            (left - 0.5, top - 0.5),
+            width,
+            height,
+            fill=False,
+            edgecolor="white",
+            **{**style, "linewidth": 3.5},
+        )
     )
-    axes.add_patch(Rectangle((left - 0.5, top - 0.5), width, height, fill=False, edgecolor=color, **style))
+    axes.add_patch(
+        Rectangle(
+            (left - 0.5, top - 0.5),
+            width,
+            height,
+            fill=False,
+            edgecolor=color,
+            **style,
+        )
+    )
 
 
 def sheet(
-    rows: int, columns: int, *, width_ratios: Sequence[float] | None = None, inch: float = INCH
+    rows: int,
+    columns: int,
+    *,
+    width_ratios: Sequence[float] | None = None,
+    inch: float = INCH,
 ) -> tuple[Figure, Any]:
     """A figure with ``[rows, columns]`` axes for small pictures."""
     ratios = list(width_ratios or [1.0] * columns)
     figure = Figure(figsize=(inch * sum(ratios), inch * rows * 1.08))
-    figure.set_layout_engine("constrained", w_pad=0.03, h_pad=0.03, wspace=0.0, hspace=0.0)
+    figure.set_layout_engine(
+        "constrained", w_pad=0.03, h_pad=0.03, wspace=0.0, hspace=0.0
+    )
     axes = figure.subplots(rows, columns, squeeze=False, width_ratios=ratios)
     return figure, axes
 
@@ -148,15 +190,28 @@ def blank(axes: Axes) -> None:
     axes.set_axis_off()
 
 
-def pair(axes: Sequence[Axes], image: Tensor, pipeline: Pipeline, address: Address, caption: bool = True) -> None:
+def pair(
+    axes: Sequence[Axes],
+    image: Tensor,
+    pipeline: Pipeline,
+    address: Address,
+    caption: bool = True,
+) -> None:
     """An image with the boxes of its two crops, and the crops."""
     boxes = cut_from(pipeline, address, *image.shape[-2:])
     views = views_at(pipeline, address, image)
     show(axes[0], image)
     area = image.shape[-1] * image.shape[-2]
-    for ax, view, box, color in zip(axes[1:], views, boxes, (FIRST, SECOND), strict=True):
+    for ax, view, box, color in zip(
+        axes[1:], views, boxes, (FIRST, SECOND), strict=True
+    ):
         outline(axes[0], box, color)
-        show(ax, view, f"area {box[2] * box[3] / area:.2f}" if caption else "", color=color)
+        show(
+            ax,
+            view,
+            f"area {box[2] * box[3] / area:.2f}" if caption else "",
+            color=color,
+        )
 
 
 # The pictures of the transforms. --------------------------------------------------------------------------------------
@@ -164,11 +219,18 @@ def pair(axes: Sequence[Axes], image: Tensor, pipeline: Pipeline, address: Addre
 
 def joint_crop() -> Figure:
     """Three images, the same uniforms at three betas."""
-    figure, axes = sheet(3, 11, width_ratios=[1, 1, 1, 0.25, 1, 1, 1, 0.25, 1, 1, 1])
+    figure, axes = sheet(
+        3, 11, width_ratios=[1, 1, 1, 0.25, 1, 1, 1, 0.25, 1, 1, 1]
+    )
     for block, beta in enumerate((2.0, 0.0, -2.0)):
         for row, (index, draw) in enumerate(((4, 5), (29, 10), (23, 24))):
             cells = axes[row, 4 * block : 4 * block + 3]
-            pair(cells, toy(index), JointCrop(128, beta=beta), Address(seed=2, epoch=0, index=index, draw=draw))
+            pair(
+                cells,
+                toy(index),
+                JointCrop(128, beta=beta),
+                Address(seed=2, epoch=0, index=index, draw=draw),
+            )
         axes[0, 4 * block + 1].set_title(f"beta = {beta:g}", fontweight="bold")
     for ax in (*axes[:, 3], *axes[:, 7]):
         blank(ax)
@@ -182,10 +244,20 @@ def joint_blur() -> Figure:
     for k in range(6):
         row, column = k // 3, 3 * (k % 3)
         image = v2.functional.resize(toy(20 + k), [72, 72])
-        params = blur.params_from_uniform(Address(5, 0, k).step(2).row(blur.row_width), [(72, 72)] * 2)
-        for view, (ax, color) in enumerate(zip(axes[row, column : column + 2], (FIRST, SECOND), strict=True)):
+        params = blur.params_from_uniform(
+            Address(5, 0, k).step(2).row(blur.row_width), [(72, 72)] * 2
+        )
+        for view, (ax, color) in enumerate(
+            zip(axes[row, column : column + 2], (FIRST, SECOND), strict=True)
+        ):
             caption = f"sigma {params['sigma'][view]:.2f}"
-            show(ax, blur.transform(image, params)[view], caption, color=color, interpolation="nearest")
+            show(
+                ax,
+                blur.transform(image, params)[view],
+                caption,
+                color=color,
+                interpolation="nearest",
+            )
     for ax in (*axes[:, 2], *axes[:, 5]):
         blank(ax)
     return figure
@@ -198,8 +270,12 @@ def joint_color() -> Figure:
     for k in range(6):
         row, column = k // 3, 3 * (k % 3)
         image = toy(30 + k, 128)
-        params = color_.params_from_uniform(Address(8, 0, k).row(color_.row_width), [(128, 128)] * 2)
-        for view, (ax, frame) in enumerate(zip(axes[row, column : column + 2], (FIRST, SECOND), strict=True)):
+        params = color_.params_from_uniform(
+            Address(8, 0, k).row(color_.row_width), [(128, 128)] * 2
+        )
+        for view, (ax, frame) in enumerate(
+            zip(axes[row, column : column + 2], (FIRST, SECOND), strict=True)
+        ):
             caption = f"brightness {params['brightness'][view]:.2f}\ncontrast {params['contrast'][view]:.2f}"
             show(ax, color_.transform(image, params)[view], caption, color=frame)
     for ax in (*axes[:, 2], *axes[:, 5]):
@@ -219,7 +295,12 @@ def uncropped_view() -> Figure:
         colors = (THIRD, FIRST, SECOND)
         for k, view in enumerate(views_at(leoclr, address, image)):
             outline(axes[row, 0], boxes[k], colors[k], clip_on=False)
-            show(axes[row, k + 1], view, ("UncroppedView", "crop", "crop")[k] if row else "", color=colors[k])
+            show(
+                axes[row, k + 1],
+                view,
+                ("UncroppedView", "crop", "crop")[k] if row else "",
+                color=colors[k],
+            )
     return figure
 
 
@@ -231,7 +312,9 @@ def multi_resolution() -> Figure:
     for row, index in enumerate((24, 14)):
         image, address = toy(index), Address(3, 0, index)
         show(axes[row, 0], image, "image" if row else "")
-        outline(axes[row, 0], cut_from(transform, address, *image.shape[-2:])[0], FIRST)
+        outline(
+            axes[row, 0], cut_from(transform, address, *image.shape[-2:])[0], FIRST
+        )
         for k, view in enumerate(views_at(transform, address, image)):
             show(axes[row, k + 1], view, f"{sizes[k]} x {sizes[k]}" if row else "")
             outline(axes[row, k + 1], (0, 0, sizes[k], sizes[k]), FIRST)
@@ -244,9 +327,16 @@ def contrastive_crop() -> Figure:
     index, size = 22, 320
     picture = render(index, size=size)
     image = pixels(picture)
-    x, y = (picture.box.left + picture.box.right) / 2, (picture.box.top + picture.box.bottom) / 2
-    rows, columns = torch.meshgrid(*[(torch.arange(7) + 0.5) * size / 7] * 2, indexing="ij")
-    heat = torch.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * (0.17 * size) ** 2))  # a network's, as it might be
+    x, y = (
+        (picture.box.left + picture.box.right) / 2,
+        (picture.box.top + picture.box.bottom) / 2,
+    )
+    rows, columns = torch.meshgrid(
+        *[(torch.arange(7) + 0.5) * size / 7] * 2, indexing="ij"
+    )
+    heat = torch.exp(
+        -((columns - x) ** 2 + (rows - y) ** 2) / (2 * (0.17 * size) ** 2)
+    )  # a network's, as it might be
     (box,) = crop_box_from_heatmap(heat[None], (size, size))
     span = (box * size).tolist()
     as_rectangle = (span[0], span[1], span[2] - span[0], span[3] - span[1])
@@ -254,16 +344,27 @@ def contrastive_crop() -> Figure:
     figure, axes = sheet(1, 6, width_ratios=[1, 1, 1, 1, 0.66, 0.66], inch=1.75)
     show(axes[0, 0], image, "heat map, and its box")
     axes[0, 0].imshow(
-        heat, extent=(-0.5, size - 0.5, size - 0.5, -0.5), cmap="inferno", alpha=0.45, interpolation="bicubic"
+        heat,
+        extent=(-0.5, size - 0.5, size - 0.5, -0.5),
+        cmap="inferno",
+        alpha=0.45,
+        interpolation="bicubic",
     )
     for ax, law, caption in (
         (axes[0, 1], JointCrop(96), "centers: JointCrop"),
-        (axes[0, 2], ContrastiveCrop(96, alpha=0.6, beta=0.0), "centers: ContrastiveCrop"),
+        (
+            axes[0, 2],
+            ContrastiveCrop(96, alpha=0.6, beta=0.0),
+            "centers: ContrastiveCrop",
+        ),
     ):
         crops = [(law, Address(0, 0, k)) for k in range(150)]
         extents = [b for t, a in crops for b in cut_from(t, a, size, size, box)]
         show(ax, image, caption)
-        centers = [(left + width / 2, top + height / 2) for left, top, width, height in extents]
+        centers = [
+            (left + width / 2, top + height / 2)
+            for left, top, width, height in extents
+        ]
         ax.plot(*zip(*centers, strict=True), ".", color="black", markersize=2.2)
     for ax in axes[0, :3]:
         outline(ax, as_rectangle, THIRD, linestyle="--")
@@ -279,28 +380,47 @@ def contrastive_crop() -> Figure:
 def multi_view() -> Figure:
     """Multi-crop: a pair of global crops and three pairs of local ones, each pair joint."""
     figure = Figure(figsize=(9.6, 3.6), layout="constrained")
-    dino = MultiView(JointCrop(128, scale=(0.4, 1.0)), *[JointCrop(64, scale=(0.05, 0.4))] * 3)
+    dino = MultiView(
+        JointCrop(128, scale=(0.4, 1.0)), *[JointCrop(64, scale=(0.05, 0.4))] * 3
+    )
     for part, index in zip(figure.subfigures(2, 1), (7, 16), strict=True):
-        axes = part.subplot_mosaic("IIAABB135;IIAABB246", width_ratios=[1, 1, 1, 1, 1, 1, 1, 1, 1])
+        axes = part.subplot_mosaic(
+            "IIAABB135;IIAABB246", width_ratios=[1, 1, 1, 1, 1, 1, 1, 1, 1]
+        )
         image, address = toy(index), Address(9, 0, index)
-        boxes, views = cut_from(dino, address, *image.shape[-2:]), views_at(dino, address, image)
+        boxes, views = (
+            cut_from(dino, address, *image.shape[-2:]),
+            views_at(dino, address, image),
+        )
         show(axes["I"], image, "image")
         for k, name in enumerate("AB123456"):
             color = (FIRST, SECOND)[k % 2]
             outline(axes["I"], boxes[k], color, linewidth=2.0 if k < 2 else 1.0)
-            show(axes[name], views[k], f"global {name}" if k < 2 else "", color=color)
+            show(
+                axes[name], views[k], f"global {name}" if k < 2 else "", color=color
+            )
         axes["4"].set_xlabel("three pairs of local views")
     return figure
 
 
 def _coupled(coupling: Callable[[Any], Any]) -> Figure:
-    figure, axes = sheet(2, 11, width_ratios=[1, 1, 0.2, 1, 1, 0.2, 1, 1, 0.2, 1, 1])
-    rest = v2.Compose([v2.RandomHorizontalFlip(), v2.ColorJitter(0.4, 0.2, 0.6, 0.3)])
-    pipeline = v2.Compose([MultiView(UncroppedView(112), UncroppedView(112)), coupling(rest)])
+    figure, axes = sheet(
+        2, 11, width_ratios=[1, 1, 0.2, 1, 1, 0.2, 1, 1, 0.2, 1, 1]
+    )
+    rest = v2.Compose(
+        [v2.RandomHorizontalFlip(), v2.ColorJitter(0.4, 0.2, 0.6, 0.3)]
+    )
+    pipeline = v2.Compose(
+        [MultiView(UncroppedView(112), UncroppedView(112)), coupling(rest)]
+    )
     for k in range(8):
         row, column = k // 4, 3 * (k % 4)
-        views = views_at(pipeline, Address(6, 0, k), toy((2, 17, 31, 12, 8, 21, 6, 27)[k]))
-        for ax, view, color in zip(axes[row, column : column + 2], views, (FIRST, SECOND), strict=True):
+        views = views_at(
+            pipeline, Address(6, 0, k), toy((2, 17, 31, 12, 8, 21, 6, 27)[k])
+        )
+        for ax, view, color in zip(
+            axes[row, column : column + 2], views, (FIRST, SECOND), strict=True
+        ):
             show(ax, view, color=color)
     for ax in axes[:, 2::3].flat:
         blank(ax)
@@ -341,7 +461,11 @@ def couplings() -> Figure:
         for rho in (2.0, 0.5):
             ax.plot([low, high], [rho * low, rho * high], color=SECOND, linewidth=1)
         apart = ((second / first).log().abs() > math.log(2)).double().mean()
-        ax.set(title=f"{title}\n{apart:.0%} beyond 2 : 1", xlabel="area of view 1", aspect="equal")
+        ax.set(
+            title=f"{title}\n{apart:.0%} beyond 2 : 1",
+            xlabel="area of view 1",
+            aspect="equal",
+        )
         limits, ticks = (low - 0.02, high + 0.02), [0.2, 0.6, 1.0]
         ax.set(xlim=limits, ylim=limits, xticks=ticks, yticks=ticks)
     axes[0].set_ylabel("area of view 2")
@@ -350,13 +474,17 @@ def couplings() -> Figure:
 
 def cells() -> Figure:
     """An image with two crops, and the centers of the first one's 7 x 7 cells in both."""
-    pipeline = v2.Compose([JointCrop(224, beta=-2.0), PerView(v2.RandomHorizontalFlip())])
+    pipeline = v2.Compose(
+        [JointCrop(224, beta=-2.0), PerView(v2.RandomHorizontalFlip())]
+    )
     figure, axes = sheet(2, 3, inch=1.9)
     for row, index in zip(axes, (4, 7), strict=True):
         image = toy(index)
         views, record = views_at(pipeline, Address(9, 0, index), image, record=True)
         show(row[0], image)
-        for (top, left, height, width), color in zip(record.boxes.tolist(), (FIRST, SECOND), strict=True):
+        for (top, left, height, width), color in zip(
+            record.boxes.tolist(), (FIRST, SECOND), strict=True
+        ):
             outline(row[0], (left, top, width, height), color)
         for k, color in enumerate((FIRST, SECOND)):
             position, _ = record.grid(0, k, 7)
@@ -364,7 +492,13 @@ def cells() -> Figure:
             show(row[1 + k], views[k], f"view {k + 1}", color=color)
             x, y = position[shared].unbind(-1)
             row[1 + k].scatter(
-                x, y, c=torch.arange(49).view(7, 7)[shared], cmap="viridis", s=14, edgecolors="white", lw=0.6
+                x,
+                y,
+                c=torch.arange(49).view(7, 7)[shared],
+                cmap="viridis",
+                s=14,
+                edgecolors="white",
+                lw=0.6,
             )
     return figure
 
@@ -379,8 +513,16 @@ def laws() -> Figure:
     t = torch.linspace(low, high, 801, dtype=torch.float64)[1:-1]
     colors = mpl.colormaps["viridis"](np.linspace(0.0, 0.9, len(betas)))
     for beta, color in zip(betas, colors, strict=True):
-        marginal.plot(t, JointPair(beta, low, high).marginal_log_prob(t).exp(), color=color)
-    marginal.plot(t, IndependentPair(low, high).marginal_log_prob(t).exp(), ":", color="black", linewidth=2.0)
+        marginal.plot(
+            t, JointPair(beta, low, high).marginal_log_prob(t).exp(), color=color
+        )
+    marginal.plot(
+        t,
+        IndependentPair(low, high).marginal_log_prob(t).exp(),
+        ":",
+        color="black",
+        linewidth=2.0,
+    )
     marginal.set(xlabel="area of one view", ylabel="density", ylim=(0, 4.5))
     return figure
 
@@ -389,16 +531,32 @@ def aspects() -> Figure:
     """Aspect ratios that fit, against the area, on three shapes of image."""
     figure = Figure(figsize=(7.6, 2.5), layout="constrained")
     axes = figure.subplots(1, 3, sharey=True)
-    for ax, (height, width, name) in zip(axes, ((384, 512, "4:3"), (384, 576, "3:2"), (360, 640, "16:9")), strict=True):
+    for ax, (height, width, name) in zip(
+        axes,
+        ((384, 512, "4:3"), (384, 576, "3:2"), (360, 640, "16:9")),
+        strict=True,
+    ):
         crop = JointCrop()
         rows = Addresses(0, 0, torch.arange(1500)).rows(crop.row_width)
         params = crop.params_from_uniform(rows, [(height, width)] * 2)
         boxes = torch.cat(params["box"])
         aspect = boxes[:, 3] / boxes[:, 2]
-        ax.plot(torch.cat(params["area"]), aspect, ".", color="#444444", markersize=1.6, alpha=0.5)
+        ax.plot(
+            torch.cat(params["area"]),
+            aspect,
+            ".",
+            color="#444444",
+            markersize=1.6,
+            alpha=0.5,
+        )
         for bound in (3 / 4, 4 / 3):
             ax.axhline(bound, color=SECOND, linewidth=1)
-        ax.set(title=f"image {name}", xlabel="area of a view", yscale="log", ylim=(0.7, 1.9))
+        ax.set(
+            title=f"image {name}",
+            xlabel="area of a view",
+            yscale="log",
+            ylim=(0.7, 1.9),
+        )
         ax.set_yticks([3 / 4, 1, 4 / 3, 16 / 9], ["3:4", "1:1", "4:3", "16:9"])
         ax.minorticks_off()
     axes[0].set_ylabel("width : height")
@@ -407,13 +565,19 @@ def aspects() -> Figure:
 
 def tutorial() -> Image.Image:
     """What the tutorial's own code draws."""
-    text = (DOCS / "tutorial.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```python\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    text = (DOCS / "tutorials" / "first-pair.md").read_text(encoding="utf-8")
+    blocks = re.findall(
+        r"^```python\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE
+    )
     code = "\n".join(block for block in blocks if not block.startswith(">>>"))
-    with tempfile.TemporaryDirectory() as folder, _inside(folder), contextlib.redirect_stdout(io.StringIO()):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        _inside(folder),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
         state = torch.get_rng_state()
         torch.manual_seed(0)
-        exec(compile(code, "tutorial.md", "exec"), {})
+        exec(compile(code, "first-pair.md", "exec"), {})
         torch.set_rng_state(state)
         with Image.open("pairs.png") as picture:
             return picture.convert("RGB")
@@ -435,25 +599,47 @@ def readme() -> Figure:
         figure = Figure(figsize=(8.6, 3.2), layout="constrained")
         left, middle, right = figure.subfigures(1, 3, width_ratios=[1, 1, 0.95])
         policies = (
-            ("two independent crops", JointCrop(112, law=IndependentPair(0.2, 1.0)), "#444444"),
+            (
+                "two independent crops",
+                JointCrop(112, law=IndependentPair(0.2, 1.0)),
+                "#444444",
+            ),
             ("JointCrop(beta=0)", JointCrop(112, beta=0.0), SECOND),
         )
         for part, (title, policy, _) in zip((left, middle), policies, strict=True):
             part.suptitle(title, fontsize=8.5, fontweight="bold")
             axes = part.subplots(3, 3)
             for row, (index, draw) in enumerate(((29, 27), (4, 5), (23, 24))):
-                pair(axes[row], toy(index), policy, Address(seed=2, epoch=0, index=index, draw=draw))
+                pair(
+                    axes[row],
+                    toy(index),
+                    policy,
+                    Address(seed=2, epoch=0, index=index, draw=draw),
+                )
         axes = right.subplots(2, 1, sharex=True)
         span = math.log(5)
         u = torch.linspace(-span, span, 401, dtype=torch.float64)[1:-1]
         for ax, (_, policy, color) in zip(axes, policies, strict=True):
             rows = Addresses(0, 0, torch.arange(20_000)).rows(policy.row_width)
-            first, second = policy.params_from_uniform(rows, [(384, 512)] * 2)["box"]
+            first, second = policy.params_from_uniform(rows, [(384, 512)] * 2)[
+                "box"
+            ]
             realized = (second[:, 2:].prod(1) / first[:, 2:].prod(1)).log()
-            ax.hist(realized.numpy(), bins=60, range=(-span, span), density=True, color=color, alpha=0.35)
+            ax.hist(
+                realized.numpy(),
+                bins=60,
+                range=(-span, span),
+                density=True,
+                color=color,
+                alpha=0.35,
+            )
             ax.plot(u, policy.laws["area"].log_ratio.log_prob(u).exp(), color=color)
             beyond = float(policy.laws["area"].log_ratio.tail(2.0))
-            ax.set(title=f"{beyond:.0%} of pairs beyond 2 : 1", ylim=(0, 0.8), yticks=[])
+            ax.set(
+                title=f"{beyond:.0%} of pairs beyond 2 : 1",
+                ylim=(0, 0.8),
+                yticks=[],
+            )
             ax.spines["left"].set_visible(False)
             for edge in (-math.log(2), math.log(2)):
                 ax.axvline(edge, color="#999999", linewidth=0.7, linestyle="--")
@@ -484,7 +670,9 @@ def draw(folder: Path, names: Sequence[str] = tuple(PICTURES)) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
         path = folder / f"{name}.png"
-        with mpl.rc_context({} if name == "tutorial" else STYLE):  # the tutorial's reader sees matplotlib's own style
+        with mpl.rc_context(
+            {} if name == "tutorial" else STYLE
+        ):  # the tutorial's reader sees matplotlib's own style
             picture = PICTURES[name]()
             if isinstance(picture, Image.Image):
                 picture.save(path)
@@ -498,13 +686,21 @@ def draw_readme(path: Path) -> None:
     with mpl.rc_context(STYLE):
         readme().savefig(buffer)
     with Image.open(buffer) as picture:
-        picture.convert("RGB").quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
+        picture.convert("RGB").quantize(
+            256, dither=Image.Dither.FLOYDSTEINBERG
+        ).save(path, optimize=True)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Draw the pictures of the documentation.")
-    parser.add_argument("names", nargs="*", default=list(PICTURES), help="which (default: all)")
-    parser.add_argument("--readme", action="store_true", help="draw the README's picture too")
+    parser = argparse.ArgumentParser(
+        description="Draw the pictures of the documentation."
+    )
+    parser.add_argument(
+        "names", nargs="*", default=list(PICTURES), help="which (default: all)"
+    )
+    parser.add_argument(
+        "--readme", action="store_true", help="draw the README's picture too"
+    )
     arguments = parser.parse_args()
     draw(DOCS / "_static" / "generated", arguments.names)
     if arguments.readme:

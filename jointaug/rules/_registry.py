@@ -13,6 +13,7 @@ from ..functional import INTERPOLATIONS
 from ._view import View
 
 Rule = Callable[[Any, View, Any], View]
+"""Plans a transform: ``(transform, view, draws or params)`` to the view with instructions added."""
 R = TypeVar("R", bound=Rule)
 
 RULES: Final[dict[type, Rule]] = {}

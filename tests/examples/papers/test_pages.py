@@ -17,7 +17,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "papers"
 def commands(page: str) -> list[list[str]]:
     """The commands in a page's shell blocks."""
     blocks = re.findall(r"```bash\n(.*?)```", page, re.DOTALL)
-    found = [line.partition("#")[0].strip() for block in blocks for line in block.splitlines()]
+    found = [line.partition("#")[0].strip() for block in blocks for line in block.replace("\\\n", " ").splitlines()]
     return [re.findall(r'"[^"]+"|\S+', line) for line in found if line]
 
 

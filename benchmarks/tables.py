@@ -68,18 +68,18 @@ def wanted(stage: int, results: Path) -> Iterator[tuple[tuple[str, str], list[st
     if stage == 1:
         yield from ((table, [], PLAN["stage 1"]["seeds"]) for table in TABLES)
     elif stage == 0:
-        yield key(PLAN["stage 0"]), PLAN["stage 0"]["rows"], PLAN["stage 0"]["seeds"]
+        yield named(PLAN["stage 0"]), PLAN["stage 0"]["rows"], PLAN["stage 0"]["seeds"]
     else:
         two = PLAN["stage 2"]
         for part in two["comparisons"]:
             for seeds in two["looks"]:
-                if not finished(judged(key(part), part["rows"], kept(key(part), results), PLAN), PLAN):
-                    yield key(part), part["rows"], seeds
+                if not finished(judged(named(part), part["rows"], kept(named(part), results), PLAN), PLAN):
+                    yield named(part), part["rows"], seeds
         for part in two["then, 8 seeds"]:
-            yield key(part), part["rows"], two["looks"][0]
+            yield named(part), part["rows"], two["looks"][0]
 
 
-def key(part: dict[str, Any]) -> tuple[str, str]:
+def named(part: dict[str, Any]) -> tuple[str, str]:
     """A part of the plan's table, as TABLES has it."""
     paper, number = part["table"]
     return paper, number

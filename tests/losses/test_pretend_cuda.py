@@ -87,3 +87,12 @@ def test_is_the_cpus_value(name):
         found = function(*there(arguments))
     assert waits.total() == count, waits
     torch.testing.assert_close(here(found), expected)
+
+
+def test_wide_embeddings_of_vicreg_wait_once_a_view():
+    """Which of two products to take depends on what the smaller one gives."""
+    wide = draw(6, 12), draw(6, 12, seed=1)
+    with pretending() as waits:
+        found = L.reduce(L.vicreg(*there(wide)))
+    assert waits.total() == 2, waits
+    torch.testing.assert_close(here(found), L.reduce(L.vicreg(*wide)))

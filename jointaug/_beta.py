@@ -36,9 +36,15 @@ def beta_quantile(uniform: Tensor, alpha: float) -> Tensor:
     return torch.where(uniform < 0.5, small, 1 - small)
 
 
-@lru_cache(maxsize=16)
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _polynomial(alpha: float) -> tuple[float, ...]:
-    """The quantile over w, by powers of w's place in [-1, 1], the constant first: a fit at Chebyshev's points."""
+    """The quantile over w, by powers of w's place in [-1, 1], the constant first."""
+    return _fitted(alpha)
+
+
+@lru_cache(maxsize=16)
+def _fitted(alpha: float) -> tuple[float, ...]:
+    """A fit at Chebyshev's points."""
     from scipy.special import betaincinv
 
     place = np.cos((np.arange(4 * _DEGREE) + 0.5) * np.pi / (4 * _DEGREE))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ._embeddings import check_embeddings, check_negatives, fraction, full_precision, temperature, unit
 from ._leoclr import check_reduction, reduce_pairs
-from ._parts import LossParts
+from ._parts import LossParts, looked_at
 from ._softmax import log_sum_exp, nce
 
 
@@ -108,7 +108,7 @@ def check_fraction(lam: Tensor | float, like: Tensor) -> Tensor | float:
             f"lam must be a number or have shape [B] = ({len(like)},), got {tuple(lam.shape)}; "
             "give one fraction an image"
         )
-    if not bool(((lam >= 0) & (lam <= 1)).all()):
+    if looked_at(lam) and not bool(((lam >= 0) & (lam <= 1)).all()):
         bad = lam[~((lam >= 0) & (lam <= 1))].flatten()[0].item()
         raise ValueError(f"lam must be numbers in [0, 1], got {bad}; {remedy}")
     return lam.detach().to(device=like.device, dtype=like.dtype)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .._processes import gather, together, world
 from ._embeddings import check_embeddings, check_matrix, check_negatives, full_precision, margin, temperature, unit
-from ._parts import LossParts, OneView
+from ._parts import LossParts, OneView, looked_at
 from ._softmax import log_sum_exp, nce
 
 
@@ -275,7 +275,7 @@ def _nce_of(positive: Tensor, negatives: Tensor, positive_in_denominator: bool) 
 
 
 def _check_distances(d: Tensor, d_pos: Tensor) -> None:
-    if not bool((d >= 0).all() & d.isfinite().all() & (d_pos > 0).all()):
+    if looked_at(d) and not bool((d >= 0).all() & d.isfinite().all() & (d_pos > 0).all()):
         bad = ~(d >= 0) | ~d.isfinite()
         value = d[bad][0].item() if bool(bad.any()) else d_pos.min().item()
         raise ValueError(

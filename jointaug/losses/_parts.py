@@ -92,6 +92,7 @@ def reduce(parts: tuple[Tensor, Tensor], weight: Tensor | None = None) -> Tensor
         TypeError: for a tensor in place of the two parts, if ``weight`` is not a tensor, or if the loss sees one view
             of an image only (NPID).
         ValueError: if ``weight`` is of another length, negative, not finite, or 0 for every image of the global batch.
+            (Values on an accelerator are not looked at: the host would wait.)
     """
     if isinstance(parts, Tensor) or len(parts) != 2:
         raise TypeError(
@@ -110,6 +111,11 @@ def reduce(parts: tuple[Tensor, Tensor], weight: Tensor | None = None) -> Tensor
     return (weight * per_sample).mean() + shared
 
 
+def looked_at(values: Tensor) -> bool:
+    """Whether values are checked: not on an accelerator, where the host would wait for them in every step."""
+    return values.device.type == "cpu"
+
+
 def checked_weight(name: str, weight: Tensor, shape: tuple[int, ...], like: Tensor) -> Tensor:
     """``weight`` without its graph and in the dtype of ``like``, if it can weight losses of this shape."""
     with together():
@@ -125,6 +131,8 @@ def checked_weight(name: str, weight: Tensor, shape: tuple[int, ...], like: Tens
         if not weight.numel():
             raise ValueError(f"{name} must be of at least one image, got shape {shape}; drop an empty batch")
         weight = weight.detach().to(device=like.device, dtype=like.dtype)
+        if not looked_at(weight):
+            return weight
         low, high = torch.stack(weight.aminmax()).tolist()
         if not (low >= 0 and high < float("inf")):
             worst = weight.nan_to_num(nan=float("-inf"), posinf=float("-inf")).argmin()

@@ -13,7 +13,7 @@ from torchvision.transforms import v2
 from .._draws import augmented, operations
 from ._registry import planned
 from ._view import View
-from ._written import Written
+from ._written import written_on
 
 
 @planned(v2.RandomErasing)
@@ -57,7 +57,7 @@ def _augmented(images: Tensor, *columns: Tensor, transform: Any, fill: Any, name
                 together.setdefault(steps[k], []).append(i)
         for (name, level, bins, negative), images_of in together.items():
             group = torch.tensor(images_of, device=images.device)
-            with Written():
+            with written_on(images.device):
                 images[group] = augmented(
                     transform, images[group], name, level=level, bins=bins, negative=negative, fill={"others": fill}
                 )
@@ -71,7 +71,7 @@ def _all_of_a_round(images: Tensor, params: dict[str, Tensor], transform: v2.Ran
         for number, (name, (_, signed)) in enumerate(transform._AUGMENTATION_SPACE.items()):  # noqa: SLF001
             chosen = drawn == number
             for sign in (False, True) if signed else (False,):
-                with Written():
+                with written_on(images.device):
                     made = augmented(
                         *(transform, images, name),
                         level=transform.magnitude,

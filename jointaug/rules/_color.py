@@ -15,7 +15,7 @@ from torchvision.transforms.v2 import functional as F
 from .. import functional as K
 from ._registry import planned
 from ._view import View
-from ._written import Written
+from ._written import written_on
 
 _NEUTRAL: Final = {"brightness_factor": 1.0, "contrast_factor": 1.0, "saturation_factor": 1.0, "hue_factor": 0.0}
 
@@ -97,7 +97,7 @@ def _sharpness(transform: v2.RandomAdjustSharpness, view: View, params: dict[str
 
 
 def _sharpened(images: Tensor, *, factor: float) -> Tensor:
-    with Written():
+    with written_on(images.device):
         sharpened: Tensor = F.adjust_sharpness(images, factor)
     return sharpened
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
 
 
-class Written(TorchFunctionMode):
+def written_on(device: torch.device) -> AbstractContextManager[object]:
+    """A block for torchvision's kernels: what is compiled has constants in its graph, and a CPU has them at hand."""
+    return nullcontext() if device.type == "cpu" or torch.compiler.is_compiling() else _Written()
+
+
+class _Written(TorchFunctionMode):
     """A block in which ``torch.tensor`` of numbers on an accelerator is filled in there, number by number.
 
     torchvision's kernels hand over matrices, fills and the like from the host, which waits until the device has taken

@@ -41,10 +41,20 @@ class Request:
 
     boxes: Tensor | None = None
 
-    def to(self, device: torch.device) -> Request:
-        """The same, on a device."""
-        partners, boxes = (None if x is None else x.to(device) for x in (self.partners, self.boxes))
-        return Request(self.epoch, self.index.to(device), partners, boxes)
+
+def together(requests: Sequence[Request], device: torch.device) -> list[Request]:
+    """The same requests on a device, for which the host waits once, not for each.
+
+    All or none of them have partners, and boxes.
+    """
+
+    def moved(rows: list[Tensor | None]) -> Sequence[Tensor | None]:
+        given = [row for row in rows if row is not None]
+        return torch.cat(given).to(device).split([len(row) for row in given]) if given else rows
+
+    columns = zip(*((r.index, r.partners, r.boxes) for r in requests), strict=True)
+    rows: Any = zip(*map(moved, map(list, columns)), strict=True)
+    return [Request(request.epoch, *row) for request, row in zip(requests, rows, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -103,8 +113,8 @@ class DeviceFeed:
 
     def __call__(self, requests: Sequence[Request]) -> Iterator[Served]:
         """The views of each request."""
-        for request in requests:
-            yield self.augment[request.to(self.device)]
+        for request in together(requests, self.device):
+            yield self.augment[request]
 
 
 class LoaderFeed:

@@ -14,13 +14,12 @@ from .conftest import TINY
 
 pytestmark = NEEDS_CUDA
 WAITS = {
-    "wmse": 2,
-    "wmse, more than 2 views": 2,
+    "wmse": 1,
+    "wmse, more than 2 views": 1,
     "npid": 18,
     "interclr on npid": 51,
     "interclr on moco": 37,
     "interclr on byol": 19,
-    "clim": 1,
 }
 """How often the host waits in a step; 0 where nothing stands."""
 

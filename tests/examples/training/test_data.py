@@ -14,7 +14,7 @@ from torchvision.transforms.v2 import functional as F
 from trainer.evaluation.images import open_images
 from trainer.inputs import data as where
 from trainer.inputs.data import open_data
-from trainer.inputs.feed import Augment, Request, feed
+from trainer.inputs.feed import Augment, Request, feed, together
 from trainer.inputs.order import order_of
 from trainer.inputs.rendered import render
 from trainer.inputs.settings import Settings
@@ -331,6 +331,6 @@ def test_boxes_go_with_their_request_wherever_it_is_served():
         (got,) = feed(Pixels(images, None), steps, 3, CPU, workers=0)([request])
         wanted = Augment(Pixels(images, None), steps, 3)[request]
         assert all(map(torch.equal, got.views, wanted.views))
-        moved = Request(4, index, index.flip(0), boxes).to(CPU)
+        (moved,) = together([Request(4, index, index.flip(0), boxes)], CPU)
         assert (moved.epoch, moved.index.tolist(), moved.partners.tolist()) == (4, [0, 1], [1, 0])
         assert moved.boxes is boxes or torch.equal(moved.boxes, boxes)

@@ -20,7 +20,7 @@ from ._images import Source, sources_of
 from ._origin import Origin
 from ._plan import Plan
 from ._record import Record
-from ._rows import Asked, Fetch, PlanRows, checked_fetch, for_one
+from ._rows import Asked, Fetch, PlanRows, checked_fetch, for_one, halves
 from ._walk import State, walk
 
 
@@ -61,9 +61,13 @@ class Planner(nn.Module):
         sources, given_views = sources_of(batch)
         first = sources[0].images
         fetch = checked_fetch(len(first), first[0].device, generator, addresses)
-        at_once = addresses is not None or first[0].device.type != "cpu"  # where launches count
-        rows = self._rows(fetch, (len(sources), given_views, ROOT), at_once=at_once)
         box = checked_crop_box(crop_boxes, len(first), first[0].device)
+        accelerator, form = first[0].device.type != "cpu", (len(sources), given_views, ROOT)
+        if accelerator and addresses is None and form not in self._asked:
+            # One call of a generator gives other numbers there than several: what will be asked for is learned first.
+            unread = PlanRows(partial(halves, len(first), first[0].device), (), form)
+            self._plan(sources, unread, self._known, made=given_views, crop_box=box)
+        rows = self._rows(fetch, form, at_once=addresses is not None or accelerator)
         return self._plan(sources, rows, self._known, made=given_views, crop_box=box)
 
     def transform(self, batch: Any, params: Plan) -> Any:

@@ -62,6 +62,12 @@ def for_batch(
     return [list(rows[end - n : end]) for (n, _, _), end in zip(positions, ends, strict=True)]
 
 
+def halves(count: int, device: torch.device, positions: Sequence[Asked]) -> list[Any]:
+    """Tensors ``[count]`` without chance, for a plan that only tells which rows a pipeline asks for."""
+    half = torch.full((count,), 0.5, dtype=torch.float64, device=device)
+    return [[half] * n for n, _, _ in positions]
+
+
 def for_one(generator: torch.Generator | None, positions: Sequence[Asked]) -> list[Any]:
     """Numbers of a CPU generator: in one call, which gives what several do."""
     ends = list(accumulate(n for n, _, _ in positions))

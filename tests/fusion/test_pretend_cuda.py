@@ -113,3 +113,15 @@ def test_so_are_the_draws_of_a_generator(name):
         assert not waits
         found = fused.record(plan).maps
     torch.testing.assert_close(here(found), expected, rtol=0, atol=1e-12)
+
+
+def test_a_first_plan_draws_as_the_next_ones(monkeypatch: pytest.MonkeyPatch):
+    """On a GPU a generator's numbers depend on how they are asked for: all at once, from the first plan on."""
+    calls: list[tuple[int, ...]] = []
+    draw = torch.rand
+    monkeypatch.setattr(torch, "rand", lambda *size, **how: (calls.append(size), draw(*size, **how))[1])
+    fused = fuse(v2.Compose([JointCrop(16), PerView(v2.RandomHorizontalFlip())]))
+    with pretending():
+        for _ in range(2):
+            fused.make_params(there(IMAGES))
+    assert calls == [(JointCrop(16).row_width + 2, 6)] * 2

@@ -7,7 +7,7 @@ from typing import Any
 
 from . import byol, dino, moco, mocov3, simclr, simsiam
 from .moco import HEAD_RESNET18, QUEUE_CIFAR10, QUEUE_IMAGENETTE, QUEUE_RENDERED
-from .recipe import Recipe, Row, Table, marks, ours
+from .recipe import Column, Recipe, Row, Table, marks, ours
 from .scales import NT_XENT, SCALES, SGD, Changes, family
 
 paper, _ = marks("JointCrop")
@@ -137,8 +137,8 @@ TABLES = (
         number="5",
         title="JointCrop on four methods, for several beta",
         metric="linear top-1 on Tiny-ImageNet, ResNet-18, 500 epochs",
-        protocol=("linear:contrastivecrop", "top-1, %"),
-        columns={"Tiny-ImageNet": "tiny"},
+        columns={"Tiny-ImageNet": Column("tiny", "linear:contrastivecrop", "top-1, %")},
+        toys=True,
         rows=tuple(
             Row(
                 f"{label}, {policy}",
@@ -158,8 +158,8 @@ TABLES = (
         number="F",
         title="JointCrop, JointBlur, and either (App. F)",
         metric="linear top-1 on ImageNet, MoCo v1, ResNet-50",
-        protocol=("linear:moco", "top-1, %"),
-        columns={"ImageNet": "imagenet"},
+        columns={"ImageNet": Column("imagenet", "linear:moco", "top-1, %")},
+        toys=True,
         rows=tuple(
             Row(name, {} if value is None else {"ImageNet": value}, "jointcrop-moco1", changed, against)
             for name, value, changed, against in (

@@ -7,8 +7,8 @@
 
 Runs are reproduce.py's. What is done is kept in results/toys/PAPER-NUMBER/ after every run: commit that folder, and the
 same command goes on from it on another machine. Two commands for two papers may run side by side, on a core each. The
-tables are those with `Table.toys`; what the stages are for is in results/toys/PLAN.md; a comparison of stage 2 stops at its first look if that finds all of its
-differences.
+tables are those with `Table.toys`; what the stages are for is in results/toys/PLAN.md. A comparison of stage 2 stops at
+its first look if that finds all of its differences.
 """
 
 from __future__ import annotations

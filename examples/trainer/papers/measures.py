@@ -14,6 +14,8 @@ from .runs import Outcome, last_line, wait
 KNN = "knn"
 LOG: dict[str, Callable[[Mapping[str, Any]], float]] = {
     "hours": lambda result: float(result["seconds"]) / 3600,
+    "days": lambda result: float(result["seconds"]) / 86400,
+    "loss": lambda result: float(result["loss"]),
     "seconds an epoch": lambda result: float(result["seconds"]) / float(result["epoch"]),
 }
 """Of protocol ``"log"``, from the run's result: the monitor's and the checkpoints' time is in it."""

@@ -16,6 +16,7 @@ NAMES = {"leoclr": "LeOCLR", "jointcrop": "JointCrop", "clim": "CLIM", "interclr
 DATA = {
     "imagenet": "imagenet:FOLDER",
     "imagenet-200": "imagenet:FOLDER",
+    "imagenet-paper": "imagenet:FOLDER",
     "imagenet100-paper": "imagenet100:FOLDER",
     "cifar10-paper": "cifar10:FOLDER",
     "cifar100-paper": "cifar100:FOLDER",

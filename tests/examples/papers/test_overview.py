@@ -56,9 +56,9 @@ def test_every_row_is_asked_for_or_says_why_not(paper: str, tmp_path: Path):
         with redirect_stdout(io.StringIO()) as output:
             assert reproduce.main([*words, "--dry-run", "--out", str(tmp_path / "out")]) == 0, command
         table, scale = TABLES[paper, words[1]], words[3]
-        told = dict(line.rsplit(": ", 1) for line in output.getvalue().splitlines())
-        for row in table.rows:
-            asked = next(line for name, line in told.items() if name.startswith(row.name))
+        for row, line in zip(table.rows, output.getvalue().splitlines(), strict=True):
+            assert line.startswith(f"{row.name}: ")
+            asked = line.removeprefix(f"{row.name}: ")
             runs = asked.startswith(f"{row.recipe_at(scale)},") and asked.endswith(",seed=0")
             here = {name for name, column in table.columns.items() if column.scale == scale}
             if not row.missing and (not row.reported or here & row.reported.keys()):

@@ -537,7 +537,9 @@ MEASURES: dict[tuple[str, str], dict[str, tuple[str, str] | tuple[str, str, floa
         f"{name}, {how}": NONE if name in ("Flowers", "Aircraft") else (*measure, data)
         for how, measure in (("k-NN", MAJORITY), ("linear", ("linear:scorecl", "top-1, %")))
         for name, data in zip(
-            ("STL10", "Food", "Flowers", "Cars", "Aircraft", "DTD"), ("stl10", "food101", "", "cars", "", "dtd")
+            ("STL10", "Food", "Flowers", "Cars", "Aircraft", "DTD"),
+            ("stl10", "food101", "", "cars", "", "dtd"),
+            strict=True,
         )
     },
     ("scorecl", "5"): {f"{what} {name}": NONE for what in ("VOC", "bb", "mk") for name in ("AP", "AP50", "AP75")},
@@ -660,7 +662,8 @@ SUMS = {
     ("clim", "10", "ImageNet"): 0.75 + 0.58 + 0.65,
     ("clim", "11", "ImageNet"): 72.3 + 75.2 + 75.5,
     **columns(
-        ("scorecl", "1"), ("k-NN", "linear"), "42.62 56.98 / 45.59 59.21 / 54.66 58.13 / 54.98 59.98 / 55.08 59.58 / 57.80 61.86"
+        ("scorecl", "1"), ("k-NN", "linear"), """42.62 56.98 / 45.59 59.21 / 54.66 58.13 / 54.98 59.98
+        / 55.08 59.58 / 57.80 61.86""",
     ),
     ("scorecl", "3", "ImageNet-100"): 70.14 + 72.90 + 74.02 + 75.04 + 71.56 + 72.24,
     ("scorecl", "3", "CIFAR-100"): 58.49 + 60.91 + 55.51 + 58.01 + 47.11 + 50.44 + 55.87 + 59.17 + 47.11 + 48.56,

@@ -4,10 +4,12 @@
     python examples/reproduce.py leoclr 8 --scale rendered --data rendered --seeds 3        # minutes, on a CPU
     python examples/reproduce.py jointcrop 5 --scale cifar10 --data FOLDER --seeds 8 --epochs 20 --warmup 1
     python examples/reproduce.py leoclr 6 --scale cifar10-paper --data cifar10:FOLDER --measure paper
+    python examples/reproduce.py leoclr 3 --scale imagenet --data imagenet:FOLDER --measure paper --on cars:FOLDER
 
 A scale is the end of recipes' names: cifar10, imagenette, rendered, or the paper's own. Whatever else the command line
 has is a setting of pretrain.py, for all rows. Every run is a process of its own (pretrain.py, then evaluate.py with
-``--measure paper``); the same command goes on where it was stopped, and rows and seeds can be added later.
+``--measure paper``, for each column of the scale); the same command goes on where it was stopped, and rows and seeds
+can be added later.
 
 It writes table.md, table.csv and runs.csv into ``--out``, anew after every run, and into ``--kept``, from whose
 runs.csv it goes on without the runs themselves, on another machine too: what is there of the same settings is not run

@@ -1,4 +1,4 @@
-"""Every paper's table at the toys' scale, one after the other: from what is kept on, and what is left is printed.
+"""The papers' tables at the toys' scale, one after the other: from what is kept on, and what is left is printed.
 
     python benchmarks/tables.py                    # one seed of every row: that they run, no order (make tables)
     python benchmarks/tables.py --stage 0          # how far seeds lie apart
@@ -6,9 +6,9 @@
     python benchmarks/tables.py --seeds 8 leoclr   # of every row of a paper
 
 Runs are reproduce.py's. What is done is kept in results/toys/PAPER-NUMBER/ after every run: commit that folder, and the
-same command goes on from it on another machine. Two commands for two papers may run side by side, on a core each. What
-the stages are for is in results/toys/PLAN.md; a comparison of stage 2 stops at its first look if that finds all of its
-differences.
+same command goes on from it on another machine. Two commands for two papers may run side by side, on a core each. The
+tables are those with `Table.toys`; what the stages are for is in results/toys/PLAN.md. A comparison of stage 2 stops at
+its first look if that finds all of its differences.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def main(
 def wanted(stage: int, results: Path) -> Iterator[tuple[tuple[str, str], list[str], int]]:
     """Tables, their rows (none: all) and numbers of seeds; what a look asks for is known after the one before."""
     if stage == 1:
-        yield from ((table, [], PLAN["stage 1"]["seeds"]) for table in TABLES)
+        yield from ((key, [], PLAN["stage 1"]["seeds"]) for key, table in TABLES.items() if table.toys)
     elif stage == 0:
         yield named(PLAN["stage 0"]), PLAN["stage 0"]["rows"], PLAN["stage 0"]["seeds"]
     else:

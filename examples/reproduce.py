@@ -4,10 +4,12 @@
     python examples/reproduce.py leoclr 8 --scale rendered --data rendered --seeds 3        # minutes, on a CPU
     python examples/reproduce.py jointcrop 5 --scale cifar10 --data FOLDER --seeds 8 --epochs 20 --warmup 1
     python examples/reproduce.py leoclr 6 --scale cifar10-paper --data cifar10:FOLDER --measure paper
+    python examples/reproduce.py leoclr 3 --scale imagenet --data imagenet:FOLDER --measure paper --on cars:FOLDER
 
 A scale is the end of recipes' names: cifar10, imagenette, rendered, or the paper's own. Whatever else the command line
 has is a setting of pretrain.py, for all rows. Every run is a process of its own (pretrain.py, then evaluate.py with
-``--measure paper``); the same command goes on where it was stopped, and rows and seeds can be added later.
+``--measure paper``, for each column of the scale); the same command goes on where it was stopped, and rows and seeds
+can be added later.
 
 It writes table.md, table.csv and runs.csv into ``--out``, anew after every run, and into ``--kept``, from whose
 runs.csv it goes on without the runs themselves, on another machine too: what is there of the same settings is not run
@@ -20,10 +22,10 @@ import argparse
 import contextlib
 import csv
 import io
-import json
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -31,8 +33,9 @@ from statistics import fmean
 from typing import Any
 
 from pretrain import parsed
-from trainer.papers import RECIPES, TABLES, Row, Table
-from trainer.papers.runs import PRETRAIN, Cell, Outcome, Runs, last_line, wait
+from trainer.papers import RECIPES, TABLES, Column, Row, Table
+from trainer.papers.measures import KNN, asked, by_column, by_monitor, folders, told
+from trainer.papers.runs import PRETRAIN, Cell, Outcome, Runs, spelled
 from trainer.record.files import replace
 from trainer.record.intervals import PILOT, Interval, difference, mean
 
@@ -46,17 +49,21 @@ class Measured:
     """What is known of a row.
 
     Attributes:
-        values: what is measured, for each seed, in percent.
+        values: what is measured, by the measure (``"knn"``, or a column of the table) and seed, in the paper's unit.
         beside: ridge probe (a share) and effective rank of the monitor, for each seed, where it has them.
         commits: of each seed's run.
         reason: why there is none.
     """
 
     row: Row
-    values: dict[int, float] = field(default_factory=dict)
+    values: dict[str, dict[int, float]] = field(default_factory=lambda: defaultdict(dict))
     beside: dict[int, tuple[float, float]] = field(default_factory=dict)
     commits: dict[int, str] = field(default_factory=dict)
     reason: str = ""
+
+    def seeds(self, measures: Iterable[str]) -> set[int]:
+        """Those of which all is measured."""
+        return set.intersection(*(set(self.values[name]) for name in measures))
 
 
 def main(arguments: Sequence[str] | None = None, *, pretrain: Path = PRETRAIN, evaluate: Path = EVALUATE) -> int:
@@ -82,8 +89,12 @@ def main(arguments: Sequence[str] | None = None, *, pretrain: Path = PRETRAIN, e
     parser.add_argument("--first-seed", type=int, default=0, help="of each row's runs (default: %(default)s)")
     parser.add_argument("--rows", nargs="+", metavar="ROW", help="names of rows to run (default: all)")
     parser.add_argument("--measure", choices=("knn", "paper"), default="knn", help="k-NN, or what the paper measures")
+    parser.add_argument(
+        "--on", nargs="+", default=[], metavar="NAME:FOLDER", help="further data, for columns that are measured on them"
+    )
     parser.add_argument("--score", help="checkpoint of a score network for this data, which rows of ScoreCL need")
     parser.add_argument("--out", type=Path, help="default: runs/PAPER-TABLE-SCALE")
+    parser.add_argument("--runs", type=Path, help="folder of the runs, which tables may share (default: --out)")
     parser.add_argument("--kept", type=Path, help="folder of a table that was kept: goes on from it, and is kept there")
     parser.add_argument("--dry-run", action="store_true", help="say what would run, and run nothing")
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -98,37 +109,41 @@ def main(arguments: Sequence[str] | None = None, *, pretrain: Path = PRETRAIN, e
             raise ValueError(f"--seeds must be at least 1, got {options.seeds}")
         if options.first_seed < 0:
             raise ValueError(f"--first-seed must be at least 0, got {options.first_seed}")
-        if options.measure == "paper" and not table.protocol[0]:
-            raise ValueError(
-                "--measure paper must be of a table whose metric evaluate.py has on the run's data, got "
-                f"{table.metric}; use knn"
-            )
+        on = folders(options.on)
+        measures, absent = asked(table, options.scale, on) if options.measure == "paper" else ({KNN: None}, {})
         out = options.out or Path("runs") / f"{table.paper}-{table.number}-{options.scale}".replace(" ", "")
-        rows = [Measured(row, reason=why_not(row, options.scale, options.score)) for row in table.rows]
+        rows = [Measured(row, reason=why_not(table, row, options.scale, options.score)) for row in table.rows]
         refuse_unknown(rows, options, changed)
-        asked = named(rows, options.rows)
+        chosen = named(rows, options.rows)
         if options.dry_run:
-            for one in asked:
+            for one in chosen:
                 print(f"{one.row.name}: {one.reason or cell_of(one.row, options, changed, options.first_seed).folder}")
             return 0
         if options.kept is not None:
-            recall(options.kept / "runs.csv", rows, options, changed)
-        wanted = [(one, seed) for seed in seeds_of(options) for one in asked if not one.reason]
-        left = sum(seed not in one.values for one, seed in wanted)
+            recall(options.kept / "runs.csv", rows, options, changed, measures)
+        wanted = [(one, seed) for seed in seeds_of(options) for one in chosen if not one.reason]
+        left = sum(seed not in one.seeds(measures) for one, seed in wanted)
         print(f"{len(wanted) - left} of {len(wanted)} runs are done, {left} are left", flush=True)
-        runs = Runs(options.data, out, pretrain)
-        for one, seed, outcome in measured(asked, options, changed, runs):
-            value, reason = read(outcome, table, options, evaluate)
-            if value is None:
-                one.reason = reason
-            else:
-                one.values[seed] = value
+        runs = Runs(options.data, options.runs or out, pretrain)
+        for one, seed, outcome in measured(chosen, options, changed, measures, runs):
+            for name, column in measures.items():
+                if outcome.result is None:
+                    value, reason = None, outcome.reason
+                elif column is None:
+                    value, reason = by_monitor(outcome)
+                else:
+                    value, reason = by_column(outcome, one.row, column, options.data, on, evaluate)
+                if value is None:
+                    one.reason = reason if column is None or len(measures) == 1 else f"{name}: {reason}"
+                    break
+                one.values[name][seed] = value
                 one.commits[seed] = str((outcome.result or {}).get("commit", ""))
                 if outcome.result is not None and outcome.result.get("ridge") is not None:
                     one.beside[seed] = (outcome.result["ridge"], outcome.result["rank"])
-            write(out, table, rows, options, changed)
-            print(f"{one.row.name}, seed {seed}: {f'{value:.2f}' if value is not None else reason}", flush=True)
-        write(out, table, rows, options, changed)
+            write(out, table, rows, options, changed, measures, absent)
+            values = ", ".join(f"{one.values[name][seed]:.2f}" for name in measures if seed in one.values[name])
+            print(f"{one.row.name}, seed {seed}: {', '.join(filter(None, (values, one.reason)))}", flush=True)
+        write(out, table, rows, options, changed, measures, absent)
     except (ValueError, OSError) as error:
         print(f"reproduce.py: {error}", file=sys.stderr)
         return 1
@@ -136,7 +151,7 @@ def main(arguments: Sequence[str] | None = None, *, pretrain: Path = PRETRAIN, e
         print("\ninterrupted; the same command goes on", file=sys.stderr)
         return 130
     print((out / "table.md").read_text(encoding="utf-8"))
-    return 0 if any(one.values for one in rows) else 1
+    return 0 if any(values for one in rows for values in one.values.values()) else 1
 
 
 def find(paper: str, number: str) -> Table:
@@ -169,14 +184,18 @@ def settings_of(words: Sequence[str]) -> dict[str, str]:
     return pairs
 
 
-def why_not(row: Row, scale: str, score: str | None) -> str:
+def why_not(table: Table, row: Row, scale: str, score: str | None) -> str:
     """Why a row cannot run at a scale; empty if it can."""
     if row.missing or not row.recipe:
         return row.missing
-    if f"{row.recipe}-{scale}" not in RECIPES:
+    if row.own and scale not in table.scales:
+        own = ", ".join(f"{name} {spelled(value)}" for name, value in row.own.items())
+        return f"{own}: of the paper's scale, {', '.join(sorted(table.scales))}"
+    recipe = row.recipe_at(scale)
+    if recipe not in RECIPES:
         has = sorted(name.removeprefix(f"{row.recipe}-") for name in RECIPES if name.startswith(f"{row.recipe}-"))
-        return f"there is no recipe {row.recipe}-{scale}; scales: {', '.join(has)}"
-    weight = row.changed.get("weight", RECIPES[f"{row.recipe}-{scale}"].values.get("weight"))
+        return f"there is no recipe {recipe}; scales: {', '.join(has)}"
+    weight = row.changed.get("weight", RECIPES[recipe].values.get("weight"))
     if weight == "score" and score is None:
         return "needs a score network that was trained on this data: --score FILE"
     return ""
@@ -214,8 +233,8 @@ def named(rows: Sequence[Measured], names: Sequence[str] | None) -> list[Measure
 
 def cell_of(row: Row, options: argparse.Namespace, changed: Mapping[str, str], seed: int) -> Cell:
     """The run of a row with a seed."""
-    recipe = f"{row.recipe}-{options.scale}"
-    own = dict(row.changed)
+    recipe = row.recipe_at(options.scale)
+    own = {**row.changed, **row.own}
     if own.get("weight", RECIPES[recipe].values.get("weight")) == "score":
         own["score"] = options.score
     return Cell(recipe, seed, {**own, **changed})
@@ -227,17 +246,27 @@ def seeds_of(options: argparse.Namespace) -> range:
 
 
 def measured(
-    rows: Sequence[Measured], options: argparse.Namespace, changed: Mapping[str, str], runs: Runs
+    rows: Sequence[Measured],
+    options: argparse.Namespace,
+    changed: Mapping[str, str],
+    measures: Mapping[str, Column | None],
+    runs: Runs,
 ) -> Iterator[tuple[Measured, int, Outcome]]:
     """Run after run, seed by seed: what is there after an interruption compares rows with as many seeds each."""
     for seed in seeds_of(options):
         for one in rows:
-            if not one.reason and seed not in one.values:
+            if not one.reason and seed not in one.seeds(measures):
                 yield one, seed, runs.outcome(cell_of(one.row, options, changed, seed))
 
 
-def recall(file: Path, rows: Sequence[Measured], options: argparse.Namespace, changed: Mapping[str, str]) -> None:
-    """Take from a kept runs.csv what is of the same settings and measure, of every seed; say what is of others.
+def recall(
+    file: Path,
+    rows: Sequence[Measured],
+    options: argparse.Namespace,
+    changed: Mapping[str, str],
+    measures: Mapping[str, Column | None],
+) -> None:
+    """Take from a kept runs.csv what is of the same settings and measures, of every seed; say what is of others.
 
     Raises:
         ValueError: for a file that is not whole, or not this script's.
@@ -247,82 +276,66 @@ def recall(file: Path, rows: Sequence[Measured], options: argparse.Namespace, ch
     with file.open(encoding="utf-8", newline="") as stream:
         lines = list(csv.DictReader(stream))
     try:
-        found = {(line["row"], int(line["seed"])): line for line in lines}
+        found = {(line["row"], int(line["seed"]), line["measure"]): line for line in lines}
         values = {key: float(line["measured"]) for key, line in found.items()}
-        digests = {key: (line["settings"], line["measure"]) for key, line in found.items()}
-        seeds = sorted({seed for _, seed in found})
+        digests = {key: line["settings"] for key, line in found.items()}
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"--kept must hold a whole runs.csv of this script, got {file}, which is not ({type(error).__name__}: "
             f"{error}); take it out of the commit again, or name another folder"
         ) from None
-    others = 0
-    for one in rows:
-        for seed in seeds:
-            key = (one.row.name, seed)
-            if one.reason or key not in found:
-                continue
-            if digests[key] != (cell_of(one.row, options, changed, seed).digest, options.measure):
-                others += 1
-                continue
-            one.values[seed], one.commits[seed] = values[key], found[key]["commit"]
-            if found[key]["ridge"]:
-                one.beside[seed] = (float(found[key]["ridge"]), float(found[key]["rank"]))
+    able, others = {one.row.name: one for one in rows if not one.reason}, 0
+    for (name, seed, measure), line in found.items():
+        if name not in able:
+            continue
+        one = able[name]
+        if digests[name, seed, measure] != cell_of(one.row, options, changed, seed).digest or measure not in measures:
+            others += 1
+            continue
+        one.values[measure][seed], one.commits[seed] = values[name, seed, measure], line["commit"]
+        if line["ridge"]:
+            one.beside[seed] = (float(line["ridge"]), float(line["rank"]))
     if others:
         print(f"{others} kept runs are of other settings than the recipes' now: they are run anew", flush=True)
 
 
-def read(outcome: Outcome, table: Table, options: argparse.Namespace, evaluate: Path) -> tuple[float | None, str]:
-    """What a run is worth, in percent, or why that is unknown."""
-    if outcome.result is None:
-        return None, outcome.reason
-    if options.measure == "knn":
-        value = outcome.result.get("knn")
-        return (None, "the data have no labels or no test images") if value is None else (100 * value, "")
-    protocol, metric = table.protocol
-    found = evaluation(outcome.folder, protocol, metric)
-    if found is None:
-        with (outcome.folder / "evaluation.txt").open("w", encoding="utf-8") as output:
-            command = [sys.executable, str(evaluate), str(outcome.folder), protocol, "--data", options.data]
-            wait([*command, "--seed", str(outcome.cell.seed)], output)
-        found = evaluation(outcome.folder, protocol, metric)
-    return (found, "") if found is not None else (None, last_line(outcome.folder / "evaluation.txt"))
-
-
-def evaluation(folder: Path, protocol: str, metric: str) -> float | None:
-    """A result that evaluate.py left in a run's folder."""
-    path = folder / "evaluation.json"
-    if not path.exists():
-        return None
-    results = json.loads(path.read_text(encoding="utf-8"))["results"]
-    values = [float(row["value"]) for row in results if (row["protocol"], row["metric"]) == (protocol, metric)]
-    return values[0] if values else None
-
-
 def write(
-    out: Path, table: Table, rows: Sequence[Measured], options: argparse.Namespace, changed: Mapping[str, str]
+    out: Path,
+    table: Table,
+    rows: Sequence[Measured],
+    options: argparse.Namespace,
+    changed: Mapping[str, str],
+    measures: Mapping[str, Column | None],
+    absent: Mapping[str, str],
 ) -> None:
     """table.md, table.csv and runs.csv, each at once or not at all, into ``out`` and where they are kept."""
-    texts = {"table.md": markdown(table, rows, options, changed)}
+    texts = {"table.md": markdown(table, rows, options, changed, measures, absent)}
+    each = {name: "" if len(measures) == 1 else f" {name}" for name in measures}
     with io.StringIO() as file:
         lines = csv.writer(file, lineterminator="\n")
-        columns = [*(f"reported {name}" for name in table.columns), "measured", "low", "high", "seeds"]
-        lines.writerow(["row", *columns, "against", "difference", "difference low", "difference high", "not run"])
+        levels = [f"{word}{name}" for name in each.values() for word in ("measured", "low", "high")]
+        gaps = [
+            f"{word}{name}" for name in each.values() for word in ("difference", "difference low", "difference high")
+        ]
+        reported = [f"reported {name}" for name in table.columns]
+        lines.writerow(["row", *reported, *levels, "seeds", "against", *gaps, "not run"])
         for one in rows:
-            reported = [one.row.reported.get(name, "") for name in table.columns]
-            level, gap = estimate(one), gap_of(one, rows)
-            found = [*ends(level), len(one.values), one.row.against, *ends(gap), one.reason]
-            lines.writerow([one.row.name, *reported, *found])
+            reported = [str(one.row.reported.get(name, "")) for name in table.columns]
+            levels = [end for name in measures for end in ends(estimate(one, name))]
+            gaps = [end for name in measures for end in ends(gap_of(one, rows, name))]
+            seeds = len(one.seeds(measures))
+            lines.writerow([one.row.name, *reported, *levels, seeds, one.row.against, *gaps, one.reason])
         texts["table.csv"] = file.getvalue()
     with io.StringIO() as file:
         lines = csv.writer(file, lineterminator="\n")
         lines.writerow(RUNS)
         for one in rows:
-            for seed, value in sorted(one.values.items()):
-                cell = cell_of(one.row, options, changed, seed)
-                beside = one.beside.get(seed, ("", ""))
-                told = [options.measure, cell.digest, one.commits.get(seed, "")]
-                lines.writerow([one.row.name, cell.recipe, " ".join(cell.words[:-2]), seed, value, *beside, *told])
+            for name in measures:
+                for seed, value in sorted(one.values[name].items()):
+                    cell = cell_of(one.row, options, changed, seed)
+                    beside = one.beside.get(seed, ("", ""))
+                    last = [name, cell.digest, one.commits.get(seed, "")]
+                    lines.writerow([one.row.name, cell.recipe, " ".join(cell.words[:-2]), seed, value, *beside, *last])
         texts["runs.csv"] = file.getvalue()
     for folder in (out, *([] if options.kept is None else [options.kept])):
         folder.mkdir(parents=True, exist_ok=True)
@@ -330,10 +343,17 @@ def write(
             replace(folder / name, text.encode())
 
 
-def markdown(table: Table, rows: Sequence[Measured], options: argparse.Namespace, changed: Mapping[str, str]) -> str:
+def markdown(
+    table: Table,
+    rows: Sequence[Measured],
+    options: argparse.Namespace,
+    changed: Mapping[str, str],
+    measures: Mapping[str, Column | None],
+    absent: Mapping[str, str],
+) -> str:
     """The table as a page: what was run, what is reported, what is measured."""
-    paper_scale = [column for column, scale in table.columns.items() if scale == options.scale]
-    what = MONITOR if options.measure == "knn" else f"{table.protocol[0]} {table.protocol[1]}"
+    each = {name: "" if len(measures) == 1 else f", {name}" for name in measures}
+    what = "; ".join(MONITOR if column is None else f"{name}: {told(column)}" for name, column in measures.items())
     ran = f"Here: {what}; recipes `*-{options.scale}`, data `{options.data}`"
     ran += "".join(f", {name} {value}" for name, value in changed.items()) + "."
     lines = [
@@ -341,10 +361,11 @@ def markdown(table: Table, rows: Sequence[Measured], options: argparse.Namespace
         "",
         f"Reported: {table.metric}. {table.note}".strip(),
         ran,
+        *(f"Not measured here: {name} ({reason})." for name, reason in absent.items()),
     ]
-    if not paper_scale:
+    if options.scale not in table.scales:
         lines.append("Another scale than the paper's: the order of rows can be held against it, the values cannot.")
-    seeds = max((len(one.values) for one in rows), default=0)
+    seeds = max((len(one.seeds(measures)) for one in rows), default=0)
     if seeds < PILOT:
         lines.append(
             f"**A pilot**: {seeds} seed{'' if seeds == 1 else 's'}, and {PILOT} are the least that is called a result."
@@ -354,8 +375,8 @@ def markdown(table: Table, rows: Sequence[Measured], options: argparse.Namespace
     head = [
         "row",
         *(f"reported, {name}" for name in table.columns),
-        "measured",
-        "difference",
+        *(f"measured{name}" for name in each.values()),
+        *(f"difference{name}" for name in each.values()),
         "ridge, %",
         "rank",
         "seeds",
@@ -363,29 +384,30 @@ def markdown(table: Table, rows: Sequence[Measured], options: argparse.Namespace
     lines += ["", f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
     for one in rows:
         reported = [in_digits(one.row.reported.get(name)) for name in table.columns]
-        level, gap = estimate(one), gap_of(one, rows)
-        found = level.text() if level else f"not run: {one.reason or 'not yet'}"
-        if one.values and one.reason:
-            found += f"; stopped: {one.reason}"
-        apart = f"{gap.text('+.2f')} to {one.row.against}" if gap else ""
+        levels, apart = [], []
+        for name in measures:
+            level, gap = estimate(one, name), gap_of(one, rows, name)
+            text = level.text() if level else f"not run: {one.reason or 'not yet'}"
+            levels.append(f"{text}; stopped: {one.reason}" if level and one.reason else text)
+            apart.append(f"{gap.text('+.2f')} to {one.row.against}" if gap else "")
         ridges, ranks = zip(*one.beside.values(), strict=True) if one.beside else ((), ())
         means = [f"{100 * fmean(ridges):.1f}", f"{fmean(ranks):.1f}"] if one.beside else ["", ""]
-        cells = [one.row.name, *reported, found, apart, *means, str(len(one.values))]
+        cells = [one.row.name, *reported, *levels, *apart, *means, str(len(one.seeds(measures)))]
         lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
     return "\n".join(lines) + "\n"
 
 
-def estimate(one: Measured) -> Interval | None:
-    """The mean over seeds."""
-    return mean(list(one.values.values())) if one.values else None
+def estimate(one: Measured, name: str) -> Interval | None:
+    """The mean over seeds, by one measure."""
+    return mean(list(one.values[name].values())) if one.values[name] else None
 
 
-def gap_of(one: Measured, rows: Sequence[Measured]) -> Interval | None:
-    """The difference to the row that this one is told against."""
+def gap_of(one: Measured, rows: Sequence[Measured], name: str) -> Interval | None:
+    """The difference to the row that this one is told against, by one measure."""
     other = next((other for other in rows if other.row.name == one.row.against), None)
-    if other is None or not one.values or not other.values:
+    if other is None or not one.values[name] or not other.values[name]:
         return None
-    return difference(list(one.values.values()), list(other.values.values()))
+    return difference(list(one.values[name].values()), list(other.values[name].values()))
 
 
 def ends(found: Interval | None) -> list[Any]:

@@ -62,6 +62,7 @@ class Settings:
     locals: int = 0  # further, smaller crops (multi-crop)
     local_size: int = 96  # side of a smaller crop, in pixels
     local_scale: tuple[float, float] = (0.05, 0.14)  # their areas
+    couple: Literal["all", "globals", "locals"] = "all"  # whose areas are joint, of crop="joint" with smaller crops
     sizes: tuple[int, ...] = ()  # several resolutions of each view (CLIM)
     share_box: bool = False  # of query and key at several resolutions (CLIM)
     flip: float = 0.5  # probability
@@ -181,6 +182,11 @@ class Settings:
             )
         if self.beta and self.crop not in ("joint", "decoupled"):
             raise ValueError(f"beta is of joint areas, got beta={self.beta} with crop={self.crop}; add --crop joint")
+        if self.couple != "all" and not (self.crop == "joint" and self.locals):
+            raise ValueError(
+                f"couple is of joint crops with smaller ones, got couple={self.couple} with crop={self.crop}, locals="
+                f"{self.locals}; add --crop joint --locals 4, or leave it out"
+            )
         if self.alpha is not None and self.crop == "independent":
             raise ValueError(
                 f"alpha is of a crop's place, got alpha={self.alpha} with crop=independent; add --crop joint, "

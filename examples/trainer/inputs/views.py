@@ -100,12 +100,13 @@ def _resolutions(s: Settings, views: int) -> v2.Compose:
 
 def _view_maker(s: Settings, crops: int) -> Transform:
     branches: list[Transform] = [UncroppedView(s.size, **_filter(s))] if s.original else []
-    branches += [_crop_pair(s)] if s.crop != "independent" else [_random_crop(s, s.size, s.scale)] * crops
-    if s.locals and s.crop == "joint":
+    pair = s.crop != "independent" and s.couple != "locals"
+    branches += [_crop_pair(s)] if pair else [_random_crop(s, s.size, s.scale)] * crops
+    if s.locals and s.crop == "joint" and s.couple != "globals":
         branches += [JointCrop(s.local_size, s.local_scale, **_filter(s), beta=s.beta)] * (s.locals // 2)
     else:
         branches += [_random_crop(s, s.local_size, s.local_scale)] * s.locals
-    return branches[0] if len(branches) == 1 and s.crop != "independent" else MultiView(*branches)
+    return branches[0] if len(branches) == 1 and pair else MultiView(*branches)
 
 
 def _filter(s: Settings) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import byol, clim, dino, interclr, jointcrop, leoclr, moco, mocov3, npid, scorecl, simclr, simsiam, vicreg, wmse
-from .recipe import Marked, Recipe, Row, Table, by_name, marks, ours
+from .recipe import Column, Marked, Recipe, Row, Table, by_name, marks, ours
 
 PAPERS = (simclr, moco, mocov3, byol, simsiam, dino, vicreg, wmse, npid, leoclr, interclr, clim, scorecl, jointcrop)
 
@@ -20,12 +20,12 @@ TABLES: dict[tuple[str, str], Table] = {
 def reported(recipe: str) -> list[dict[str, Any]]:
     """What papers report for a recipe as it stands: paper, table, row, column and value, to be kept with a result."""
     return [
-        {"paper": table.paper, "table": table.number, "row": row.name, "column": column, "value": row.reported[column]}
+        {"paper": table.paper, "table": table.number, "row": row.name, "column": name, "value": row.reported[name]}
         for table in TABLES.values()
         for row in table.rows
-        for column, scale in table.columns.items()
-        if column in row.reported and not row.changed and f"{row.recipe}-{scale}" == recipe
+        for name, column in table.columns.items()
+        if name in row.reported and not (row.changed or row.own) and row.recipe_at(column.scale) == recipe
     ]
 
 
-__all__ = ["RECIPES", "TABLES", "Marked", "Recipe", "Row", "Table", "marks", "ours", "reported"]
+__all__ = ["RECIPES", "TABLES", "Column", "Marked", "Recipe", "Row", "Table", "marks", "ours", "reported"]

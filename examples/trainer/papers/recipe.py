@@ -93,6 +93,28 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class Column:
+    """One column of a paper's table: where the paper ran it, and how it is measured here.
+
+    Attributes:
+        scale: end of the recipes' names at which the paper ran it: ``imagenet``, ``cifar10-paper``.
+        protocol: of evaluate.py that measures it, or ``"log"``, the run's own record; empty: not measured here.
+        metric: the result's name there.
+        fraction: of the labels that are fine-tuned on; None: all.
+        data: what it is measured on, as evaluate.py names it, where that is not what was trained on.
+        missing: why it is not measured here.
+    """
+
+    scale: str
+    protocol: str = ""
+    metric: str = ""
+
+    fraction: float | None = None
+    data: str = ""
+    missing: str = ""
+
+
+@dataclass(frozen=True)
 class Row:
     """One line of a paper's table: what it reports, and the run that answers it here.
 
@@ -103,6 +125,9 @@ class Row:
         changed: settings in which the run differs from the recipe.
         against: the row from which the difference is told.
         missing: why it is not run here.
+        own: settings of the paper's own scale, beside ``changed``; a row that has some is run there alone.
+        at: whole names of recipes at scales where they are called otherwise: ``{"imagenet": "moco2-imagenet-800"}``.
+        protocol: of this row, where each of the table's methods has one of its own.
     """
 
     name: str
@@ -116,6 +141,14 @@ class Row:
 
     missing: str = ""
 
+    own: Mapping[str, Any] = field(default_factory=dict)
+    at: Mapping[str, str] = field(default_factory=dict)
+    protocol: str = ""
+
+    def recipe_at(self, scale: str) -> str:
+        """The whole name of the recipe at a scale."""
+        return self.at.get(scale, f"{self.recipe}-{scale}")
+
 
 @dataclass(frozen=True)
 class Table:
@@ -125,9 +158,9 @@ class Table:
 
     Attributes:
         metric: what the paper measures.
-        protocol: the protocol of evaluate.py that measures it, and the result's name there; empty where there is none.
-        columns: the reported columns; for each the scale at which the paper ran it.
+        columns: the reported columns.
         note: what a reader must know to hold our figures beside the paper's.
+        toys: whether it is one of those that benchmarks/tables.py runs at the toys' scale (results/toys/PLAN.md).
     """
 
     paper: str
@@ -135,12 +168,29 @@ class Table:
     title: str
     metric: str
 
-    protocol: tuple[str, str]
-
-    columns: Mapping[str, str]
+    columns: Mapping[str, Column]
 
     rows: tuple[Row, ...]
     note: str = ""
+    toys: bool = False
+
+    @property
+    def scales(self) -> set[str]:
+        """Where the paper ran it."""
+        return {column.scale for column in self.columns.values()}
+
+    def measured_at(self, scale: str) -> dict[str, Column]:
+        """The columns that ``--measure paper`` is asked for at a scale.
+
+        At the paper's own scales these are the ones of that scale; at others all, but of those that are measured alike
+        the first alone.
+        """
+        if scale in self.scales:
+            return {name: column for name, column in self.columns.items() if column.scale == scale}
+        alike: dict[Column, str] = {}
+        for name, column in self.columns.items():
+            alike.setdefault(replace(column, scale=""), name)
+        return {name: self.columns[name] for name in alike.values()}
 
 
 def by_name(recipes: Iterable[Recipe]) -> dict[str, Recipe]:

@@ -63,4 +63,5 @@ CIFAR10_PAPER = IMAGENET.but(
 RECIPES = (
     *family("simclr", IMAGENET, **NT_XENT),
     CIFAR10_PAPER,
+    IMAGENET.but("simclr-imagenet-1000", epochs=paper(1000)),
 )

@@ -27,16 +27,24 @@ SMALL: dict[str, Any] = {
     "K": 16, "K_inter": 4, "pool": 0.5, "clusters": 4, "min_cluster": 2, "k": 10, "n_pos": 5,
     "warmup_epochs": 1, "every": 1, "bn_splits": 2, "freeze": 1,
 }  # fmt: skip
-#: Recipes, and what rows of tables change in them, on the toys.
-CASES: dict[str, tuple[str, dict[str, Any]]] = {
-    **{name: (name, {}) for name in RECIPES},
-    **{
-        f"{table.paper} {table.number}, {row.name}": (f"{row.recipe}-rendered", dict(row.changed))
-        for table in TABLES.values()
-        for row in table.rows
-        if row.recipe and row.changed and not row.missing
-    },
-}
+
+
+def distinct() -> dict[str, tuple[str, dict[str, Any]]]:
+    """Recipes, and what rows of tables change in them: on the toys, or at the paper's scale where they are run there.
+
+    What two rows ask for alike is here once.
+    """
+    cases = {name: (name, {}) for name in RECIPES}
+    for table in TABLES.values():
+        for row in table.rows:
+            scales = sorted(table.scales) if row.own or f"{row.recipe}-rendered" not in RECIPES else ["rendered"]
+            case = (row.recipe_at(scales[0]), {**row.changed, **row.own})
+            if row.recipe and not row.missing and case[1] and case not in cases.values():
+                cases[f"{table.paper} {table.number}, {row.name}"] = case
+    return cases
+
+
+CASES = distinct()
 
 
 class Small(nn.Module):

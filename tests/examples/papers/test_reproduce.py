@@ -182,7 +182,7 @@ def test_a_scale_without_recipes(tmp_path: Path, data: Path):
     assert run("leoclr", "6", "--scale", "places", "--data", str(data), "--out", str(out)) == 1
     page = (out / "table.md").read_text()
     assert "there is no recipe leoclr-places; scales: cifar10, cifar10-cpu, cifar10-paper" in page
-    assert "CLSA is another paper's method" in page
+    assert "not run: another paper's method" in page
 
 
 def test_killed_it_goes_on(tmp_path: Path, data: Path):
@@ -263,10 +263,11 @@ def test_settings_are_spelled_as_the_command_line_reads_them():
     hints_by_name = {name: hints_of(kind) for name, kind in METHODS.items()}
     settings = [(recipe, recipe.values) for recipe in RECIPES.values()]
     settings += [
-        (RECIPES[f"{row.recipe}-rendered"], row.changed)
+        (RECIPES[row.recipe_at(scale)], {**row.changed, **row.own})
         for table in reproduce.TABLES.values()
         for row in table.rows
-        if row.recipe
+        for scale in table.scales
+        if row.recipe and row.recipe_at(scale) in RECIPES
     ]
     for recipe, values in settings:
         hints = hints_by_name[recipe.values["method"]]
@@ -278,7 +279,7 @@ def test_settings_are_spelled_as_the_command_line_reads_them():
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("leoclr", "9"), "nearest: leoclr 8"),
+        (("leoclr", "10"), "nearest: leoclr 1"),
         (("leocl", "8"), "nearest: leoclr 8"),
         (("leoclr", "8", "epochs", "3"), "--NAME VALUE"),
         (("leoclr", "8", "--epochs"), "--NAME VALUE"),

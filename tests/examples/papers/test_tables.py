@@ -25,14 +25,21 @@ def tables() -> ModuleType:
         sys.path.remove(str(BENCHMARKS))
 
 
-def test_every_table_is_asked_for_once(tables: ModuleType, tmp_path: Path):
+#: Those of the plan: there were no others when it was written.
+TOYS = (
+    ("leoclr", "6"), ("leoclr", "8"), ("interclr", "Fig. 6b"), ("interclr", "Fig. 8"), ("clim", "6"), ("clim", "9"),
+    ("scorecl", "2"), ("scorecl", "6"), ("jointcrop", "5"), ("jointcrop", "F"),
+)  # fmt: skip
+
+
+def test_every_table_of_the_toys_is_asked_for_once(tables: ModuleType, tmp_path: Path):
     asked: list[list[str]] = []
     assert tables.main(["--seeds", "2"], run=lambda words: asked.append(words) or 0, results=tmp_path) == 0
-    assert [tuple(words[:2]) for words in asked] == list(TABLES)
+    assert {tuple(words[:2]) for words in asked} == set(TOYS) == {key for key, table in TABLES.items() if table.toys}
     assert all(words[words.index("--seeds") + 1] == "2" for words in asked)
     assert all(words[words.index("--first-seed") + 1] == "100" for words in asked)  # as results/toys/PLAN.md says
     kept = {words[words.index("--kept") + 1] for words in asked}
-    assert len(kept) == len(TABLES)
+    assert len(kept) == len(asked) == len(TOYS)
     assert str(tmp_path / "interclr-Fig.6b") in kept
 
 

@@ -136,6 +136,14 @@ def test_a_method_takes_what_is_named_like_a_setting_of_the_run_from_there(name)
         ({"flip": 1.5}, "flip must be a probability in [0, 1], or one for each view, got 1.5"),
         ({"gray": (0.2, 2.0)}, "gray must be a probability"),
         ({"beta": 1.0}, "beta is of joint areas, got beta=1.0 with crop=independent; add --crop joint"),
+        (
+            {"couple": "locals", "locals": 4},
+            "couple is of joint crops with smaller ones, got couple=locals with crop=ind",
+        ),
+        (
+            {"couple": "globals", "crop": "joint"},
+            "got couple=globals with crop=joint, locals=0; add --crop joint --loc",
+        ),
         ({"alpha": 0.5}, "alpha is of a crop's place, got alpha=0.5 with crop=independent"),
     ],
 )

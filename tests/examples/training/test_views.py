@@ -114,6 +114,14 @@ def test_local_crops_are_resampled_as_the_others():
             2,
             [JointCrop, v2.RandomResizedCrop, v2.RandomResizedCrop],
         ),
+        *(
+            ({"crop": "joint", "locals": 4, "couple": couple}, 2, [kind for kind, n in kinds for _ in range(n)])
+            for couple, kinds in (
+                ("all", ((JointCrop, 3),)),
+                ("globals", ((JointCrop, 1), (v2.RandomResizedCrop, 4))),
+                ("locals", ((v2.RandomResizedCrop, 2), (JointCrop, 2))),
+            )
+        ),
         ({"original": True}, 3, [UncroppedView, v2.RandomResizedCrop, v2.RandomResizedCrop]),
         ({"sizes": (32, 24)}, 2, [MultiResolution] * 2),
         ({"sizes": (32, 24), "share_box": True}, 2, [MultiResolution]),
@@ -133,14 +141,23 @@ def areas(crop) -> tuple[float, float]:
     return crop.scale if law is None else (float(law.high), float(law.low))[::-1]
 
 
-@pytest.mark.parametrize("crop", ["independent", "joint"])
-def test_small_crops_have_a_size_and_areas_of_their_own(crop):
-    settings = Settings(size=32, crop=crop, scale=(0.3, 0.9), locals=2, local_size=16, local_scale=(0.06, 0.2))
+@pytest.mark.parametrize(
+    ("given", "large", "small"),
+    [
+        ({}, 2, 2),
+        ({"crop": "joint"}, 1, 1),
+        ({"crop": "joint", "couple": "globals"}, 1, 2),
+        ({"crop": "joint", "couple": "locals"}, 2, 1),
+    ],
+)
+def test_small_crops_have_a_size_and_areas_of_their_own(given, large, small):
+    """A joint crop makes two views, so that there is one of it where there are two independent ones."""
+    settings = Settings(size=32, scale=(0.3, 0.9), locals=2, local_size=16, local_scale=(0.06, 0.2), **given)
     cuts = [step for step in leaves(pipeline(settings)) if isinstance(step, (JointCrop, v2.RandomResizedCrop))]
-    each = 1 if crop == "joint" else 2
-    assert [tuple(cut.size) for cut in cuts] == [(32, 32)] * each + [(16, 16)] * each
-    for cut, scale in zip(cuts, [(0.3, 0.9)] * each + [(0.06, 0.2)] * each, strict=True):
+    assert [tuple(cut.size) for cut in cuts] == [(32, 32)] * large + [(16, 16)] * small
+    for cut, scale in zip(cuts, [(0.3, 0.9)] * large + [(0.06, 0.2)] * small, strict=True):
         assert areas(cut) == pytest.approx(scale)
+    assert [view.shape[-1] for view in served(settings)] == [32, 32, 16, 16]
 
 
 @pytest.mark.parametrize("alpha", [None, 0.3])

@@ -57,4 +57,8 @@ def test_sentences_are_told_apart():
         ["Seven"],
         ["eight"],
     ]
-    assert BRITISH.search("the colour") and BRITISH.search("Centred") and not BRITISH.search("colors, center, gray")
+    assert [bool(BRITISH.search(text)) for text in ("the colour", "Centred", "colors, center, gray")] == [
+        True,
+        True,
+        False,
+    ]

@@ -21,9 +21,10 @@ DEV := .venv/.installed-dev
 DEV_LOWEST := .venv-lowest/.installed-dev
 FRAMEWORKS := .venv-frameworks/.installed
 WHEELS := .venv-wheels/.installed
+DOCS_CHECK := .venv-docs-check/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest lint types docs bench frameworks tables wheels wheels-check clean
+.PHONY: help demo test test-lowest lint types docs docs-check bench frameworks tables wheels wheels-check clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -50,6 +51,9 @@ types: $(DEV) ## mypy, strict
 
 docs: $(DEV) ## the documentation, warnings as errors, into docs/_build/html
 	.venv/bin/python -m sphinx -W -n --keep-going -b html docs docs/_build/html
+
+docs-check: docs $(DOCS_CHECK) ## links, anchors, code and pictures of the built documentation, in headless Chromium (ARGS="--shots shots")
+	.venv-docs-check/bin/python docs/check.py $(ARGS)
 
 bench: ## tables of pipelines, kernels and memory, beside the peers, into benchmarks/results (ARGS="--rounds 3")
 	benchmarks/peers.sh
@@ -94,6 +98,13 @@ $(DEV): pyproject.toml examples/pyproject.toml constraints.txt $(NATIVE)
 $(DEV_LOWEST): pyproject.toml examples/pyproject.toml Makefile $(NATIVE)
 	$(call environment,$(LOWEST_PYTHON),.venv-lowest)
 	.venv-lowest/bin/python -m pip install --disable-pip-version-check $(LOWEST) $(OF_THEIR_TIME) -e '.[dev]' -e examples
+	@touch $@
+
+# A Chromium on the path is used; where there is none, playwright fetches its own.
+$(DOCS_CHECK): Makefile
+	$(call environment,$(PYTHON),.venv-docs-check)
+	.venv-docs-check/bin/python -m pip install --disable-pip-version-check 'playwright>=1.49'
+	@command -v chromium || command -v chromium-browser || command -v google-chrome || .venv-docs-check/bin/playwright install chromium
 	@touch $@
 
 $(FRAMEWORKS): pyproject.toml examples/pyproject.toml benchmarks/frameworks/requirements.txt benchmarks/frameworks/alone.txt $(NATIVE)

@@ -15,7 +15,8 @@ from sphinx.util import inspect
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS))
 
-import pictures  # noqa: E402  # beside this file, as the next one
+import interactive  # noqa: E402  # beside this file, as the next two
+import pictures  # noqa: E402
 import reference_pages  # noqa: E402
 
 import jointaug  # noqa: E402
@@ -91,6 +92,7 @@ intersphinx_mapping = {
 def draw_and_write(app: Sphinx) -> None:
     """Draw the pictures and write the reference's pages, before Sphinx looks for its sources."""
     pictures.draw(DOCS / "_static" / "generated")
+    interactive.write(DOCS / "_static" / "generated")
     reference_pages.write(jointaug, DOCS / "reference" / "generated")
 
 

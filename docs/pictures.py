@@ -17,6 +17,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,15 @@ from jointaug import (
     crop_box_from_heatmap,
     views_at,
 )
-from jointaug.distributions import IndependentPair, JointPair, PairLaw
+from jointaug.distributions import (
+    FixedRatioPair,
+    IndependentLogRatio,
+    IndependentPair,
+    JointLogRatio,
+    JointPair,
+    LogRatioLaw,
+    PairLaw,
+)
 from jointaug.plotting import COLORS, plot_log_ratio_densities
 
 DOCS = Path(__file__).resolve().parent
@@ -527,6 +536,86 @@ def laws() -> Figure:
     return figure
 
 
+def _ratio_law(*laws: LogRatioLaw) -> Figure:
+    figure = Figure(figsize=(4.4, 2.2), layout="constrained")
+    ax = figure.subplots()
+    span = math.log(5)
+    u = torch.linspace(-span, span, 401, dtype=torch.float64)[1:-1]
+    (row,) = Addresses(0, 0, torch.arange(20_000)).rows(1)
+    for law, color in zip(laws, (FIRST, SECOND, THIRD), strict=False):
+        drawn = law.from_uniform(row).numpy()
+        ax.hist(
+            drawn,
+            bins=60,
+            range=(-span, span),
+            density=True,
+            color=color,
+            alpha=0.3,
+        )
+        ax.plot(u, law.log_prob(u).exp(), color=color, label=repr(law))
+    ax.set(
+        xlabel="log ratio: density, and 20,000 draws",
+        yticks=[],
+        ylim=(0, 1.4 * ax.get_ylim()[1]),
+    )
+    ax.legend(frameon=False, fontsize=7)
+    return figure
+
+
+def joint_log_ratio() -> Figure:
+    """Densities at three betas, and what is drawn."""
+    return _ratio_law(*[JointLogRatio(beta, 0.2, 1.0) for beta in (2.0, 0.0, -2.0)])
+
+
+def independent_log_ratio() -> Figure:
+    """The density of two independent areas' log ratio, and what is drawn."""
+    return _ratio_law(IndependentLogRatio(0.2, 1.0))
+
+
+def _pair_law(law: PairLaw) -> Figure:
+    figure = Figure(figsize=(4.4, 2.2), layout="constrained")
+    cloud, marginal = figure.subplots(1, 2)
+    first, second = _points(law, 3000)
+    cloud.plot(first, second, ".", color=SECOND, markersize=2, alpha=0.5)
+    cloud.set(
+        xlabel="view 1",
+        ylabel="view 2",
+        aspect="equal",
+        xlim=(0.18, 1.02),
+        ylim=(0.18, 1.02),
+    )
+    marginal.hist(
+        torch.cat([first, second]).numpy(),
+        bins=40,
+        range=(0.2, 1.0),
+        density=True,
+        color=SECOND,
+        alpha=0.6,
+    )
+    marginal.set(xlabel="of one view", yticks=[])
+    return figure
+
+
+def joint_pair() -> Figure:
+    """3,000 pairs at beta 0, and the values of one view."""
+    return _pair_law(JointPair(0.0, 0.2, 1.0))
+
+
+def decoupled_pair() -> Figure:
+    """The same values of one view as `JointPair` has at beta 0, without its coupling."""
+    return _pair_law(JointPair(0.0, 0.2, 1.0).decoupled())
+
+
+def independent_pair() -> Figure:
+    """3,000 pairs of independent values, and the values of one view."""
+    return _pair_law(IndependentPair(0.2, 1.0))
+
+
+def fixed_ratio_pair() -> Figure:
+    """3,000 pairs, of which the second is twice the first, and the values of one view."""
+    return _pair_law(FixedRatioPair(2.0, 0.2, 1.0))
+
+
 def aspects() -> Figure:
     """Aspect ratios that fit, against the area, on three shapes of image."""
     figure = Figure(figsize=(7.6, 2.5), layout="constrained")
@@ -647,6 +736,47 @@ def readme() -> Figure:
     return figure
 
 
+def _gallery(pipeline: Pipeline, image: Tensor, *rest: Any) -> Figure:
+    made = views_at(pipeline, Address(3, 0, 4), image, *rest)
+    first = made[0] if rest else made
+    views = first if isinstance(first, Views) else (first,)
+    columns = max(3, 1 + len(views))
+    figure, axes = sheet(1, columns, inch=4.4 / columns)
+    show(axes[0, 0], image)
+    for k, ax in enumerate(axes[0, 1:]):
+        if k < len(views):
+            show(ax, views[k], color=(FIRST, SECOND)[k % 2])
+        else:
+            blank(ax)
+    return figure
+
+
+def gallery() -> dict[str, Callable[[], Figure]]:
+    """Every transform on one image, at one address: pictures of the gallery's page, by their names."""
+    image = toy(4)
+    box = torch.tensor([0.25, 0.25, 0.75, 0.75])
+    whole = MultiView(UncroppedView(160), UncroppedView(160))
+    jitter = v2.Compose(
+        [v2.RandomHorizontalFlip(), v2.ColorJitter(0.4, 0.4, 0.4, 0.2)]
+    )
+    pipelines = {
+        "JointCrop": JointCrop(160),
+        "ContrastiveCrop": ContrastiveCrop(160),
+        "MultiResolution": MultiResolution((160, 80, 40)),
+        "UncroppedView": UncroppedView(160),
+        "MultiView": MultiView(JointCrop(160), JointCrop(64, scale=(0.05, 0.4))),
+        "JointBlur": v2.Compose([whole, JointBlur(sigma=(0.5, 8.0), p=1.0)]),
+        "JointColor": v2.Compose([whole, JointColor(0.6, 0.6, 0.6, 0.1, p=1.0)]),
+        "PerView": v2.Compose([whole, PerView(jitter)]),
+        "Shared": v2.Compose([whole, Shared(jitter)]),
+    }
+    rest = {"ContrastiveCrop": (box,)}
+    return {
+        f"gallery-{name}": partial(_gallery, pipeline, image, *rest.get(name, ()))
+        for name, pipeline in pipelines.items()
+    }
+
+
 PICTURES: dict[str, Callable[[], Figure | Image.Image]] = {
     "JointCrop": joint_crop,
     "JointBlur": joint_blur,
@@ -662,6 +792,13 @@ PICTURES: dict[str, Callable[[], Figure | Image.Image]] = {
     "laws": laws,
     "aspects": aspects,
     "tutorial": tutorial,
+    "JointLogRatio": joint_log_ratio,
+    "IndependentLogRatio": independent_log_ratio,
+    "JointPair": joint_pair,
+    "DecoupledPair": decoupled_pair,
+    "IndependentPair": independent_pair,
+    "FixedRatioPair": fixed_ratio_pair,
+    **gallery(),
 }
 
 

@@ -17,18 +17,23 @@ import pictures
 from sphinx.pycode import ModuleAnalyzer
 from torchvision.transforms import v2
 
+from jointaug.distributions import Law
+
 #: Names that jointaug does not export, of use to authors of their own transforms and containers.
 ALSO = {
     "jointaug.chance": ["Chance", "named_step", "child_step"],
     "jointaug.pipeline": ["Addressable", "Part", "Position", "parts", "run"],
 }
 
+#: Of transforms and of laws, which draw nothing themselves.
+BASES = {"JointTransform", "Law", "LogRatioLaw", "PairLaw"}
+
 
 def write(package: ModuleType, folder: Path) -> None:
     """Write the pages of a package's public modules and of their names into ``folder``, and remove all others from it.
 
     Raises:
-        RuntimeError: if a public transform has no picture, or an exported name is on no page.
+        RuntimeError: if a public transform or law has no picture, or an exported name is on no page.
     """
     folder.mkdir(parents=True, exist_ok=True)
     pages = {}
@@ -160,13 +165,12 @@ def _kind(obj: object) -> str:
 
 def _require_picture(path: str, obj: object) -> None:
     name = path.rpartition(".")[2]
-    if (
-        not inspect.isclass(obj)
-        or not issubclass(obj, v2.Transform)
-        or name == "JointTransform"
-    ):
-        return
-    if name not in pictures.PICTURES:
+    pictured = (
+        inspect.isclass(obj)
+        and issubclass(obj, (v2.Transform, Law))
+        and name not in BASES
+    )
+    if pictured and name not in pictures.PICTURES:
         raise RuntimeError(
-            f"{path} is a public transform without a picture: add one to PICTURES in docs/pictures.py"
+            f"{path} is public and without a picture: add one to PICTURES in docs/pictures.py"
         )

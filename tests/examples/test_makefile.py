@@ -27,6 +27,7 @@ def test_make_alone_lists_the_targets():
         "lint",
         "types",
         "docs",
+        "docs-check",
         "bench",
         "frameworks",
         "tables",

@@ -26,7 +26,9 @@ def tracked() -> list[Path]:
         listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
         return [Path(name) for name in listed.split("\0") if name and (ROOT / name).exists()]
     files = (path.relative_to(ROOT) for path in sorted(ROOT.rglob("*")) if path.is_file())
-    return [path for path in files if not path.parts[0].endswith((".egg-info", ".venv", "dist", "build"))]
+    made = (".egg-info", "_cache", "__pycache__", "PKG-INFO", "setup.cfg")
+    kept = [path for path in files if not any(part.endswith(made) for part in path.parts)]
+    return [path for path in kept if path.parts[0] not in ("build", "dist") and not path.parts[0].startswith(".venv")]
 
 
 def build(kind: str, source: Path, out: Path, **environment: str) -> Path:

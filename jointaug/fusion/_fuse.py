@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -363,12 +364,14 @@ class Fused(Planner, Addressable):
         return Plan(views, how.record.made, signature, [], PlanRows(no_rows), alone=alone, again=how)
 
 
-class _Fuse(Protocol):
+class _Fuse(ABC):
     """What `fuse` is to type checkers: a function that one can teach."""
 
     register = staticmethod(register)
 
-    def __call__(self, pipeline: Callable[..., Any]) -> Fused: ...
+    @abstractmethod
+    def __call__(self, pipeline: Callable[..., Any]) -> Fused:
+        """The fused pipeline."""
 
 
 def _teachable(function: Callable[[Callable[..., Any]], Fused]) -> _Fuse:

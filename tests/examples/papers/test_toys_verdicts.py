@@ -111,6 +111,18 @@ def test_every_row_is_held_against_one_that_runs(verdicts: ModuleType, plan: dic
             assert row.name not in names or not row.against or row.against in names
 
 
+def test_readme_says_what_is_kept():
+    with (KEPT / "verdicts.csv").open(newline="") as file:
+        kept = {(row["table"], row["row"]): row for row in csv.DictReader(file)}
+    row = kept["jointcrop 5", "SimCLR, J-Crop(0)"]
+    words = " ".join((KEPT.parents[2] / "README.md").read_text().split())
+    low, high = float(row["low"]), float(row["high"])
+    said = (
+        f"{-float(row['difference']):.1f} points below two crops ({low:.1f} to {high:+.1f}, {row['seeds']} seeds each)"
+    )
+    assert f"{said}, where its paper is {float(row['reported']):.1f} above. That is {row['order']}" in words
+
+
 def test_what_is_kept_is_what_it_writes(verdicts: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """From the runs kept in the repository."""
     for path in KEPT.glob("*/runs.csv"):

@@ -3,6 +3,7 @@
 # ruff: noqa: ARG001  # Sphinx passes its events more than a handler needs
 from __future__ import annotations
 
+import re
 import sys
 import zlib
 from importlib import metadata
@@ -158,6 +159,37 @@ def sign_by_init(
     return signature, returns
 
 
+def mend_links_to_pages(
+    app: Sphinx,
+    pagename: str,
+    templatename: str,
+    context: dict[str, Any],
+    doctree: Any,
+) -> None:
+    """Sources link to an object's page by the name that it has there.
+
+    viewcode gives all objects of a module the name of the first one's package.
+    """
+    if not pagename.startswith("_modules/"):
+        return
+    objects = app.env.get_domain("py").objects  # type: ignore[attr-defined]
+
+    def mended(link: re.Match[str]) -> str:
+        page, name = link.groups()
+        if name in objects:
+            return link[0]
+        last = name.rpartition(".")[2]
+        there = [
+            known
+            for known, entry in objects.items()
+            if page.endswith(f"{entry.docname}.html")
+            and known.rpartition(".")[2] == last
+        ]
+        return f'href="{page}#{there[0]}"' if len(there) == 1 else link[0]
+
+    context["body"] = re.sub(r'href="([^"#]+)#([\w.]+)"', mended, context["body"])
+
+
 def setup(app: Sphinx) -> None:
     """Register the steps above."""
     app.connect("builder-inited", draw_and_write, priority=100)
@@ -166,3 +198,4 @@ def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-docstring", add_picture)
     app.connect("autodoc-process-signature", sign_by_init)
     app.connect("autodoc-process-bases", skip_private_bases)
+    app.connect("html-page-context", mend_links_to_pages)

@@ -104,7 +104,7 @@ class JointCrop(JointTransform):
 
     @property
     def row_width(self) -> int:
-        """The law's, then per view one (reference: ten) for the aspect ratio, two for the position."""
+        """The law's, then per view one for the aspect ratio (ten in the reference geometry), two for the position."""
         tries = boxes.TRIES if self.geometry == "reference" else 1
         return self.laws["area"].row_width + 2 * (tries + 2)
 

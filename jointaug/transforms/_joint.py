@@ -115,7 +115,7 @@ class JointTransform(v2.Transform, Addressable):
 
     @property
     def row_width(self) -> int:
-        """How many uniforms one pair takes: the width of its row."""
+        """How many uniforms one pair takes, which is the width of its row."""
         return sum(law.row_width for law in self.laws.values()) + 2
 
     def query(self, flat_inputs: list[Any]) -> tuple[Any, ...]:

@@ -31,6 +31,8 @@ def test_make_alone_lists_the_targets():
         "bench",
         "frameworks",
         "tables",
+        "wheels",
+        "wheels-check",
         "clean",
     ]
 

@@ -41,7 +41,7 @@ def test_the_sdist_tests_itself(tmp_path):
         "tests/test_validate.py",
         "CHANGELOG.md",
         "CITATION.cff",
-        "docs/tutorial.md",
+        "docs/tutorials/first-pair.md",
     ]
     assert have.issuperset(tests)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", tests[1]]

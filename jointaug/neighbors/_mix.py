@@ -28,6 +28,7 @@ class NeighborCutMix(nn.Module):
     Sources: Yun et al. 2019, https://arxiv.org/abs/1905.04899; Li et al. 2020, https://arxiv.org/abs/2011.02697, eq. 3.
 
     Example:
+        >>> import torch
         >>> mix = NeighborCutMix(alpha=2.0)
         >>> black, white = torch.zeros(4, 3, 32, 32), torch.ones(4, 3, 32, 32)
         >>> mixed, kept = mix(black, white, index=torch.arange(4), epoch=1)

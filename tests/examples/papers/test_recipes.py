@@ -134,7 +134,7 @@ STATED = {
     "jointcrop-simsiam-tiny": {"dim": 512, "bottleneck": 128},
     "simclr-cifar10": {"size": 32, "stem": "imagenet", "warmup": 10, "backbone": "resnet18", "schedule": "cosine"},
     "moco2-cifar10": {"K": 8192, "m": 0.999, "bn_splits": 8, "warmup": 10},
-    "moco2-rendered": {"K": 512, "m": 0.999, "bn_splits": 4, "warmup": 2, "backbone": "resnet8", "knn_k": 20},
+    "moco2-rendered": {"K": 128, "m": 0.995, "bn_splits": 4, "warmup": 2, "backbone": "resnet8", "knn_k": 20},
     "dino-imagenette": {"outputs": 2048, "local_size": 48},
     "vicreg-cifar10": {"dim": 2048, "hidden": 2048, "optimizer": "lars"},
 }

@@ -9,7 +9,7 @@ from ._adapt import ToTensor, adapt, adapted
 from ._augment import GOES_ALONG, augmented, magnitude_of, operations
 from ._crop import two_sides
 from ._noise import any_draw_of
-from ._numbers import any_order, floored, of_image
+from ._numbers import any_order, filled, floored, of_image
 from ._registry import DRAWS, Draw, Seen, draw_of, draws
 from ._seed import generator_kept, seed_of
 
@@ -26,6 +26,7 @@ __all__ = [
     "augmented",
     "draw_of",
     "draws",
+    "filled",
     "floored",
     "generator_kept",
     "magnitude_of",

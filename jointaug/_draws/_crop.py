@@ -11,7 +11,7 @@ from torch import Tensor
 from torchvision.transforms import v2
 
 from ..chance import Row
-from ._numbers import between, offset
+from ._numbers import between, filled, offset
 from ._registry import draws
 
 _TRIES = 10
@@ -69,10 +69,7 @@ def _all_tries(
 
 def sides_of(seen: Any, shape: Sequence[int], device: torch.device) -> tuple[Tensor, Tensor]:
     """Height and width as int64 tensors ``[B]``."""
-    height, width = (
-        (side if isinstance(side, Tensor) else torch.full((), side, dtype=torch.int64, device=device)).expand(shape)
-        for side in (seen.height, seen.width)
-    )
+    height, width = (filled(side, device).expand(shape) for side in (seen.height, seen.width))
     return height, width
 
 

@@ -68,6 +68,11 @@ def _like(first: Tensor, value: Any) -> Tensor:
     return value.to(first) if isinstance(value, Tensor) else first.new_full((), value)
 
 
+def filled(value: Any, device: torch.device, dtype: torch.dtype | None = torch.int64) -> Tensor:
+    """A tensor as it is; a number as one that the device writes by itself, so that the host does not wait."""
+    return value if isinstance(value, Tensor) else torch.full((), value, dtype=dtype, device=device)
+
+
 def exact(value: Any) -> Any:
     """A number in double precision, which torch would not take for the product of integers and a number."""
     return value.double() if isinstance(value, Tensor) else value
@@ -107,10 +112,7 @@ def _both_tensors(first: Any, second: Any) -> list[Tensor] | None:
     if like is None:
         return None
     kinds = (torch.float64 if isinstance(value, float) else None for value in (first, second))
-    return [
-        value if isinstance(value, Tensor) else torch.full((), value, dtype=kind, device=like.device)
-        for value, kind in zip((first, second), kinds, strict=True)
-    ]
+    return [filled(value, like.device, kind) for value, kind in zip((first, second), kinds, strict=True)]
 
 
 def stacked(values: Sequence[Any]) -> Any:

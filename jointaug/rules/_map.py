@@ -13,6 +13,8 @@ from typing import Any, Final, TypeAlias
 import torch
 from torch import Tensor
 
+from .._draws import filled
+
 Map: TypeAlias = "tuple[Any, ...]"
 """Nine entries."""
 
@@ -82,22 +84,20 @@ def either(where: Any, yes: Any, no: Any) -> Any:
     if not isinstance(yes, Tensor) and not isinstance(no, Tensor) and yes == no:
         return yes
     dtype = torch.float64 if any(_is_real(value) for value in (yes, no)) else torch.int64
-    a, b = (_on(value, dtype, where.device) for value in (yes, no))
+    a, b = (_on(where.device, value, dtype) for value in (yes, no))
     return torch.where(where, a, b)
 
 
-def _on(value: Any, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """A tensor or a number on a device, which writes the number by itself: the host does not wait."""
-    if isinstance(value, Tensor):
-        return value.to(device, dtype)
-    return torch.full((), value, dtype=dtype, device=device)
+def _on(device: torch.device, value: Any, dtype: torch.dtype) -> Tensor:
+    """A tensor or a number, in this dtype."""
+    return filled(value, device, dtype).to(device, dtype)
 
 
 def stacked(entries: Map, count: int, device: torch.device) -> Tensor:
     """A map as float64 ``[count, 3, 3]``."""
     if device.type == "cpu" and not any(isinstance(entry, Tensor) for entry in entries):
         return torch.tensor(entries, dtype=torch.float64).view(1, 3, 3).expand(count, 3, 3)
-    columns = [_on(entry, torch.float64, device).expand(count) for entry in entries]
+    columns = [_on(device, entry, torch.float64).expand(count) for entry in entries]
     return torch.stack(columns, -1).view(count, 3, 3)
 
 

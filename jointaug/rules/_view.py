@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms import InterpolationMode
 
+from .._draws import filled
 from .._validate import interpolation_mode, resized_size
 from ..functional import Step, resized_crop
 from ..pipeline import ROOT, Position
@@ -156,10 +157,7 @@ class View:
         """A box in each image, for `cut`: from numbers for all, or tensors ``[B]``."""
         if self.alone:
             return top, left, height, width
-        sides = [
-            side if isinstance(side, Tensor) else torch.full((), side, dtype=torch.int64, device=self.device)
-            for side in (top, left, height, width)
-        ]
+        sides = (filled(side, self.device) for side in (top, left, height, width))
         return torch.stack([side.expand(self.count) for side in sides], -1)
 
     def own(self, value: Any) -> Any:

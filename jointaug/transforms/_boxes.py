@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from .._beta import beta_quantile
+from .._draws import filled
 from ..chance import Row, place, places
 
 Box: TypeAlias = "tuple[int, int, int, int] | Tensor"
@@ -98,17 +99,12 @@ def crop_shapes(
     return torch.where(portrait, long, short).long(), torch.where(portrait, short, long).long()
 
 
-def filled(side: Tensor | int, device: torch.device) -> Tensor:
-    """A side as a tensor: of a number the device writes one by itself, and the host does not wait."""
-    return side if isinstance(side, Tensor) else torch.full((), side, dtype=torch.int64, device=device)
-
-
 def _of_two(which: Tensor, first: Tensor | int, second: Tensor | int) -> Any:
     """``first`` where it holds, else ``second``: a number, if they are the same one."""
     if not isinstance(first, Tensor) and not isinstance(second, Tensor):
         if first == second:
             return first
-        first, second = (torch.full((), side, dtype=torch.float64, device=which.device) for side in (first, second))
+        first, second = (filled(side, which.device, torch.float64) for side in (first, second))
     return torch.where(which, first, second)
 
 
@@ -156,8 +152,7 @@ def centered(center: float, side: int, limit: int) -> int:
 
 def centered_all(center: Tensor | float, side: Tensor, limit: Tensor | int) -> Tensor:
     """`centered` for tensors ``[...]``."""
-    if not isinstance(center, Tensor):
-        center = torch.full((), center, dtype=torch.float64, device=side.device)
+    center = filled(center, side.device, torch.float64)
     return ((limit * (center + _SINGLE)).long() - side // 2).clamp(min=0).minimum(limit - side)
 
 

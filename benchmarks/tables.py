@@ -23,7 +23,7 @@ from typing import Any
 
 import reproduce
 from interleaved import KEPT, RESULTS
-from toys_verdicts import finished, judged, kept
+from toys_verdicts import SETTINGS, finished, judged, kept
 from trainer.papers import TABLES
 
 PLAN = json.loads((KEPT / "toys" / "plan.json").read_text(encoding="utf-8"))
@@ -54,7 +54,7 @@ def main(
         print(f"{paper}, {number}", flush=True)
         words = [paper, number, "--scale", "rendered", "--data", "rendered"]
         words += ["--seeds", str(options.seeds or seeds), "--first-seed", str(PLAN["first seed"])]
-        words += ["--threads", "1", "--knn_every", "1000"]  # the last epoch is what counts: half of a run's time
+        words += [word for name, value in SETTINGS.items() for word in (f"--{name}", value)]
         words += ["--kept", str(results / f"{paper}-{number}".replace(" ", ""))]
         words += ["--score", options.score] if options.score else []
         codes.append(run([*words, *(["--rows", *rows] if rows else [])]))

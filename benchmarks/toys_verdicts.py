@@ -23,10 +23,12 @@ from interleaved import KEPT
 from scipy.special import ndtr, ndtri
 from toys_plan import bounds
 from trainer.papers import TABLES, Row
+from trainer.papers.runs import Cell
 from trainer.record.files import replace
 from trainer.record.intervals import Interval, difference, mean
 
 TOYS = KEPT / "toys"
+SETTINGS = {"threads": "1", "knn_every": "1000"}  # of every run: the last epoch is what counts, half of a run's time
 POWER = 0.8  # with which a difference that could have been detected is found
 Values = Mapping[str, Mapping[int, float]]
 """What was measured, by row and seed."""
@@ -69,14 +71,22 @@ class Verdict:
 
 
 def kept(table: tuple[str, str], folder: Path = TOYS) -> dict[str, dict[int, float]]:
-    """The runs of a table that are kept; none where no folder is."""
+    """The runs of a table that are kept and that the recipes ask for as they are now; none where no folder is."""
     path = folder / "-".join(table).replace(" ", "") / "runs.csv"
+    rows = {row.name: row for row in TABLES[table].rows}
     values: dict[str, dict[int, float]] = {}
     if path.exists():
         with path.open(encoding="utf-8", newline="") as file:
             for line in csv.DictReader(file):
-                values.setdefault(line["row"], {})[int(line["seed"])] = float(line["measured"])
+                name, seed = line["row"], int(line["seed"])
+                if name in rows and line["settings"] == asked_of(rows[name], seed):
+                    values.setdefault(name, {})[seed] = float(line["measured"])
     return values
+
+
+def asked_of(row: Row, seed: int) -> str:
+    """What a run of the plan is asked for, in one word (`trainer.papers.runs.Cell.digest`)."""
+    return Cell(row.recipe_at("rendered"), seed, {**row.changed, **SETTINGS}).digest
 
 
 def judged(table: tuple[str, str], names: Sequence[str], values: Values, plan: Mapping[str, Any]) -> list[Verdict]:
@@ -137,7 +147,7 @@ def page(verdicts: Sequence[Verdict], plan: Mapping[str, Any], folder: Path = TO
     lines = [
         "# What the toys tell of the papers' orders",
         "",
-        f"{plan['metric'][0].upper()}{plan['metric'][1:]}.",
+        f"Measured is {plan['metric']}.",
         "",
         "Differences in points, row minus the other, unpaired, with intervals at the look's bound; beside them the",
         "difference that this look finds with a probability of .8. The plan is `PLAN.md`.",

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import json
 from pathlib import Path
-from types import ModuleType
 
+import claim
 import pytest
 from trainer.papers.runs import linked
 from trainer.record.intervals import Interval, difference
 
 ROOT = Path(__file__).parents[3]
 STAND_IN = Path(__file__).parent / "stand_in.py"
-
-
-@pytest.fixture(scope="module")
-def claim() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("claim", ROOT / "benchmarks" / "claim.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture
@@ -47,7 +38,7 @@ def plan(results: Path, seeds: int | None) -> None:
     (results / "plan.json").write_text(json.dumps({"images": 20, "settings": {"batch": 10}, "budgets": budgets}))
 
 
-def test_from_pilot_to_report(claim: ModuleType, data: Path, results: Path, tmp_path: Path, capsys):
+def test_from_pilot_to_report(data: Path, results: Path, tmp_path: Path, capsys):
     words = ["--data", str(data), "--runs", str(tmp_path / "runs")]
     plan(results, None)
     with pytest.raises(SystemExit):
@@ -94,21 +85,21 @@ def test_from_pilot_to_report(claim: ModuleType, data: Path, results: Path, tmp_
     assert ((results / "README.md").read_text(), (results / "runs.csv").read_text()) == kept
 
 
-def test_arms_differ_in_the_crop_alone(claim: ModuleType):
+def test_arms_differ_in_the_crop_alone():
     plan = {"settings": {"batch": 128}, "budgets": {"small": {"epochs": 2, "seeds": 1}}}
     cells = {cell.changed["crop"]: {**cell.changed, "crop": None} for _, cell in claim.cells_of(plan)}
     assert list(cells) == ["independent", "decoupled", "joint"]
     assert cells["independent"] == cells["decoupled"] == cells["joint"]
 
 
-def test_verdicts(claim: ModuleType):
+def test_verdicts():
     assert claim.tests() == 4
     assert claim.judged(Interval(1.0, 0.1, 1.9), 8) == "a difference"
     assert claim.judged(Interval(1.0, -0.1, 2.1), 8) == "not told apart"
     assert claim.judged(Interval(1.0, 0.1, 1.9), 7) == "a pilot"
 
 
-def test_only_finished_seeds_of_all_policies_count(claim: ModuleType, results: Path):
+def test_only_finished_seeds_of_all_policies_count(results: Path):
     """The third seed of one policy is there, of the others not: it is left out, and the page says so."""
     of = {"epochs": 1, "knn_at_start": 10.0, "loss": 1.0, "seconds": 1.0, "machine": "", "torch": "", "commit": ""}
     knn = {("joint", 0): 50.0, ("joint", 1): 52.0, ("joint", 2): 90.0}
@@ -134,7 +125,7 @@ def test_too_few_images(data: Path, tmp_path: Path):
         linked(data, tmp_path / "links", {"train": 5})
 
 
-def test_the_committed_plan(claim: ModuleType):
+def test_the_committed_plan():
     """What PLAN.md says is what plan.json has."""
     folder = claim.RESULTS
     fixed, page = json.loads((folder / "plan.json").read_text()), (folder / "PLAN.md").read_text()

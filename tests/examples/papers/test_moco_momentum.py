@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
 import re
-import sys
 from pathlib import Path
-from types import ModuleType
 
+import moco_momentum as momentum
 import pytest
 import torch
 from trainer.methods.batch import Batch
@@ -19,19 +17,6 @@ from jointaug.losses import reduce, unit
 
 ROOT = Path(__file__).parents[3]
 KEPT = ROOT / "benchmarks" / "results" / "moco_momentum.json"
-
-
-@pytest.fixture(scope="module")
-def momentum() -> ModuleType:
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    try:
-        spec = importlib.util.spec_from_file_location("moco_momentum", ROOT / "benchmarks" / "moco_momentum.py")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules["moco_momentum"] = module  # dataclasses look there
-        spec.loader.exec_module(module)
-        return module
-    finally:
-        sys.path.remove(str(ROOT / "benchmarks"))
 
 
 class Tiny(torch.nn.Module):
@@ -50,7 +35,7 @@ def made(kind: type) -> MoCo:
     return kind(Tiny, dim=4, hidden=8, K=8, tau=0.1)
 
 
-def test_negatives_are_the_queue_or_the_other_keys_of_the_batch(momentum: ModuleType):
+def test_negatives_are_the_queue_or_the_other_keys_of_the_batch():
     """With the queue it is MoCo, number for number; with keys of one age a slow loop over images."""
     views = [*torch.randn(2, 4, 3, 8, 8)]
     batch = Batch(views, torch.arange(4), 0, 0, 0, 10)
@@ -73,7 +58,7 @@ def test_negatives_are_the_queue_or_the_other_keys_of_the_batch(momentum: Module
     )
 
 
-def test_the_pages_table_is_the_result(momentum: ModuleType):
+def test_the_pages_table_is_the_result():
     page = (ROOT / "docs" / "papers" / "baselines.md").read_text(encoding="utf-8")
     kept = json.loads(KEPT.read_text())["cases"]
     assert kept.keys() == momentum.CASES.keys()

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import shutil
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
+import pilots
 import pretrain
 import pytest
 import torch
@@ -24,20 +22,7 @@ BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 STAND_IN = Path(__file__).parent / "stand_in.py"
 
 
-@pytest.fixture(scope="module")
-def pilots() -> ModuleType:
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        spec = importlib.util.spec_from_file_location("pilots", BENCHMARKS / "pilots.py")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules["pilots"] = module  # dataclasses look there
-        spec.loader.exec_module(module)
-        return module
-    finally:
-        sys.path.remove(str(BENCHMARKS))
-
-
-def test_every_scaled_down_recipe_has_a_run_that_pretrain_takes(pilots: ModuleType):
+def test_every_scaled_down_recipe_has_a_run_that_pretrain_takes():
     assert set(pilots.PLANS) == set(SCALES)
     for scale, plan in pilots.PLANS.items():
         cells = pilots.cells_of(scale, plan, "score.pt")
@@ -60,7 +45,7 @@ def starts() -> Counter[str]:
 
 
 @pytest.fixture
-def pilot(pilots: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+def pilot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """Runs the toys' pilots with the stand-in, by these words and settings; the folder of results."""
     monkeypatch.setattr(pilots, "train_network", lambda data, checkpoint: None)
     monkeypatch.chdir(tmp_path)
@@ -159,11 +144,11 @@ SAME = [ALIKE] * 2
     ],
     ids=lambda one: one["method"] if isinstance(one, dict) else "",
 )
-def test_the_uninformative_loss_is_that_of_embeddings_that_are_alike(pilots: ModuleType, values, parts):
+def test_the_uninformative_loss_is_that_of_embeddings_that_are_alike(values, parts):
     assert pilots.uninformative({"batch": B, **values}) == pytest.approx(float(losses.reduce(parts)), rel=1e-5)
 
 
-def test_the_uninformative_loss_of_whitening_is_that_of_independent_embeddings(pilots: ModuleType):
+def test_the_uninformative_loss_of_whitening_is_that_of_independent_embeddings():
     """Mean of 2 - 2 cos over 4,000 pairs of 8 dimensions: 2 within five standard errors, 2 / sqrt(8 * 4000) each."""
     torch.manual_seed(0)
     z, other = torch.randn(2, 4000, 8)
@@ -172,7 +157,7 @@ def test_the_uninformative_loss_of_whitening_is_that_of_independent_embeddings(p
 
 
 @pytest.mark.parametrize("name", [name for name in RECIPES if name.endswith("-rendered")])
-def test_every_method_has_its_bar_and_its_uninformative_loss(pilots: ModuleType, name: str):
+def test_every_method_has_its_bar_and_its_uninformative_loss(name: str):
     values = RECIPES[name].values
     method = values.get("on", values["method"])
     blank = pilots.uninformative(values)
@@ -180,7 +165,7 @@ def test_every_method_has_its_bar_and_its_uninformative_loss(pilots: ModuleType,
     assert (blank is None) == (method in ("byol", "simsiam", "vicreg"))
 
 
-def test_a_run_that_stops_says_why(pilots: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_run_that_stops_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The stand-in refuses ``attract=all``, which goes on LeOCLR's recipes alone."""
     (tmp_path / "rendered").mkdir()
     monkeypatch.setattr(pilots, "train_network", lambda data, checkpoint: None)
@@ -193,7 +178,7 @@ def test_a_run_that_stops_says_why(pilots: ModuleType, tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize("words", [["cifar10"], ["rendered", "--data", "toys"]])
-def test_images_are_named_where_there_are_some(pilots: ModuleType, words, capsys):
+def test_images_are_named_where_there_are_some(words, capsys):
     with pytest.raises(SystemExit):
         pilots.main(words)
     assert "--data" in capsys.readouterr().err

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+import tables
+from toys_verdicts import asked_of
 from trainer.papers import TABLES
 
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
-
-
-@pytest.fixture(scope="module")
-def tables() -> ModuleType:
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        spec = importlib.util.spec_from_file_location("tables", BENCHMARKS / "tables.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-    finally:
-        sys.path.remove(str(BENCHMARKS))
 
 
 #: Those of the plan: there were no others when it was written.
@@ -32,7 +19,7 @@ TOYS = (
 )  # fmt: skip
 
 
-def test_every_table_of_the_toys_is_asked_for_once(tables: ModuleType, tmp_path: Path):
+def test_every_table_of_the_toys_is_asked_for_once(tmp_path: Path):
     asked: list[list[str]] = []
     assert tables.main(["--seeds", "2"], run=lambda words: asked.append(words) or 0, results=tmp_path) == 0
     assert {tuple(words[:2]) for words in asked} == set(TOYS) == {key for key, table in TABLES.items() if table.toys}
@@ -43,20 +30,21 @@ def test_every_table_of_the_toys_is_asked_for_once(tables: ModuleType, tmp_path:
     assert str(tmp_path / "interclr-Fig.6b") in kept
 
 
-def test_stage_2_stops_at_the_look_that_finds_all(tables: ModuleType, tmp_path: Path):
+def test_stage_2_stops_at_the_look_that_finds_all(tmp_path: Path):
     """Each table's runs are written as if they had been run: far apart in LeOCLR's, alike in the others."""
     asked: list[tuple[str, int]] = []
 
     def run(words: list[str]) -> int:
         (paper, number), rows = words[:2], words[words.index("--rows") + 1 :]
+        known_rows = {row.name: row for row in TABLES[paper, number].rows}
         seeds = int(words[words.index("--seeds") + 1])
         asked.append((f"{paper} {number}", seeds))
         file = tmp_path / f"{paper}-{number}" / "runs.csv"
         file.parent.mkdir(exist_ok=True)
-        known = file.read_text() if file.exists() else "row,seed,measured\n"
+        known = file.read_text() if file.exists() else "row,seed,measured,settings\n"
         far = 20 if paper == "leoclr" else 0
         lines = [
-            f'"{row}",{seed},{60 + far * (row == "LeOCLR") + seed % 3}\n'
+            f'"{row}",{seed},{60 + far * (row == "LeOCLR") + seed % 3},{asked_of(known_rows[row], seed)}\n'
             for row in rows
             for seed in range(100, 100 + seeds)
         ]
@@ -72,7 +60,7 @@ def test_stage_2_stops_at_the_look_that_finds_all(tables: ModuleType, tmp_path: 
     ]
 
 
-def test_stage_0_has_the_plans_rows(tables: ModuleType, tmp_path: Path):
+def test_stage_0_has_the_plans_rows(tmp_path: Path):
     asked: list[list[str]] = []
     assert tables.main(["--stage", "0"], run=lambda words: asked.append(words) or 0, results=tmp_path) == 0
     (words,) = asked
@@ -81,7 +69,7 @@ def test_stage_0_has_the_plans_rows(tables: ModuleType, tmp_path: Path):
     assert words[words.index("--rows") + 1 :] == ["SimCLR, baseline", "MoCo v2, baseline"]
 
 
-def test_papers_are_chosen_and_an_interrupt_ends_it(tables: ModuleType, tmp_path: Path, capsys):
+def test_papers_are_chosen_and_an_interrupt_ends_it(tmp_path: Path, capsys):
     asked: list[list[str]] = []
     assert tables.main(["clim"], run=lambda words: asked.append(words) or 1, results=tmp_path) == 1
     assert [words[0] for words in asked] == ["clim", "clim"]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
 import re
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
+import toys_plan as plan
 from scipy import stats
 from trainer.papers import RECIPES, TABLES
 
@@ -19,30 +17,18 @@ BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 KEPT = BENCHMARKS / "results" / "toys"
 
 
-@pytest.fixture(scope="module")
-def plan() -> ModuleType:
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        spec = importlib.util.spec_from_file_location("toys_plan", BENCHMARKS / "toys_plan.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-    finally:
-        sys.path.remove(str(BENCHMARKS))
-
-
-def test_bounds_are_the_published_ones(plan: ModuleType):
+def test_bounds_are_the_published_ones():
     """O'Brien and Fleming, two looks, 5 % on both sides: 2.797 and 1.977 (Jennison and Turnbull 2000, Tab. 2.3)."""
     assert [round(bound, 3) for bound in plan.bounds()] == [2.797, 1.977]
 
 
-def test_false_alarms_are_as_many_as_planned(plan: ModuleType):
+def test_false_alarms_are_as_many_as_planned():
     """Of 20,000 comparisons of equal arms; four standard errors, one wrong alarm in 16,000 runs of another seed."""
     found = plan.power(3.0, 0.0, seed=1)
     assert abs(found["either"] - 0.05) < 4 * math.sqrt(0.05 * 0.95 / plan.TRIALS)
 
 
-def test_the_first_look_has_the_power_of_theory(plan: ModuleType):
+def test_the_first_look_has_the_power_of_theory():
     """Welch's test has between n - 1 and 2 n - 2 degrees of freedom: its power lies between those of a noncentral t."""
     deviation, effect, seeds = 3.0, 5.0, plan.LOOKS[0]
     tail, shift = stats.norm.sf(plan.bounds()[0]), effect / deviation * np.sqrt(seeds / 2)
@@ -51,7 +37,7 @@ def test_the_first_look_has_the_power_of_theory(plan: ModuleType):
     assert most - least < 0.25
 
 
-def test_the_page_says_what_the_simulation_found(plan: ModuleType):
+def test_the_page_says_what_the_simulation_found():
     kept, page = json.loads((KEPT / "power.json").read_text()), (KEPT / "PLAN.md").read_text()
     found = {(cell["deviation"], cell["effect"]): cell for cell in kept["power"]}
     words = " ".join(page.split())

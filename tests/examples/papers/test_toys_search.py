@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import shutil
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pretrain
 import pytest
+import toys_search as search
 from trainer.inputs.settings import divided
 from trainer.methods import options
 
@@ -18,19 +16,7 @@ BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 STAND_IN = Path(__file__).parent / "stand_in.py"
 
 
-@pytest.fixture(scope="module")
-def search() -> ModuleType:
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        spec = importlib.util.spec_from_file_location("toys_search", BENCHMARKS / "toys_search.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-    finally:
-        sys.path.remove(str(BENCHMARKS))
-
-
-def test_every_trial_is_a_run_that_pretrain_takes(search: ModuleType):
+def test_every_trial_is_a_run_that_pretrain_takes():
     for group in search.TRIALS:
         for cell in search.cells_of(group):
             _, settings = pretrain.parsed([cell.recipe, "--data", "x", "--out", "y", *cell.words])
@@ -38,7 +24,7 @@ def test_every_trial_is_a_run_that_pretrain_takes(search: ModuleType):
             options.check(common, own)
 
 
-def test_it_goes_on_from_its_table(search: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+def test_it_goes_on_from_its_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
     """Group by group, and without the runs' folders, as on another machine."""
     monkeypatch.chdir(tmp_path)
     Path("rendered").mkdir()  # the stand-in looks into its data
@@ -57,14 +43,14 @@ def test_it_goes_on_from_its_table(search: ModuleType, tmp_path: Path, monkeypat
     assert f"{first + second} are done, 16 are left" in capsys.readouterr().out
 
 
-def test_a_table_of_another_kind_is_not_overwritten(search: ModuleType, tmp_path: Path):
+def test_a_table_of_another_kind_is_not_overwritten(tmp_path: Path):
     (tmp_path / "toys_search.csv").write_text("a,b\n1,2\n")
     with pytest.raises(ValueError, match=r"must have this script's columns, got \['a', 'b'\]; move it away"):
         search.main(["dino"], pretrain=STAND_IN, results=tmp_path)
     assert (tmp_path / "toys_search.csv").read_text() == "a,b\n1,2\n"
 
 
-def test_groups_are_known_ones(search: ModuleType, capsys):
+def test_groups_are_known_ones(capsys):
     with pytest.raises(SystemExit):
         search.main(["dinos"])
     assert "GROUP must be one of predictors, dino, " in capsys.readouterr().err

@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import json
 import math
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
+import reproduce
+import toys_verdicts as verdicts
 from scipy import stats
 from trainer.papers import TABLES
 
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
+STAND_IN = Path(__file__).parent / "stand_in.py"
 KEPT = BENCHMARKS / "results" / "toys"
 LEOCLR = ("leoclr", "8")
-
-
-@pytest.fixture(scope="module")
-def verdicts() -> ModuleType:
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        spec = importlib.util.spec_from_file_location("toys_verdicts", BENCHMARKS / "toys_verdicts.py")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module  # where dataclasses look
-        spec.loader.exec_module(module)
-        return module
-    finally:
-        sys.path.remove(str(BENCHMARKS))
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +36,7 @@ def drawn(gap: float, seeds: int, seed: int = 0) -> dict[str, dict[int, float]]:
 
 @pytest.mark.parametrize("seeds", [8, 16])
 @pytest.mark.parametrize("gap", [-8.0, -2.5, 0.0, 2.5, 8.0])
-def test_a_difference_is_found_where_welch_passes_the_bound(seeds: int, gap: float, verdicts: ModuleType, plan: dict):
+def test_a_difference_is_found_where_welch_passes_the_bound(seeds: int, gap: float, plan: dict):
     values = drawn(gap, seeds)
     (one,) = verdicts.judged(LEOCLR, ["LeOCLR", "random original"], values, plan)
     first, second = (list(values[name].values())[: one.seeds] for name in ("random original", "LeOCLR"))
@@ -64,7 +51,7 @@ def test_a_difference_is_found_where_welch_passes_the_bound(seeds: int, gap: flo
     assert one.reported == pytest.approx(69.3 - 71.7)
 
 
-def test_the_words(verdicts: ModuleType, plan: dict):
+def test_the_words(plan: dict):
     def word(values: dict[str, dict[int, float]]) -> str:
         (one,) = verdicts.judged(LEOCLR, ["random original"], values, plan)
         return one.word
@@ -82,19 +69,34 @@ def test_the_words(verdicts: ModuleType, plan: dict):
     assert math.isnan(one.reported)
 
 
-def test_seeds_before_the_plan_do_not_count(verdicts: ModuleType, plan: dict):
+def test_seeds_before_the_plan_do_not_count(plan: dict):
     values = {name: {seed - 100: value for seed, value in runs.items()} for name, runs in drawn(-8.0, 16).items()}
     (one,) = verdicts.judged(LEOCLR, ["random original"], values, plan)
     assert not one.seeds
 
 
-def test_false_alarms_are_those_of_the_plan(verdicts: ModuleType, plan: dict):
+def test_runs_of_other_settings_do_not_count(tmp_path: Path):
+    """What reproduce.py would run anew is judged by nothing; its own word for a run's settings is the oracle."""
+    folder = tmp_path / "leoclr-8"
+    words = ("leoclr", "8", "--data", "rendered", "--threads", "1", "--knn_every", "1000", "--first-seed", "100")
+    assert reproduce.main([*words, "--seeds", "2", "--out", str(folder)], pretrain=STAND_IN) == 0
+    values = verdicts.kept(LEOCLR, tmp_path)
+    assert {name: list(runs) for name, runs in values.items()} == {name: [100, 101] for name in drawn(0.0, 1)}
+    file = folder / "runs.csv"
+    lines = file.read_text().splitlines(keepends=True)
+    (column,) = [k for k, name in enumerate(lines[0].split(",")) if name == "settings"]
+    cells = lines[1].split(",")
+    file.write_text("".join([lines[0], ",".join([*cells[:column], "0123456789", *cells[column + 1 :]]), *lines[2:]]))
+    assert sum(map(len, verdicts.kept(LEOCLR, tmp_path).values())) == 3
+
+
+def test_false_alarms_are_those_of_the_plan(plan: dict):
     """Of 1,000 comparisons without a difference 5 % are found; the test's own false alarms: 1 in 3,000 (seed fixed)."""
     found = [verdicts.judged(LEOCLR, ["random original"], drawn(0.0, 16, seed), plan)[0].found for seed in range(1000)]
     assert stats.binomtest(sum(found), 1000, 0.05).pvalue > 1 / 3000
 
 
-def test_it_is_finished_when_all_is_found_or_the_last_look_is_over(verdicts: ModuleType, plan: dict):
+def test_it_is_finished_when_all_is_found_or_the_last_look_is_over(plan: dict):
     def finished(gap: float, seeds: int) -> bool:
         return verdicts.finished(verdicts.judged(LEOCLR, ["random original"], drawn(gap, seeds, 1), plan), plan)
 
@@ -104,7 +106,7 @@ def test_it_is_finished_when_all_is_found_or_the_last_look_is_over(verdicts: Mod
     assert finished(0.0, 16)
 
 
-def test_every_row_is_held_against_one_that_runs(verdicts: ModuleType, plan: dict):
+def test_every_row_is_held_against_one_that_runs(plan: dict):
     asked = dict(verdicts.asked(plan))
     for table, names in asked.items():
         for row in TABLES[table].rows:
@@ -123,7 +125,7 @@ def test_readme_says_what_is_kept():
     assert f"{said}, where its paper is {float(row['reported']):.1f} above. That is {row['order']}" in words
 
 
-def test_what_is_kept_is_what_it_writes(verdicts: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_what_is_kept_is_what_it_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """From the runs kept in the repository."""
     for path in KEPT.glob("*/runs.csv"):
         (tmp_path / path.parent.name).mkdir()

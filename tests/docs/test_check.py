@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 
-spec = spec_from_file_location("docs_check", Path(__file__).parents[2] / "docs" / "check.py")
-check = module_from_spec(spec)
-spec.loader.exec_module(check)
-
-
-def test_dead_links_anchors_and_pictures_are_found(tmp_path):
+def test_dead_links_anchors_and_pictures_are_found(tmp_path, script):
+    check = script("check")
     (tmp_path / "sub").mkdir()
     (tmp_path / "a.html").write_text(
         '<h1 id="top">A</h1><a href="#top">1</a><a href="#gone">2</a><a href="sub/b.html#c%C3%A9">3</a>'

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -16,16 +15,11 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
+def data(tmp_path_factory, script):
     """As the page reads it."""
     pytest.importorskip("matplotlib")
     folder = tmp_path_factory.mktemp("generated")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(DOCS))
-        spec = spec_from_file_location("interactive", DOCS / "interactive.py")
-        module = module_from_spec(spec)
-        spec.loader.exec_module(module)
-        module.write(folder)
+    script("interactive").write(folder)
     text = (folder / "beta.js").read_text(encoding="utf-8")
     read = json.loads(text.removeprefix("const BETA = ").removesuffix(";\n"))
     assert all((folder / name).exists() for name in read["toys"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import re
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -15,16 +14,11 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory):
+def pages(tmp_path_factory, script):
     """Text by file name."""
     pytest.importorskip("sphinx")
     folder = tmp_path_factory.mktemp("generated")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(DOCS))
-        spec = spec_from_file_location("reference_pages", DOCS / "reference_pages.py")
-        module = module_from_spec(spec)
-        spec.loader.exec_module(module)
-        module.write(jointaug, folder)
+    script("reference_pages").write(jointaug, folder)
     return {path.stem: path.read_text(encoding="utf-8") for path in folder.glob("*.rst")}
 
 

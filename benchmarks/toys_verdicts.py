@@ -145,7 +145,7 @@ def deviations(plan: Mapping[str, Any], folder: Path = TOYS) -> list[tuple[str, 
 def page(verdicts: Sequence[Verdict], plan: Mapping[str, Any], folder: Path = TOYS) -> str:
     """The verdicts and the rows that they are of, as Markdown."""
     lines = [
-        "# What the toys tell of the papers' orders",
+        "# What was found",
         "",
         f"Measured is {plan['metric']}.",
         "",

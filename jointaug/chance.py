@@ -285,7 +285,9 @@ class Addresses:
         if cuda.hashes(self.index, self.draw):
             return cuda.rows(self.index, self.draw, self.seed, self.epoch, positions)
         key, salt = self._key or self._traced_key()
-        return [_row(key, salt, step, view, n) for n, step, view in positions]
+        if torch.compiler.is_compiling():  # numbers go into the kernel
+            return [_row(key, salt, step, view, n) for n, step, view in positions]
+        return _rows(key, salt, positions)
 
     def _traced_key(self) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
         """The key inside a graph: of coordinates in a tensor, since numbers would be compiled into it."""
@@ -331,3 +333,25 @@ def _row(key: tuple[Any, Any], salt: tuple[Any, Any], step: int, view: int, n: i
     """``n`` uniforms: the middles of the cells that the words name, exact in float64."""
     words = [word for block in range((n + 3) // 4) for word in _words(key, salt, step, view, block)]
     return [(word.double() if isinstance(word, Tensor) else word) * 2.0**-32 + _HALF_STEP for word in words[:n]]
+
+
+def _rows(
+    key: tuple[Tensor, Tensor], salt: tuple[Tensor, Tensor], positions: Sequence[tuple[int, int, int]]
+) -> list[list[Tensor]]:
+    """`_row` of a batch for each ``(n, step, view)``: one Philox over all blocks ``[P]`` of four uniforms."""
+    blocks = [(step & _MASK, step >> 32, view, block) for n, step, view in positions for block in range((n + 3) // 4)]
+    if not blocks:
+        return [[] for _ in positions]
+    columns = zip(*blocks, strict=True)
+    low, high, view, block = (_column(numbers, salt[0].device) for numbers in columns)
+    words = philox((low ^ salt[0], high ^ salt[1], view, block), key)
+    uniforms = iter((torch.stack(words, 1).double() * 2.0**-32 + _HALF_STEP).unbind())  # of each block, [4, B]
+    return [[u for _ in range((n + 3) // 4) for u in next(uniforms).unbind()][:n] for n, _, _ in positions]
+
+
+def _column(numbers: Sequence[int], device: torch.device) -> Tensor:
+    """Numbers as ``[P, 1]`` on a device, which writes them by itself, so that the host does not wait."""
+    if device.type == "cpu":
+        return torch.tensor(numbers)[:, None]
+    each = {number: torch.full((1,), number, device=device) for number in set(numbers)}
+    return torch.stack([each[number] for number in numbers])

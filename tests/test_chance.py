@@ -110,6 +110,20 @@ def test_one_images_native_row_has_pythons_bits(monkeypatch):
 
 
 @pytest.mark.parametrize("native", [False, pytest.param(True, marks=needs_library)])
+def test_several_positions_at_once_are_those_of_each_image(native, monkeypatch):
+    if not native:
+        monkeypatch.setattr(_native, "library", None)
+    positions = [(5, child_step(0, 3), 0), (0, 7, 1), (4, 2**64 - 1, 2**32 - 1), (1, 0, 2), (9, child_step(0, 3), 1)]
+    index, draw = torch.tensor([0, 2**63 - 1, 99]), torch.tensor([4, 0, 2**32 - 1])
+    rows = Addresses(2**64 - 1, 6, index, draw).rows_at(positions)
+    assert [len(row) for row in rows] == [n for n, _, _ in positions]
+    for i, (one, of) in enumerate(zip(index.tolist(), draw.tolist(), strict=True)):
+        expected = Address(2**64 - 1, 6, one, of).rows_at(positions)
+        assert [[u[i].item() for u in row] for row in rows] == expected
+    assert Addresses(0, 0, index).rows_at([(0, 3, 1)]) == [[]]
+
+
+@pytest.mark.parametrize("native", [False, pytest.param(True, marks=needs_library)])
 def test_addresses_compile(native, monkeypatch):
     """Made outside of the graph (with the library's hash or without) or inside: the same bits."""
     if not native:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from jointaug._native import _cuda
+
 pytest.importorskip("triton")
 pytestmark = pytest.mark.skipif(torch.version.cuda is None, reason="torch was built without CUDA: no fake CUDA")
 
@@ -33,6 +35,15 @@ def test_a_plan_is_a_few_launches_and_no_wait(fake_cuda, addressed):
     assert waits == 0
     if PINNED:
         assert 60 < launches <= 150
+
+
+def test_a_plan_by_address_is_few_launches_without_triton_too(fake_cuda, monkeypatch):
+    """The hash is one Philox over all positions of the pipeline (it was 2,900 launches, one for each position)."""
+    monkeypatch.setattr(_cuda, "hashes", lambda *_: False)
+    launches, waits = fake_cuda.planning(fake_cuda.two_views(32), 1024, 32, addressed=True)
+    assert waits == 0
+    if PINNED:
+        assert 150 < launches <= 450
 
 
 @pytest.mark.parametrize(("count", "side", "bytes_"), [(256, 224, 8), (512, 96, 8), (1024, 32, 6)])

@@ -18,7 +18,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 import numpy as np
 import PIL.Image
@@ -253,7 +253,24 @@ def _kinds(values: Iterable[Any]) -> str:
     return ", ".join(type(value).__name__ for value in values)
 
 
-class _Coupling(v2.Transform, Addressable):
+class ViewTransform(v2.Transform, Addressable):
+    """What makes views or takes them, as a v2 transform: joint transforms and couplings."""
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __call__(self, image: Tensor | PIL.Image.Image | Views, /) -> Views: ...
+        @overload
+        def __call__(self, *inputs: Any) -> Any: ...
+        def __call__(self, *inputs: Any) -> Any:
+            """As `forward`."""
+
+    def forward(self, *inputs: Any) -> Any:
+        """The views; torch's generator drives every draw."""
+        return self.run(inputs, FRESH)
+
+
+class _Coupling(ViewTransform):
     """What `MultiView`, `PerView` and `Shared` have in common: they run other transforms, and print them."""
 
     def __init__(self, *transforms: Callable[..., Any]) -> None:
@@ -268,10 +285,6 @@ class _Coupling(v2.Transform, Addressable):
                 hint = "; pass transforms one by one, not in a list" if isinstance(transform, (list, tuple)) else ""
                 raise TypeError(f"argument {i} of {name} must be a transform (a callable), got {transform!r}{hint}")
         self.transforms = transforms
-
-    def forward(self, *inputs: Any) -> Any:
-        """See the class; torch's generator drives every draw."""
-        return self.run(inputs, FRESH)
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:  # noqa: ARG002
         """A coupling draws nothing: its transforms do, each when it is called.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, overload
 from weakref import WeakKeyDictionary
 
 import PIL.Image
@@ -27,6 +27,12 @@ from ._rows import PlanRows
 from ._walk import State, walk
 
 
+@overload
+def views_at(
+    pipeline: Callable[..., Any], address: Address, *inputs: Any, record: Literal[True]
+) -> tuple[Any, Record]: ...
+@overload
+def views_at(pipeline: Callable[..., Any], address: Address, *inputs: Any, record: bool = ...) -> Any: ...
 def views_at(pipeline: Callable[..., Any], address: Address, *inputs: Any, record: bool = False) -> Any:
     """The views that ``pipeline`` makes of a sample at an address; torch's generator is left as it was.
 

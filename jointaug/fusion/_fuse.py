@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, cast, overload
 
 import torch
 from torch import Tensor
@@ -34,6 +34,16 @@ from ._planner import Planner
 from ._record import Record, sides_of
 from ._replay import Again, Apart
 from ._rows import PlanRows, no_rows
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    class _Keywords(TypedDict, total=False):
+        """Of a call."""
+
+        generator: torch.Generator | None
+        addresses: Addresses | Address | None
+        crop_boxes: Tensor | None
 
 
 class _How(NamedTuple):
@@ -75,6 +85,15 @@ class Fused(Planner, Addressable):
                 "@jointaug.rules.register, or say which v2 transform it stands for with @jointaug.rules.adapt",
                 stacklevel=3,
             )
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __call__(self, *inputs: Any, record: Literal[True], **how: Unpack[_Keywords]) -> tuple[Any, Record]: ...
+        @overload
+        def __call__(self, *inputs: Any, record: bool = ..., **how: Unpack[_Keywords]) -> Any: ...
+        def __call__(self, *inputs: Any, record: bool = False, **how: Unpack[_Keywords]) -> Any:
+            """As `forward`."""
 
     def forward(
         self,
@@ -149,6 +168,10 @@ class Fused(Planner, Addressable):
             sources_of(item)
         return self._sample(inputs, how)
 
+    @overload
+    def collate(self, samples: Sequence[Any], *, record: Literal[True]) -> tuple[Any, Record]: ...
+    @overload
+    def collate(self, samples: Sequence[Any], *, record: bool = ...) -> Any: ...
     def collate(self, samples: Sequence[Any], *, record: bool = False) -> Any:
         """A ``collate_fn`` for a ``DataLoader``: the views of a list of samples, all else as ``default_collate`` does.
 

@@ -11,14 +11,22 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 from torchvision import tv_tensors
-from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
 from .._validate import number
 from ..chance import FRESH, Chance, Row
 from ..distributions import JointPair, PairLaw
-from ..pipeline import Addressable
-from ..views import Views, apart, check_one_image, has_views, is_bare, put_together, take_apart, viewable
+from ..views import (
+    Views,
+    ViewTransform,
+    apart,
+    check_one_image,
+    has_views,
+    is_bare,
+    put_together,
+    take_apart,
+    viewable,
+)
 from ._arguments import two_probabilities
 
 if TYPE_CHECKING:
@@ -34,7 +42,7 @@ _SIZED = (
 )
 
 
-class JointTransform(v2.Transform, Addressable):
+class JointTransform(ViewTransform):
     """A transform of a pair of views whose parameters follow a *joint* law. Subclass it for your own.
 
     Called on one sample it makes two views, each with memory of its own; called on `Views` it transforms them,
@@ -200,10 +208,6 @@ class JointTransform(v2.Transform, Addressable):
     def views_made(self, views: int | None) -> int:
         """Its own number from one sample; of views, as many as it is given."""
         return self.views if views is None else views
-
-    def forward(self, *inputs: Any) -> Any:
-        """The views; torch's generator drives the draw."""
-        return self.run(inputs, FRESH)
 
     def run(self, inputs: tuple[Any, ...], chance: Chance) -> Any:
         """The views, every draw from ``chance``."""

@@ -100,14 +100,15 @@ def plain(value):
 
 def assert_same(found, stored, place="drawn"):
     """The same data; real numbers to 4 ulp, since torch takes logarithms from another library on another processor."""
+    assert type(found) is type(stored), place
     if isinstance(stored, (dict, list)):
-        assert type(found) is type(stored) and len(found) == len(stored), place
+        assert len(found) == len(stored), place
         for key in stored if isinstance(stored, dict) else range(len(stored)):
             assert_same(found[key], stored[key], f"{place}[{key!r}]")
     elif isinstance(stored, float):
         assert abs(found - stored) <= 4 * np.spacing(abs(stored)), f"{place}: {found!r}, stored {stored!r}"
     else:
-        assert found == stored and type(found) is type(stored), place
+        assert found == stored, place
 
 
 def views(name):

@@ -67,6 +67,11 @@ def name(kind):
     return kind.__name__
 
 
+def in_order(kinds):
+    """The same order in every process: the processes of a parallel run must find the same tests."""
+    return sorted(kinds, key=lambda kind: (kind.__name__, kind.__module__))
+
+
 # ---- one transform -------------------------------------------------------------------------------------------------
 
 
@@ -506,7 +511,7 @@ TYPICAL = {
     v2.RandomPhotometricDistort: v2.RandomPhotometricDistort(),
     v2.ConvertBoundingBoxFormat: v2.ConvertBoundingBoxFormat("XYWH"),
     v2.SetClampingMode: v2.SetClampingMode("hard"),
-    **{kind: Case(kind).make() for kind in IDENTITIES - {v2.ConvertBoundingBoxFormat, v2.SetClampingMode}},
+    **{kind: Case(kind).make() for kind in in_order(IDENTITIES - {v2.ConvertBoundingBoxFormat, v2.SetClampingMode})},
     **{kind: make() for kind, make in OURS.items()},
 }
 
@@ -564,7 +569,7 @@ CHAINS = [
     [v2.RandomResizedCrop, v2.ColorJitter, v2.RandomGrayscale, v2.GaussianBlur, v2.RandomSolarize, v2.Normalize],
     [v2.CenterCrop, v2.RandomHorizontalFlip, v2.RandomVerticalFlip, v2.RandomErasing, v2.ToDtype, v2.ConvertImageDtype],
     [v2.RandomCrop, v2.RandomPosterize, v2.RandomInvert, v2.RandomEqualize, v2.Grayscale, v2.Resize],
-    [v2.CenterCrop, v2.Pad, v2.RandomChannelPermutation, v2.RandomPhotometricDistort, *IDENTITIES],
+    [v2.CenterCrop, v2.Pad, v2.RandomChannelPermutation, v2.RandomPhotometricDistort, *in_order(IDENTITIES)],
     [v2.CenterCrop, v2.RandomAdjustSharpness, v2.RandomAutocontrast],
     [UncroppedView, JointBlur, JointColor],
     [JointCrop],

@@ -2,7 +2,8 @@
 # the versions that constraints.txt pins. `make` alone lists all targets.
 #
 #   make demo DATA=photos   FOLDER/<class>/<image> instead of the rendered set
-#   make demo ARGS=--help   the example's own options;  make test ARGS="-k crop"  pytest's
+#   make demo ARGS=--help   the example's own options;  make test ARGS="-k crop"  pytest's ("-n 0": in one process)
+#   make test JOBS=4        processes that tests run in
 #   make PYTHON=...         the interpreter that the environment is made with
 #   PIP_INDEX_URL=...       and pip's other variables are honored, for a mirror or for builds of torch without CUDA
 
@@ -14,6 +15,10 @@ LOWEST_PYTHON ?= $(shell for python in python3.10 python3.11 python3.12; do \
 	$$python $(NEW_ENOUGH) 2>/dev/null && echo $$python && break; done)
 LOWEST := torch==2.8.0 torchvision==0.23.0 numpy==1.26.0 scipy==1.11.2 pillow==10.0.0 matplotlib==3.8.0 scikit-learn==1.3.1 joblib==1.4.0
 OF_THEIR_TIME := pyparsing==3.1.0 # a newer one warns of matplotlib 3.8, and warnings are errors in tests
+
+JOBS ?= 2
+# By file: the examples of a page follow one another. With one thread each, processes do not wait for each other.
+PYTEST := -m pytest -n $(JOBS) --dist loadfile
 
 NATIVE := setup.py $(wildcard jointaug/_native/csrc/*)
 DEMO := .venv/.installed-examples
@@ -34,10 +39,10 @@ demo: $(DEMO) ## pairs, laws, and how a small network learns by two crops and by
 	.venv/bin/python examples/quickstart.py --out demo $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 test: $(DEV) ## the whole suite
-	.venv/bin/python -m pytest $(ARGS)
+	OMP_NUM_THREADS=1 .venv/bin/python $(PYTEST) $(ARGS)
 
 test-lowest: $(DEV_LOWEST) ## the whole suite on the lowest versions that pyproject.toml allows, in .venv-lowest
-	.venv-lowest/bin/python -m pytest $(ARGS)
+	OMP_NUM_THREADS=1 .venv-lowest/bin/python $(PYTEST) $(ARGS)
 
 lint: $(DEV) ## formatting and ruff's rules
 	.venv/bin/ruff format --check .

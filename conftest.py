@@ -1,7 +1,7 @@
 """Examples are tests: the Python blocks of README.md and docs/, and the doctests of every module in jointaug/.
 
 The examples of one document share a namespace, from top to bottom, so they must run in one process: with pytest-xdist
-choose ``--dist loadfile``. Without sybil all other tests run, and the report's header says so.
+choose ``--dist loadfile``, as ``make test`` does. Without sybil all other tests run, and the report's header says so.
 """
 
 from __future__ import annotations

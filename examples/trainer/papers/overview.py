@@ -83,13 +83,8 @@ ITEMS: dict[str, tuple[Item, ...]] = {
     ),
     "scorecl": (
         Item("Alg. 1", "eqs. 5 to 9", f"{PRETRAIN} scorecl-simclr-rendered --data rendered --out runs/S --score FILE"),
-        Item(
-            "Eqs. 4, 10",
-            "the score network",
-            "python examples/figures/scorecl.py 1 --data FOLDER --steps 10000",
-            "a command of its own, for a GPU and all training images",
-        ),
-        Item("Figs. 1 to 4", "what scores see", "python examples/figures/scorecl.py"),
+        Item("Eqs. 4, 10", "the score network", "python examples/score.py cifar100:FOLDER --out score.pt"),
+        Item("Figs. 1 to 4", "what scores see", "python examples/figures/scorecl.py --data FOLDER --score score.pt"),
         Item("Fig. 5", DRAWING),
     ),
 }

@@ -12,6 +12,7 @@ import evaluate
 import pretrain
 import pytest
 import reproduce
+import score
 from trainer.papers import TABLES
 from trainer.papers.clim import SMALLER_CROPS
 from trainer.papers.interclr import MEMORY, UNTRAINED
@@ -42,6 +43,8 @@ def test_commands_are_taken(command: str):
     assert (ROOT / script).exists()
     if script.endswith("pretrain.py"):
         pretrain.parsed(words)
+    elif script.endswith("score.py"):
+        score.parsed(words)
     elif script.endswith("evaluate.py"):
         assert evaluate.arguments_of(words)[0].protocols
 
@@ -99,7 +102,6 @@ LACKING = {
     "no command draws them yet": {"clim Fig. 2"},
     "no command draws them yet; `jointaug.plotting` does": {"interclr Fig. 11"},
     "several augmentations of an image; one view of each here": {"interclr Fig. 10"},
-    "a command of its own, for a GPU and all training images": {"scorecl Eqs. 4, 10"},
 }  # fmt: skip
 
 

@@ -125,7 +125,7 @@ def test_help_shows_every_setting_with_its_meaning_value_and_source(capsys):
         (["--K", "32"], "K=24 fits"),
         (["--original", "true"], "original does not go on moco"),
         (["--warmup_steps", "6"], "warmup_steps must be fewer than the run's 6 steps, got 6; a short run warms up for"),
-        (["--weight", "score"], "score must be a checkpoint of jointaug.difficulty.train_score"),
+        (["--weight", "score"], "train one on this data set first: python examples/score.py"),
         (["--score", "a.pt"], "score is the network of --weight score, got score=a.pt with weight=none; add --weight"),
         (["--batch", "1"], "batch must leave two images to a pass, got batch=1 with accumulate=1"),
         (["--dim", "0"], "layers of a head must be at least 1 wide, got 32, 32, 0 from the backbone"),

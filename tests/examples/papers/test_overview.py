@@ -15,10 +15,10 @@ import reproduce
 import score
 from trainer.papers import TABLES
 from trainer.papers.clim import SMALLER_CROPS
-from trainer.papers.interclr import MEMORY, UNTRAINED
+from trainer.papers.interclr import UNTRAINED
 from trainer.papers.lines import DETECTION, LVIS, OTHERS, SUPERVISED, SVM
 from trainer.papers.overview import DATA, ITEMS, NAMES, page
-from trainer.papers.scorecl import COUNTED, MEAN_PER_CLASS, MEDIAN, TIMED, VIT
+from trainer.papers.scorecl import MEAN_PER_CLASS, MEDIAN, TIMED, VIT
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "papers" / "map.md").read_text(encoding="utf-8")
@@ -86,11 +86,9 @@ LACKING = {
         "interclr Fig. 5",
     },
     UNTRAINED: {"interclr 1", "interclr 2", "interclr 3", "interclr Fig. 5"},
-    MEMORY: {"interclr 4"},
     SMALLER_CROPS: {"clim 7"},
     MEAN_PER_CLASS: {"scorecl 4"},
     VIT: {"scorecl 3"},
-    COUNTED: {"scorecl 9"},
     TIMED: {"scorecl 10"},
     MEDIAN: {"scorecl Fig. 7"},
     "DINO's ten views blur with three probabilities; JointBlur takes one, or two of a pair": {"jointcrop 1"},

@@ -95,11 +95,7 @@ LACKING = {
     "LPIPS compares views with their original, which a step does not have, and its weights are not at hand": {
         "scorecl 6"
     },
-    "no command draws pairs yet; `jointaug.plotting.plot_pairs` does": {"leoclr Fig. 1", "jointcrop Figs. 1, 6, 8"},
     "InfoMin's augmentation is another paper's": {"jointcrop InfoMin"},
-    "no command draws them yet": {"clim Fig. 2"},
-    "no command draws them yet; `jointaug.plotting` does": {"interclr Fig. 11"},
-    "several augmentations of an image; one view of each here": {"interclr Fig. 10"},
 }  # fmt: skip
 
 

@@ -9,7 +9,8 @@ Data: a folder of class folders, or of images without classes, or with ``train``
 ``cifar10:FOLDER``, ``imagenet:``, ``coco:``, ... for data sets as they are distributed; ``rendered`` for toys.
 
 It writes into the folder of the run: ``settings.json`` (all settings, each with its source), ``checkpoint.pt``,
-``log.csv``, TensorBoard's events, and at the end ``backbone.pt``, ``curves.png`` and ``result.json``.
+``log.csv``, TensorBoard's events, and at the end ``backbone.pt``, ``curves.png`` and ``result.json``. With
+``--keep_every 10`` the backbone of every tenth epoch is kept in ``epochs/``, each in a folder that evaluate.py takes.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from trainer.record.machine import processor
 from trainer.record.versions import commit, versions
 from trainer.training.checkpoint import NAME
 from trainer.training.distributed import Processes, joined
-from trainer.training.loop import NotFiniteError, Run
+from trainer.training.loop import SETTINGS, NotFiniteError, Run
 
 INTERRUPTED = 130  # exit code of what Ctrl-C ended, as shells have it
 
@@ -166,7 +167,7 @@ def run(options: argparse.Namespace, settings: Mapping[str, Setting], processes:
     )
     stored = {name: asdict(setting) for name, setting in settings.items()}
     if processes.first:
-        replace(out / "settings.json", json.dumps(stored, indent=1).encode())
+        replace(out / SETTINGS, json.dumps(stored, indent=1).encode())
     result = training.go(options.minutes)
     if not processes.first:
         return 0
@@ -175,7 +176,7 @@ def run(options: argparse.Namespace, settings: Mapping[str, Setting], processes:
         print(f"Go on with the same command: {again()}")
         return INTERRUPTED
     last = asdict(result.rows[-1])
-    machine = {"machine": machine_of(processes), "commit": commit()}
+    machine = {"parameters": training.parameters, "machine": machine_of(processes), "commit": commit()}
     replace(
         out / "result.json",
         json.dumps(

@@ -30,6 +30,7 @@ READS = {
 MAKERS = (torch.tensor, torch.as_tensor, torch.Tensor.new_tensor)
 MOVES = ("_to_copy", "copy_")
 INDEXED = ("index", "index_put", "index_put_")
+JOINED = ("stack", "cat")
 
 
 class Pretend(torch.Tensor):
@@ -171,7 +172,8 @@ def _run(func: Any, args: Any, kwargs: dict[str, Any], waits: Counter[str] | Non
     name = func.overloadpacket.__name__
     tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
     pretended = any(isinstance(tensor, Pretend) for tensor in tensors)
-    ours = [tensor for tensor in tensors if not isinstance(tensor, Pretend) and tensor.ndim]  # a number goes along
+    beside = [tensor for tensor in tensors if not isinstance(tensor, Pretend)]
+    ours = [tensor for tensor in beside if tensor.ndim or name in JOINED]  # elsewhere, a number goes along
     if pretended and ours and name not in MOVES and not (name in INDEXED and isinstance(args[0], Pretend)):
         shapes = [tuple(tensor.shape) for tensor in tensors]
         raise RuntimeError(f"{func} got tensors on cuda and on the CPU, of shapes {shapes}")

@@ -3,7 +3,7 @@
     python examples/figures/scorecl.py                     # all of them, on rendered toys
     python examples/figures/scorecl.py 1 2                 # Figs. 1 and 2 alone
     python examples/figures/scorecl.py --data FOLDER       # on your own images, in FOLDER or in folders below it
-    python examples/figures/scorecl.py --network score.pt  # with a network that jointaug trained before
+    python examples/figures/scorecl.py --score score.pt    # with a network of examples/score.py
 
 It writes into figures/ (``--out``) a picture and the numbers drawn in it (CSV) for each of
 
@@ -44,6 +44,7 @@ from torchvision.transforms.v2 import functional as F
 from tqdm.auto import tqdm
 from trainer.inputs.thumbnails import Split, Thumbnails, open_thumbnails, spread
 from trainer.record.intervals import student
+from trainer.training.difficulty import told
 from trainer.training.small import IMAGES
 
 from jointaug import AddressedDataset
@@ -344,7 +345,7 @@ class Options:
     compared: int
     size: int
     steps: int
-    network: Path | None
+    score: Path | None
 
 
 def options_from(arguments: Sequence[str] | None) -> tuple[Options, argparse.ArgumentParser]:
@@ -361,7 +362,7 @@ def options_from(arguments: Sequence[str] | None) -> tuple[Options, argparse.Arg
     parser.add_argument("--compared", type=int, default=48, help="images that Figs. 3 and 4 measure, at most")
     parser.add_argument("--size", type=int, default=32, help="side of the network's images, a multiple of 4")
     parser.add_argument("--steps", type=int, default=400, help=f"training steps of {BATCH} images")
-    parser.add_argument("--network", type=Path, help="score.pt of train_score or an earlier run, instead of training")
+    parser.add_argument("--score", type=Path, help="file of examples/score.py or an earlier run, instead of training")
     found = Options(**vars(parser.parse_args(arguments)))
     unknown = [name for name in found.figures if name not in TITLES]
     if unknown:
@@ -374,11 +375,11 @@ def options_from(arguments: Sequence[str] | None) -> tuple[Options, argparse.Arg
 
 def network_for(options: Options, images: Split) -> tuple[ScoreNetwork, str]:
     """From a file, or trained and written to one."""
-    if options.network is not None:
-        net = ScoreNetwork.load(options.network)
+    if options.score is not None:
+        net = ScoreNetwork.load(options.score)
         if net.conditional:
-            raise ValueError(f"--network must be unconditional, as the paper's, got {net} in {str(options.network)!r}")
-        return net, f"read from {options.network}"
+            raise ValueError(f"--score must be unconditional, as the paper's, got {net} in {str(options.score)!r}")
+        return net, f"read from {options.score}"
     torch.manual_seed(0)
     net = ScoreNetwork(options.size)
     losses = train_score(
@@ -390,8 +391,7 @@ def network_for(options: Options, images: Split) -> tuple[ScoreNetwork, str]:
         save_every=100,
         progress=True,
     )
-    nothing, last = 3 * net.size**2 / 2, losses[-min(len(losses), 50) :].mean()
-    return net, f"{len(losses)} steps of {BATCH} images; loss {last / nothing:.1%} of that of the zero score"
+    return net, told(net, losses, BATCH)
 
 
 def fitted(images: Thumbnails, count: int, side: int) -> Tensor:

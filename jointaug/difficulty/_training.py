@@ -77,13 +77,13 @@ def train_score(
     path = None if checkpoint is None else Path(checkpoint)
     if path is not None and not path.parent.is_dir():
         raise FileNotFoundError(f"checkpoint must be in a folder that is there, got {str(path)!r}; make {path.parent}")
-    losses: list[Tensor] = []
+    losses, unread = torch.empty(0), list[Tensor]()  # on the CPU, and where the network is
     if path is not None and path.exists():
         stored = read(path)
         require_same(path, stored, network=net.config, training=described)
         net.load_state_dict(stored["weights"])
         optimizer.load_state_dict(stored["optimizer"])
-        losses = list(stored["losses"])
+        losses = stored["losses"]
         if len(losses) > steps:
             raise ValueError(f"steps must be at least the {len(losses)} that {str(path)!r} has behind it, got {steps}")
     device = next(net.parameters()).device
@@ -99,15 +99,16 @@ def train_score(
             optimizer.zero_grad()
             torch.autograd.backward(loss)
             optimizer.step()
-            losses.append(loss.detach())
+            unread.append(loss.detach())
             if (step + 1) % save_every == 0 or step + 1 == steps:
-                losses = list(_finite(losses))
+                losses = torch.cat([losses, _finite(unread, len(losses))])
+                unread.clear()
                 if path is not None:
-                    state = {"network": net.config, "training": described, "losses": torch.stack(losses)}
+                    state = {"network": net.config, "training": described, "losses": losses}
                     write(path, state | {"weights": net.state_dict(), "optimizer": optimizer.state_dict()})
             bar(1)
     net.eval()
-    return _finite(losses)
+    return losses
 
 
 class _Training(Dataset[tuple[int, Tensor]]):
@@ -173,12 +174,13 @@ def _prepared(pixels: Tensor, addresses: Addresses) -> Tensor:
     return torch.where(flip[:, None, None, None], pixels.flip(-1), pixels)
 
 
-def _finite(losses: Sequence[Tensor]) -> Tensor:
-    stacked = torch.stack(list(losses)).float().cpu()
-    if not bool(stacked.isfinite().all()):
-        step = int((~stacked.isfinite()).nonzero()[0])
+def _finite(losses: Sequence[Tensor], first: int) -> Tensor:
+    """The losses of steps from ``first`` on, read from their device at once."""
+    read = torch.stack(list(losses)).float().cpu()
+    if not bool(read.isfinite().all()):
+        step = int((~read.isfinite()).nonzero()[0])
         raise FloatingPointError(
-            f"the loss must stay finite, got {float(stacked[step])} in step {step}; look at that batch, or lower "
+            f"the loss must stay finite, got {float(read[step])} in step {first + step}; look at that batch, or lower "
             "learning_rate and go on from the last checkpoint"
         )
-    return stacked
+    return read

@@ -226,8 +226,8 @@ def test_norms_are_mean_absolute_scores(scorecl, net, monkeypatch):
     [
         (["5"], "figures must be some of 1, 2, 3, 3-norm-gap, 4, got '5'"),
         (["--measured", "1"], "--measured must be at least 2, got 1"),
-        (["--network", "nowhere"], "'nowhere', which is not there"),
-        (["--network", str(SCRIPT)], "must be a whole checkpoint"),
+        (["--score", "nowhere"], "'nowhere', which is not there"),
+        (["--score", str(SCRIPT)], "must be a whole checkpoint"),
         (["--size", "30"], "size must be a multiple of 4 pixels, got 30"),
     ],
 )
@@ -255,7 +255,7 @@ def test_one_command_draws_all_figures_of_scorecl(scorecl, folder, tmp_path, mon
     assert len(rows["figure1"]) == 3 + 11 * 5
     assert len(rows["figure3"]) == (3 * 5) ** 2
     assert len(rows["figure4"]) == 3 * 3 * 3
-    again = ["1", *command, "--out", str(tmp_path / "again"), "--network", str(out / "score.pt"), "--measured", "5"]
+    again = ["1", *command, "--out", str(tmp_path / "again"), "--score", str(out / "score.pt"), "--measured", "5"]
     assert scorecl.main(again) == 0
     assert (tmp_path / "again" / "figure1.csv").read_text() == (out / "figure1.csv").read_text()
     assert sorted(path.name for path in (tmp_path / "again").iterdir()) == ["figure1.csv", "figure1.png"]

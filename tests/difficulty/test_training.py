@@ -13,6 +13,7 @@ from jointaug import Addresses
 from jointaug.difficulty import ScoreNetwork
 from jointaug.difficulty import train_score as train
 
+from ..pretend import NEEDS_CUDA, moved, pretending
 from .cases import fresh, pictures
 
 
@@ -46,6 +47,18 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_numbers(tmp_path):
     assert torch.equal(loaded(x), whole(x))
     assert not loaded.training
     assert [file.name for file in tmp_path.iterdir()] == ["score.pt"]
+
+
+@NEEDS_CUDA
+def test_a_device_is_asked_for_its_losses_at_checkpoints_alone(tmp_path, monkeypatch):
+    options = {"steps": 5, "batch_size": 10, "save_every": 2}
+    expected = train(fresh(), pictures(), **options)
+    with pretending() as waits:
+        monkeypatch.setattr(torch.autograd, "backward", torch.Tensor.backward)
+        found = train(moved(fresh()), pictures(), **options)
+    assert found.device.type == "cpu"
+    torch.testing.assert_close(found, expected)
+    assert waits["copy to the host"] == 3
 
 
 def test_every_epoch_and_seed_has_noise_of_its_own():

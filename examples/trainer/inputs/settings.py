@@ -96,6 +96,7 @@ class Settings:
     stored: int | None = None  # side to which images are resized and cropped in memory (workers: whole); None: as it is
     threads: int | None = None  # of torch, on a CPU; None: as torch chooses
     checkpoint_every: float = 1.0  # epochs
+    keep_every: int = 0  # epochs between backbones that are kept in epochs/, each as a run's folder; 0: the last alone
     knn_every: int = 1  # epochs; 0: no monitor
     knn_k: int = 200  # at most half the smallest class is taken
     knn_tau: float = 0.1
@@ -208,8 +209,8 @@ class Settings:
 LEAST = {
     "epochs": 1, "batch": 1, "accumulate": 1, "lr": 0, "lr_batch": 1, "momentum": 0, "weight_decay": 0, "warmup": 0,
     "warmup_steps": 0, "gamma": 0, "floor": 0, "clip": 0, "size": 1, "locals": 0, "local_size": 1, "seed": 0,
-    "workers": 0, "stored": 1, "threads": 1, "checkpoint_every": 0, "knn_every": 0, "knn_k": 1, "knn_tau": 1e-6,
-    "weight_p": 1, "last_gamma": 0,
+    "workers": 0, "stored": 1, "threads": 1, "checkpoint_every": 0, "keep_every": 0, "knn_every": 0, "knn_k": 1,
+    "knn_tau": 1e-6, "weight_p": 1, "last_gamma": 0,
 }  # fmt: skip
 
 

@@ -143,7 +143,6 @@ RECIPES = (
 
 STRATEGIES = ("hard", "semi-hard", "random", "semi-easy")
 UNTRAINED = "no run: evaluate.py takes a network as initialized"
-MEMORY = "the memory of a run is not in its log yet"
 #: How lines are run, at 200 epochs and longer; "+" is InterCLR.
 RUNS = {
     "Supervised": Row("", missing=SUPERVISED),
@@ -332,13 +331,14 @@ TABLES = (
         number="4",
         title="What it costs",
         metric="GB and days of 200 epochs on eight V100",
-        columns={"GB": Column("imagenet", missing=MEMORY), "days": Column("imagenet", "log", "days")},
+        columns={"GB": Column("imagenet", "log", "GB"), "days": Column("imagenet", "log", "days")},
         rows=(
             Row("intra", {"GB": 5.6, "days": 2.6}, "npid2"),
             Row("intra and inter, offline", {"GB": 6.1, "days": 6.4}, "interclr-npid2", {"online": False}, "intra"),
             Row("intra and inter, online", {"GB": 6.2, "days": 5.0}, "interclr-npid2", against="intra"),
         ),
-        note="On which base is not said: NPIDv2 here. Days are those of the machine at hand, the monitor's in them.",
+        note="On which base is not said: NPIDv2 here. Days and GB are those of the machine at hand, the monitor's in "
+        "them; GB are those of one process, on a GPU what torch held there.",
     ),
     Table(
         paper="interclr",
@@ -359,7 +359,8 @@ TABLES = (
             Row("online", {}, "interclr-study", against="offline"),
             Row("offline", {}, "interclr-study", {"online": False}),
         ),
-        note="The values are in the picture only. Of a run the last backbone is kept, not each epoch's.",
+        note="The values are in the picture only. `--keep_every 10` keeps backbones on the "
+        "way, to be measured by hand: `evaluate.py RUN/epochs/0010 --data voc07:FOLDER svm`.",
     ),
     Table(
         paper="interclr",

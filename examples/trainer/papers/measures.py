@@ -13,9 +13,11 @@ from .runs import Outcome, last_line, wait
 
 KNN = "knn"
 LOG: dict[str, Callable[[Mapping[str, Any]], float]] = {
+    "GB": lambda result: float(result["peak_gb"]),
     "hours": lambda result: float(result["seconds"]) / 3600,
     "days": lambda result: float(result["seconds"]) / 86400,
     "loss": lambda result: float(result["loss"]),
+    "million parameters": lambda result: float(result["parameters"]) / 1e6,
     "seconds an epoch": lambda result: float(result["seconds"]) / float(result["epoch"]),
 }
 """Of protocol ``"log"``, from the run's result: the monitor's and the checkpoints' time is in it."""
@@ -82,7 +84,10 @@ def by_column(
         evaluate: the script.
     """
     if column.protocol == "log":
-        return LOG[column.metric](outcome.result or {}), ""
+        try:
+            return LOG[column.metric](outcome.result or {}), ""
+        except (KeyError, TypeError):  # of an earlier checkout, or a system that does not say
+            return None, f"the run's record has no {column.metric}"
     protocol = row.protocol or column.protocol
     folder, words = outcome.folder, []
     if column.fraction is not None:

@@ -36,7 +36,7 @@ Every table, figure and equation of the five papers, with the command that runs 
 This page is made from the data in `examples/trainer/papers/`, by `python -m trainer.papers.overview`.
 """
 PRETRAIN, EVALUATE = "python examples/pretrain.py", "python examples/evaluate.py RUN --data imagenet:FOLDER"
-PAIRS = "no command draws pairs yet; `jointaug.plotting.plot_pairs` does"
+FIGURES = "python examples/figures"
 DRAWING = "a drawing: nothing to run"
 
 
@@ -58,38 +58,39 @@ class Item:
 ITEMS: dict[str, tuple[Item, ...]] = {
     "leoclr": (
         Item("Alg. 1", "eqs. 1 to 3", f"{PRETRAIN} leoclr-rendered --data rendered --out runs/leoclr"),
-        Item("Fig. 1", "pairs", missing=PAIRS),
+        Item("Fig. 1", "pairs", f"{FIGURES}/pairs.py leoclr-1 --data imagenet:FOLDER"),
         Item("Figs. 2, 3", DRAWING),
     ),
     "jointcrop": (
         Item("Alg. 1", "the law", f"{PRETRAIN} jointcrop-simclr-rendered --data rendered --out runs/jointcrop"),
         Item("Tab. 9", "whose code was run: nothing to run"),
-        Item("Figs. 2, 4, 7", "SDF, and distances of pairs", "python examples/figures/jointcrop.py"),
-        Item("Figs. 1, 6, 8", "pairs", missing=PAIRS),
+        Item("Figs. 2, 4, 7", "SDF, and distances of pairs", f"{FIGURES}/jointcrop.py"),
+        Item(
+            "Figs. 1, 6, 8", "pairs", f"{FIGURES}/pairs.py jointcrop-1 jointcrop-6 jointcrop-8 --data imagenet:FOLDER"
+        ),
+        Item("Fig. 5", "the curves of the table below", f"{FIGURES}/losses.py RUN RUN"),
         Item("InfoMin", "67.4 to 67.81 (sec. 4.6)", missing="InfoMin's augmentation is another paper's"),
     ),
     "clim": (
         Item("Eqs. 1 to 6", "the method", f"{PRETRAIN} clim-rendered --data rendered --out runs/clim"),
         Item("Fig. 1", DRAWING),
-        Item("Fig. 2", "positives of three selectors", missing="no command draws them yet"),
+        Item("Fig. 2", "positives of three selectors", f"{FIGURES}/clim.py"),
         Item("Fig. 3", "t-SNE", f"{EVALUATE} tsne"),
     ),
     "interclr": (
         Item("Eqs. 1 to 7", "the method", f"{PRETRAIN} interclr-npid2-rendered --data rendered --out runs/interclr"),
         Item("Figs. 1 to 4", DRAWING),
-        Item("Fig. 10", "t-SNE", f"{EVALUATE} tsne", "several augmentations of an image; one view of each here"),
-        Item("Fig. 11", "negatives", missing="no command draws them yet; `jointaug.plotting` does"),
+        Item(
+            "Figs. 10, 11",
+            "t-SNE of augmentations, and negatives",
+            f"{FIGURES}/interclr.py RUN RUN --data imagenet:FOLDER",
+        ),
         Item("Fig. 12", "retrieval", f"{EVALUATE} retrieval"),
     ),
     "scorecl": (
         Item("Alg. 1", "eqs. 5 to 9", f"{PRETRAIN} scorecl-simclr-rendered --data rendered --out runs/S --score FILE"),
-        Item(
-            "Eqs. 4, 10",
-            "the score network",
-            "python examples/figures/scorecl.py 1 --data FOLDER --steps 10000",
-            "a command of its own, for a GPU and all training images",
-        ),
-        Item("Figs. 1 to 4", "what scores see", "python examples/figures/scorecl.py"),
+        Item("Eqs. 4, 10", "the score network", "python examples/score.py cifar100:FOLDER --out score.pt"),
+        Item("Figs. 1 to 4", "what scores see", f"{FIGURES}/scorecl.py --data FOLDER --score score.pt"),
         Item("Fig. 5", DRAWING),
     ),
 }

@@ -1,9 +1,17 @@
-"""The processor that a figure was measured on."""
+"""What a figure was measured on: the processor, and the memory that it took."""
 
 from __future__ import annotations
 
 import platform
+import sys
 from pathlib import Path
+
+import torch
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 
 def processor() -> str:
@@ -16,3 +24,18 @@ def processor() -> str:
         return platform.processor() or platform.machine()
     widest = "AVX-512" if "avx512f" in info else "AVX2" if "avx2" in info else "no AVX2"
     return f"{found['model name']} (family {found.get('cpu family', '?')}, model {found.get('model', '?')}), {widest}"
+
+
+def peak_gb(device: torch.device) -> float | None:
+    """The most memory so far in this process, in GB (1e9 bytes).
+
+    On CUDA what torch's allocator held on the device, its cache and the context not counted. Elsewhere what the process
+    had in memory, Python, libraries and images included (the system's ``ru_maxrss``); None where the system does not
+    say.
+    """
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e9
+    if resource is None:
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB on Linux
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9

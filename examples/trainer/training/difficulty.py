@@ -1,4 +1,4 @@
-"""Difficulty weights of ScoreCL and its rivals, as the settings ask for them."""
+"""Difficulty weights of ScoreCL and its rivals, as the settings ask for them; what a score network has learned."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from jointaug.difficulty import (
 )
 
 from ..inputs.settings import Settings
+
+LAST = 50  # steps whose mean loss is told
 
 
 def weight_of(settings: Settings, device: torch.device) -> PairWeight | None:
@@ -37,13 +39,25 @@ def weight_of(settings: Settings, device: torch.device) -> PairWeight | None:
     if s.weight == "score":
         if s.score is None:
             raise ValueError(
-                'score must be a checkpoint of jointaug.difficulty.train_score for weight="score", got None; train a '
-                "score network on this data set first"
+                'score must be the file of a score network for weight="score", got None; train one on this data set '
+                "first: python examples/score.py DATA --out score.pt"
             )
         network = ScoreNetwork.load(s.score).to(device)
         return ScoreWeight(network, kind=s.weight_kind, p=s.weight_p, size=network.size, mean=s.mean, std=s.std)
     kinds = {"random": RandomWeight, "pixel": PixelWeight, "saliency": SaliencyWeight}
     return None if s.weight is None else kinds[s.weight](mean=s.mean, std=s.std)
+
+
+def told(net: ScoreNetwork, losses: Tensor, batch: int) -> str:
+    """A training of a score network in words.
+
+    Args:
+        net: that was trained.
+        losses: of its steps, ``[steps]``.
+        batch: images of a step.
+    """
+    nothing, last = net.channels * net.size**2 / 2, losses[-min(len(losses), LAST) :].mean()
+    return f"{len(losses)} steps of {batch} images; loss {last / nothing:.1%} of that of the zero score"
 
 
 def scores_of(weight: PairWeight | None) -> Callable[[Tensor], Tensor] | None:

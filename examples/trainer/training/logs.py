@@ -38,6 +38,7 @@ class Row:
         ridge: accuracy of its ridge probe, likewise.
         rank: effective rank of the backbone's features (`trainer.evaluation.rank`).
         seconds: of the run up to here, without pauses.
+        peak_gb: the most memory up to here, in the first process (`trainer.record.machine.peak_gb`).
     """
 
     epoch: int
@@ -57,6 +58,7 @@ class Row:
     rank: float | None = None
 
     seconds: float | None = None
+    peak_gb: float | None = None
 
 
 class Log:
@@ -96,6 +98,11 @@ class Log:
         if self.events is not None:
             for name, value in values.items():
                 self.events.add_scalar(f"step/{name}", value, step)
+
+    @property
+    def peak_gb(self) -> float:
+        """The most memory of the lines so far, those before an interruption included."""
+        return max((row.peak_gb or 0.0 for row in self.rows), default=0.0)
 
     def add(self, row: Row) -> None:
         """A line for the table."""

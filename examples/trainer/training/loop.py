@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from jointaug.difficulty import ScoreWeight
 from jointaug.neighbors import draw_positives
 
 from ..inputs.feed import Request, feed, placed
@@ -30,6 +31,7 @@ from ..methods import METHODS, options
 from ..methods.contrastive_crop import Boxes
 from ..networks import Backbone, check_input, start_branches
 from ..record import files
+from ..record.machine import peak_gb
 from . import checkpoint
 from .distributed import Processes
 from .logs import Log, Row
@@ -38,7 +40,8 @@ from .step import Learner
 
 LOOK_EVERY = 10  # steps: so often the loss of a GPU is read, for which the CPU has to wait
 COLLAPSED = 0.05  # spread of the embeddings: the mean cosine of two images is .9975
-BACKBONE, NOT_FINITE = "backbone.pt", "not_finite.json"
+BACKBONE, SETTINGS, NOT_FINITE = "backbone.pt", "settings.json", "not_finite.json"
+EPOCHS = "epochs"  # folder of the backbones that are kept on the way
 
 
 class NotFiniteError(ArithmeticError):
@@ -65,8 +68,8 @@ class Run:
         settings: of the run.
         own: the method's own settings.
         data: to learn from.
-        out: folder of the run; it will hold ``checkpoint.pt``, ``log.csv``, TensorBoard's events and, at the end,
-            ``backbone.pt`` and ``curves.png``.
+        out: folder of the run; it will hold ``checkpoint.pt``, ``log.csv``, TensorBoard's events, ``epochs/`` if
+            backbones are kept on the way and, at the end, ``backbone.pt`` and ``curves.png``.
         processes: the processes of the run, and their device.
         recipe: its name, which the folder holds on to.
 
@@ -146,7 +149,7 @@ class Run:
         """
         with interrupts() as interrupted, Log(self.out if self.processes.first else None, self.steps, self.step) as log:
             if self.step == 0:
-                log.add(Row(0, 0, **self._ask_monitor(), seconds=self._elapsed()))
+                log.add(Row(0, 0, **self._ask_monitor(), **self._cost(log)))
             while self.step < self.steps:
                 self.epoch(log, interrupted)
                 late = minutes is not None and self._elapsed() - self.seconds > 60 * minutes
@@ -157,6 +160,14 @@ class Run:
         if self.processes.first:
             files.save(self.out / BACKBONE, self.method.encoder.state_dict())
         return Result(True, log.rows)
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that are trained, and those of the score network that weighs pairs, if one does."""
+        counted = [parameter for parameter in self.method.parameters() if parameter.requires_grad]
+        if isinstance(weight := self.learner.weight, ScoreWeight) and isinstance(weight.net, torch.nn.Module):
+            counted += weight.net.parameters()
+        return sum(parameter.numel() for parameter in counted)
 
     def save(self) -> None:
         """Write a checkpoint.
@@ -228,7 +239,7 @@ class Run:
         asked = (epoch + 1) % s.knn_every == 0 or self.step == self.steps if s.knn_every else False
         worth = self._ask_monitor() if asked else {}
         values = {"loss": self.losses.mean, "lr": self.learner.lr, "images_per_second": rate, "feature_std": spread}
-        log.add(Row(epoch + 1, self.step, **values, **worth, seconds=self._elapsed()))
+        log.add(Row(epoch + 1, self.step, **values, **worth, **self._cost(log)))
         if spread < COLLAPSED:
             warnings.warn(
                 f"the embeddings have collapsed to nearly one point after epoch {epoch + 1}: their spread is "
@@ -236,6 +247,8 @@ class Run:
                 stacklevel=2,
             )
         self.losses = Losses(self.processes)
+        if s.keep_every and (epoch + 1) % s.keep_every == 0 and self.processes.first:
+            self._keep(epoch + 1)
         if self.step % every == 0 or self.step == self.steps:
             self.save()
 
@@ -283,6 +296,19 @@ class Run:
     def _ask_monitor(self) -> dict[str, float]:
         """What the features are worth, by the names of the table's columns; empty without a monitor."""
         return asdict(self.monitor(self.method.encoder)) if self.monitor is not None else {}
+
+    def _keep(self, epoch: int) -> None:
+        """Write the backbone as it is into a folder that evaluate.py and export.py take for a run's."""
+        folder = self.out / EPOCHS / f"{epoch:04d}"
+        folder.mkdir(parents=True, exist_ok=True)
+        if (settings := self.out / SETTINGS).exists():
+            files.replace(folder / SETTINGS, settings.read_bytes())
+        files.save(folder / BACKBONE, self.method.encoder.state_dict())
+
+    def _cost(self, log: Log) -> dict[str, float | None]:
+        """Time and memory up to here, by the names of the table's columns."""
+        peak = peak_gb(self.processes.device)
+        return {"seconds": self._elapsed(), "peak_gb": None if peak is None else max(peak, log.peak_gb)}
 
     def _elapsed(self) -> float:
         """Seconds of training, without the pauses between interruption and resume."""
@@ -368,7 +394,14 @@ def check_batch(s: Settings, images: int, processes: int) -> None:
 
 def _same(s: Settings, own: Mapping[str, Any], processes: Processes, data: str, recipe: str) -> dict[str, Any]:
     """What a run is held to when it goes on; numbers and lists, as a checkpoint has them."""
-    free = ("checkpoint_every", "knn_every", "knn_k", "knn_tau", "threads")  # change nothing, or are said below
+    free = (
+        "checkpoint_every",
+        "keep_every",
+        "knn_every",
+        "knn_k",
+        "knn_tau",
+        "threads",
+    )  # change nothing, or are said below
     settings = {name: value for name, value in asdict(s).items() if name not in free}
     settings["workers"] = s.workers > 0  # any number of workers makes the same views
     machine = {"device": processes.device.type, "processes": processes.count}

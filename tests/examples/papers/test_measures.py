@@ -56,6 +56,18 @@ TABLE = Table(
 )
 
 
+@pytest.mark.parametrize(
+    ("metric", "value"), [("GB", 5.5), ("million parameters", 32.163), ("days", 0.5), ("seconds an epoch", 432.0)]
+)
+def test_a_runs_record_is_a_column(metric: str, value: float):
+    cell = Cell("moco2-imagenet", 0)
+    result = {"peak_gb": 5.5, "parameters": 32_163_000, "seconds": 43200.0, "epoch": 100}
+    of_run = (Row("MoCo", {}, "moco2"), Column("imagenet", "log", metric), "rendered", {}, Path("none"))
+    assert by_column(Outcome(cell, Path("none"), result), *of_run) == (pytest.approx(value), "")
+    earlier: dict[str, float | None] = {"peak_gb": None, "seconds": None}  # an earlier checkout's, or another system's
+    assert by_column(Outcome(cell, Path("none"), earlier), *of_run) == (None, f"the run's record has no {metric}")
+
+
 @pytest.fixture
 def evaluate(tmp_path: Path) -> Path:
     script = tmp_path / "evaluate.py"

@@ -54,6 +54,16 @@ def test_lines_after_the_checkpoint_are_dropped(tmp_path):
         assert rows_of(tmp_path) == []
 
 
+def test_the_most_memory_is_that_of_all_lines(tmp_path):
+    with Log(tmp_path, 6, 0) as log:
+        assert log.peak_gb == 0.0
+        for row, peak in zip(ROWS, (1.5, 2.5, None), strict=True):
+            log.add(replace(row, peak_gb=peak))
+        assert log.peak_gb == 2.5
+    with Log(tmp_path, 6, 4) as log:  # goes on
+        assert log.peak_gb == 2.5
+
+
 def test_the_other_processes_write_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     with Log(None, 6, 0) as log:

@@ -13,6 +13,7 @@ import pytest
 import redraw
 import torch
 from PIL import Image
+from trainer.evaluation.encoder import open_encoder
 from trainer.inputs.feed import Augment, Request, Served
 from trainer.methods.batch import Batch
 from trainer.networks import ResNet8
@@ -23,6 +24,10 @@ from trainer.training.step import Learner
 from jointaug.losses import LossParts
 
 from .conftest import SMALL
+
+
+def saved(file: Path) -> dict[str, torch.Tensor]:
+    return torch.load(file, weights_only=True)
 
 
 @pytest.fixture
@@ -56,6 +61,30 @@ def test_a_run_leaves_everything_that_tells_what_it_was(command, tmp_path, one_t
     assert pretrain.main([*command, "--lr", "0.01"]) == 0  # finished: nothing is left to do
     assert (out / "backbone.pt").read_bytes() == weights
     assert len(rows_of(out)) == 3
+    encoder = sum(parameter.numel() for parameter in model.parameters())
+    assert result["parameters"] == encoder + 128 * 32 + 32 + 32 * 16 + 16  # and the head's two layers
+    assert [row.peak_gb for row in rows_of(out)] == sorted(row.peak_gb for row in rows_of(out))
+    assert result["peak_gb"] == rows_of(out)[-1].peak_gb > 0.1
+
+
+def test_backbones_are_kept_on_the_way_and_are_folders_of_runs(command, tmp_path, one_thread):
+    run = tmp_path / "run"
+    assert pretrain.main([*command, "--keep_every", "1", "--minutes", "0"]) == pretrain.INTERRUPTED
+    first = run / "epochs" / "0001"
+    assert [folder.name for folder in (run / "epochs").iterdir()] == ["0001"]
+    learned = saved(run / "checkpoint.pt")["learner"]["method"]
+    for name, value in saved(first / "backbone.pt").items():
+        assert torch.equal(learned[f"f_q.backbone.{name}"], value), name
+    assert pretrain.main([*command, "--keep_every", "2"]) == 0  # may change when a run goes on
+    assert sorted(folder.name for folder in (run / "epochs").iterdir()) == ["0001", "0002"]
+    assert (run / "epochs" / "0002" / "backbone.pt").read_bytes() == (run / "backbone.pt").read_bytes()
+    encoder = open_encoder(str(first))
+    assert encoder.size == 32
+    assert torch.equal(encoder.network.state_dict()["conv1.weight"], saved(first / "backbone.pt")["conv1.weight"])
+    words = [*command[:-1], str(tmp_path / "none kept")]
+    assert pretrain.main(words) == 0
+    assert not (tmp_path / "none kept" / "epochs").exists()
+    assert (tmp_path / "none kept" / "backbone.pt").read_bytes() == (run / "backbone.pt").read_bytes()
 
 
 def test_crops_are_plain_until_there_are_boxes(toys, tmp_path, monkeypatch, plain):
@@ -125,7 +154,7 @@ def test_help_shows_every_setting_with_its_meaning_value_and_source(capsys):
         (["--K", "32"], "K=24 fits"),
         (["--original", "true"], "original does not go on moco"),
         (["--warmup_steps", "6"], "warmup_steps must be fewer than the run's 6 steps, got 6; a short run warms up for"),
-        (["--weight", "score"], "score must be a checkpoint of jointaug.difficulty.train_score"),
+        (["--weight", "score"], "train one on this data set first: python examples/score.py"),
         (["--score", "a.pt"], "score is the network of --weight score, got score=a.pt with weight=none; add --weight"),
         (["--batch", "1"], "batch must leave two images to a pass, got batch=1 with accumulate=1"),
         (["--dim", "0"], "layers of a head must be at least 1 wide, got 32, 32, 0 from the backbone"),

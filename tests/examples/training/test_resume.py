@@ -67,7 +67,7 @@ def killed(moment: str, when: int, words: list[str], tmp_path: Path) -> None:
 
 def ended(out: Path) -> tuple[dict[str, Any], list[Row]]:
     """All that a run leaves: networks, optimizer, queue, and the table without its times."""
-    rows = [replace(row, seconds=None, images_per_second=None) for row in rows_of(out)]
+    rows = [replace(row, seconds=None, peak_gb=None, images_per_second=None) for row in rows_of(out)]
     return torch.load(out / "checkpoint.pt", weights_only=True)["learner"], rows
 
 

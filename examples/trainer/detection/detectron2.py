@@ -30,7 +30,7 @@ RENAMED = (
 def name_there(name: str) -> str:
     """``layer1.0.bn2.weight`` is ``res2.0.conv2.norm.weight``, ``bn1.bias`` is ``stem.conv1.norm.bias``."""
     for pattern, there in RENAMED:
-        name = re.sub(pattern, there, name)  # type: ignore[call-overload]
+        name = re.sub(pattern, there, name)
     return name
 
 

@@ -1,4 +1,4 @@
-"""How detectors are trained on a pre-trained backbone, as data, a row each: MoCo's (He et al. 2020, sec. 4.2), and ours.
+"""How detectors are trained on a pre-trained backbone, a row each: MoCo's (He et al. 2020, sec. 4.2), and ours.
 
 Every layer is trained, batch normalization too. A row is what `trainer.detection.train` trains and what
 `trainer.detection.detectron2` writes as a configuration; a row with `Protocol.datasets` can be written.
@@ -17,6 +17,9 @@ class Proposals(NamedTuple):
     test_before: int
     train_after: int
     test_after: int
+
+
+ON_ONE_MAP, ON_EACH_MAP = Proposals(12000, 6000, 2000, 1000), Proposals(2000, 1000, 1000, 1000)
 
 
 class Datasets(NamedTuple):
@@ -62,7 +65,7 @@ class Protocol:
     warm_up: int
     sides: tuple[int, ...]
     longest: int = 1333
-    proposals: Proposals = Proposals(12000, 6000, 2000, 1000)
+    proposals: Proposals = ON_ONE_MAP
     anchors: tuple[int, ...] = (32, 64, 128, 256, 512)
     region: int = 14
     regions: int = 512
@@ -101,7 +104,7 @@ _COCO_1X = replace(
     datasets=Datasets(("coco_2017_train",), ("coco_2017_val",), 80),
 )  # fmt: skip
 _COCO_2X = replace(_COCO_1X, source="MoCo's code", steps=180_000, milestones=(120_000, 160_000))
-_FPN = {"neck": "fpn", "region": 7, "proposals": Proposals(2000, 1000, 1000, 1000)}
+_FPN = {"neck": "fpn", "region": 7, "proposals": ON_EACH_MAP}
 _FPN_2X = replace(_COCO_2X, source="MoCo's paper; CLIM", **_FPN)  # type: ignore[arg-type]
 _SCENES = Protocol(
     "ours, for scenes of 96 px",

@@ -7,7 +7,7 @@
 
 RUN is a folder that pretrain.py wrote, a file with a state dict, or an architecture as initialized, as evaluate.py
 takes it: a ResNet or the trainer's resnet8. DIR is a tree as VOC or COCO distribute it; nothing is ever downloaded.
-Detectors are torchvision's, with the batch normalization of MoCo's; COCO's average precision is measured by torchmetrics
+Detectors are torchvision's, with MoCo's batch normalization; COCO's average precision is measured by torchmetrics
 and pycocotools (``pip install 'jointaug[detection]'``). LVIS is not trained on here: export.py --detectron2 has its
 settings.
 

@@ -7,6 +7,11 @@
 That model has a classifier and a run has none: the file's is the model's own, freshly initialized, to be trained. With
 ``--no-classifier`` the file holds the backbone alone, for a model whose classifier was taken off (``model.fc =
 nn.Identity()``, or ``num_classes=0`` in timm).
+
+    python examples/export.py runs/first moco.pkl --detectron2
+
+writes a ResNet's backbone for Detectron2, and beside it the settings of MoCo's protocols: ``moco-voc-c4.yaml``, ... The
+C4 ones are for ``train_net.py`` of MoCo's repository, those of a pyramid for Detectron2's own; LVIS runs there alone.
 """
 
 from __future__ import annotations
@@ -19,9 +24,12 @@ from typing import Any
 
 from torch import nn
 from torchvision import models
+from trainer.detection import detectron2
+from trainer.detection.protocols import EXPORTED
 from trainer.evaluation.encoder import read_settings, read_state
+from trainer.inputs.settings import Settings
 from trainer.networks import ResNet8
-from trainer.record.files import save
+from trainer.record.files import replace, save
 from trainer.training.loop import BACKBONE
 
 
@@ -33,7 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("run", type=Path, help="folder of a finished run")
     parser.add_argument("file", type=Path, help="to write")
-    parser.add_argument("--no-classifier", action="store_true", help="the backbone alone")
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument("--no-classifier", action="store_true", help="the backbone alone")
+    kinds.add_argument("--detectron2", action="store_true", help="a pickle for Detectron2, and settings beside it")
     parser.add_argument(
         "--small-stem",
         action="store_true",
@@ -41,7 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     try:
-        summary = export(options.run, options.file, classifier=not options.no_classifier, small_stem=options.small_stem)
+        if options.detectron2:
+            summary = export_detectron2(options.run, options.file)
+        else:
+            summary = export(
+                options.run, options.file, classifier=not options.no_classifier, small_stem=options.small_stem
+            )
     except (ValueError, OSError, ImportError) as error:
         print(f"export.py: {error}", file=sys.stderr)
         return 1
@@ -64,13 +79,7 @@ def export(run: Path, file: Path, *, classifier: bool = True, small_stem: bool =
             that cannot be written.
         ImportError: for a model of timm's where timm is not installed.
     """
-    if not (run / BACKBONE).exists():
-        raise FileNotFoundError(f"{run} has no {BACKBONE}; name the folder of a finished run")
-    settings = read_settings(run)
-    if not {"backbone", "stem"} <= settings.keys():
-        raise ValueError(f"{run} must have a settings.json that says backbone and stem, got none; name a run's folder")
-    if file.is_dir() or not file.parent.is_dir():
-        raise ValueError(f"FILE must be a file in a folder that is there, got {str(file)!r}; name another")
+    settings = _settings_of(run, file)
     name, stem = settings["backbone"], settings["stem"]
     if stem == "small" and not small_stem:
         raise ValueError(
@@ -84,6 +93,44 @@ def export(run: Path, file: Path, *, classifier: bool = True, small_stem: bool =
     if not classifier:
         return f"{file}: {name} without its classifier ({', '.join(added)})"
     return f"{file}: {name}; its classifier ({', '.join(added)}) is freshly initialized and has to be trained"
+
+
+def export_detectron2(run: Path, file: Path) -> str:
+    """Write a ResNet's backbone as Detectron2 reads it, and the settings of each protocol; what was written, in words.
+
+    Args:
+        run: folder of a finished run.
+        file: to write; the settings lie beside it, the protocol's name behind its own.
+
+    Raises:
+        FileNotFoundError: as `export`.
+        ValueError: for a network that Detectron2 does not build, and as `export`.
+    """
+    settings = _settings_of(run, file)
+    depth = detectron2.depth_of(settings["backbone"])
+    if settings["stem"] == "small":
+        raise ValueError(
+            f"{run} has a {settings['backbone']} with the stem for small images (3x3, stride 1, no pooling), which "
+            "Detectron2 does not build; export a run with --stem imagenet, or write this one without --detectron2"
+        )
+    replace(file, detectron2.pickled(read_state(run / BACKBONE)))
+    channels = [settings.get(name, getattr(Settings, name)) for name in ("mean", "std")]
+    for name, protocol in EXPORTED.items():
+        text = detectron2.yaml(detectron2.settings(protocol, file.name, depth, *channels))
+        replace(file.with_name(f"{file.stem}-{name}.yaml"), text.encode())
+    return f"{file}: {settings['backbone']} for Detectron2; beside it {file.stem}-NAME.yaml of {', '.join(EXPORTED)}"
+
+
+def _settings_of(run: Path, file: Path) -> dict[str, Any]:
+    """A finished run's settings, if the file can be written."""
+    if not (run / BACKBONE).exists():
+        raise FileNotFoundError(f"{run} has no {BACKBONE}; name the folder of a finished run")
+    settings = read_settings(run)
+    if not {"backbone", "stem"} <= settings.keys():
+        raise ValueError(f"{run} must have a settings.json that says backbone and stem, got none; name a run's folder")
+    if file.is_dir() or not file.parent.is_dir():
+        raise ValueError(f"FILE must be a file in a folder that is there, got {str(file)!r}; name another")
+    return settings
 
 
 def _model(name: str) -> nn.Module:

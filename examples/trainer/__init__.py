@@ -1,4 +1,5 @@
 """The reference trainer, in rooms; each imports from those before it.
 
-record, inputs, networks, methods, evaluation, papers, training. The scripts beside this package are its commands.
+record, inputs, networks, methods, evaluation, detection, papers, training. The scripts beside this package are its
+commands.
 """

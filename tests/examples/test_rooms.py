@@ -18,6 +18,7 @@ ROOMS = (
     "networks",
     "methods",
     "evaluation",
+    "detection",
     "papers",
     "training",
 )  # each may import from earlier ones

@@ -202,6 +202,7 @@ def _pixels(root: str) -> Data:
 
 
 CLASS_LIST, PIXELS = "imagenet100.txt", "pixels.pt"
+_read_voc0712 = partial(read_voc, more=("2012",))
 _PARTS = "train/<class>/ and val/<class>/"
 NAMED: dict[str, Named] = {
     "cifar10": Named(_cifar, "cifar-10-batches-py/"),
@@ -234,6 +235,10 @@ NAMED: dict[str, Named] = {
     "voc07": Named(
         partial(_objects, read=read_voc), "VOCdevkit/VOC2007/ with JPEGImages/, Annotations/ and ImageSets/Main/"
     ),
+    "voc0712": Named(
+        partial(_objects, read=_read_voc0712),
+        "VOCdevkit/VOC2007/ and VOCdevkit/VOC2012/, each with JPEGImages/, Annotations/ and ImageSets/Main/",
+    ),
     "coco": Named(
         partial(_objects, read=read_coco), "train2017/, val2017/ and annotations/instances_{train,val}2017.json"
     ),
@@ -241,7 +246,11 @@ NAMED: dict[str, Named] = {
 }
 """By the name before the colon of ``--data NAME:FOLDER``."""
 
-OBJECTS = {"voc07": read_voc, "coco": read_coco}
+OBJECTS: dict[str, Callable[[str], tuple[Objects, Objects]]] = {
+    "voc07": read_voc,
+    "voc0712": _read_voc0712,
+    "coco": read_coco,
+}
 """Those whose images show several objects: what SVMs learn from."""
 
 PER_CLASS = frozenset({"aircraft", "flowers102", "pets"})

@@ -34,16 +34,21 @@ class Objects:
     classes: tuple[str, ...]
 
 
-def read_voc(root: str) -> tuple[Objects, Objects]:
+def read_voc(root: str, more: Sequence[str] = ()) -> tuple[Objects, Objects]:
     """VOC 2007's ``trainval`` and ``test``, by torchvision's reader; the classes are those that occur.
+
+    Args:
+        root: that holds ``VOCdevkit``.
+        more: years whose ``trainval`` is learned from as well.
 
     Raises:
         RuntimeError: torchvision's, if a file is not there.
         ValueError: for an annotation without ``difficult``, or classes that are in ``test`` alone.
     """
-    readers = [datasets.VOCDetection(root, "2007", part) for part in ("trainval", "test")]
-    found = [[_voc_objects(file) for file in reader.annotations] for reader in readers]
-    return _pair([reader.images for reader in readers], found, f"{root}'s test")
+    learned = [datasets.VOCDetection(root, year, "trainval") for year in ("2007", *more)]
+    parts = [learned, [datasets.VOCDetection(root, "2007", "test")]]
+    found = [[_voc_objects(file) for reader in part for file in reader.annotations] for part in parts]
+    return _pair([[file for reader in part for file in reader.images] for part in parts], found, f"{root}'s test")
 
 
 def _voc_objects(file: str) -> list[tuple[str, bool]]:

@@ -178,7 +178,7 @@ TABLES = (
         number="3",
         title="Detection on PASCAL VOC",
         metric="average precision, Faster R-CNN with ResNet-50-C4, 5 trials",
-        columns=detected("imagenet", "AP50", "AP75"),
+        columns=detected("imagenet", "voc-c4", "voc0712", "AP50", "AP75"),
         rows=lines(
             ("AP50", "AP75"),
             {"Supervised": (81.4, 58.8), "MoCo v2": (82.5, 64.0), "SwAV": (82.6, None), "CLIM": (82.8, 64.5)},
@@ -191,7 +191,13 @@ TABLES = (
         number="4",
         title="Detection and segmentation on COCO",
         metric="average precision, Mask R-CNN with ResNet-50-FPN, 1x and 2x, 5 trials",
-        columns=detected("imagenet", *TAB_4),
+        columns={
+            name: column
+            for length in ("1x", "2x")
+            for name, column in detected(
+                "imagenet", f"coco-fpn-{length}", "coco", *(name for name in TAB_4 if length in name)
+            ).items()
+        },
         rows=lines(
             TAB_4,
             {
@@ -208,7 +214,7 @@ TABLES = (
         number="5",
         title="Segmentation on LVIS",
         metric="average precision, Mask R-CNN with ResNet-50-FPN, 2x, 5 trials",
-        columns=detected("imagenet", *TAB_5, missing=LVIS),
+        columns={name: Column("imagenet", missing=LVIS) for name in TAB_5},
         rows=lines(
             TAB_5,
             {

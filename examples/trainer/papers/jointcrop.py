@@ -243,7 +243,7 @@ TABLES = (
         number="3",
         title="Detection on PASCAL VOC",
         metric="average precision, Faster R-CNN with ResNet-50-C4",
-        columns=detected("imagenet", "AP50", "AP", "AP75"),
+        columns=detected("imagenet", "voc-c4", "voc0712", "AP50", "AP", "AP75"),
         rows=lines((), dict.fromkeys(DETECTED, ()), DETECTED),
         note=f"{IN_PICTURE} The text has the gains: +0.8 AP on MoCo v1, +0.2 on MoCo v2.",
     ),
@@ -252,7 +252,7 @@ TABLES = (
         number="4",
         title="Detection and segmentation on COCO",
         metric="average precision, Mask R-CNN with ResNet-50-C4, 1x",
-        columns=detected("imagenet", *MASKS, *BOXES),
+        columns=detected("imagenet", "coco-c4-1x", "coco", *MASKS, *BOXES),
         rows=lines(
             (*MASKS, *BOXES),
             {

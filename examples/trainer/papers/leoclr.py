@@ -227,7 +227,7 @@ TABLES = (
         number="4",
         title="Detection on PASCAL VOC",
         metric="average precision, Faster R-CNN with ResNet-50-C4",
-        columns=detected("imagenet", *PRECISIONS),
+        columns=detected("imagenet", "voc-c4", "voc0712", *PRECISIONS),
         rows=lines(
             PRECISIONS,
             {
@@ -304,7 +304,7 @@ TABLES = (
         number="9",
         title="From COCO to COCO",
         metric="average precision on COCO, Faster R-CNN with ResNet-50-C4, pre-trained on COCO for 500 epochs",
-        columns=detected("coco", *PRECISIONS),
+        columns=detected("coco", "coco-boxes-c4-1x", "", *PRECISIONS),
         rows=lines(
             PRECISIONS,
             {"MoCo-v2": (57.2, 37.6, 41.5), "LeOCLR": (59.3, 39.1, 43.0)},

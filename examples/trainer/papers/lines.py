@@ -10,8 +10,7 @@ from .recipe import Column, Row
 OTHERS = "another paper's method, which the trainer does not have"
 SUPERVISED = "weights of supervised training are not at hand, and the trainer has no labels"
 SVM = "evaluate.py's svm and low-shot are run by hand, no table asks for them yet"
-LVIS = "LVIS is not trained on here"
-DETECTION = "detectors are not trained here yet"
+LVIS = "LVIS is not trained on here; export.py --detectron2 writes what Detectron2 takes"
 
 Values = Sequence[float | None]
 """What a line reports, in the columns' order; None where the paper has no value."""
@@ -44,6 +43,14 @@ def run(recipe: str, at: str = "", scale: str = "imagenet", **more: object) -> R
     return Row("", {}, recipe, at={scale: at} if at else {}, **more)  # type: ignore[arg-type]
 
 
-def detected(scale: str, *names: str, missing: str = DETECTION) -> dict[str, Column]:
-    """Columns of average precisions."""
-    return {name: Column(scale, missing=missing) for name in names}
+def detected(scale: str, protocol: str, data: str, *names: str) -> dict[str, Column]:
+    """Columns of average precisions, by a protocol of detect.py: ``"mk AP50"`` of masks, others of boxes."""
+    return {
+        name: Column(
+            scale,
+            f"detect:{protocol}",
+            f"{'mask' if name.startswith('mk') else 'box'} {name.split()[-1]}, %",
+            data=data,
+        )
+        for name in names
+    }

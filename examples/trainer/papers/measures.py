@@ -1,4 +1,4 @@
-"""What a run is worth: its monitor's last k-NN accuracy, or what a column of a paper's table asks of evaluate.py."""
+"""What a run is worth: its monitor's last k-NN accuracy, or what a column of a paper's table asks for."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def by_monitor(outcome: Outcome) -> tuple[float | None, str]:
 def by_column(
     outcome: Outcome, row: Row, column: Column, data: str, on: Mapping[str, str], evaluate: Path
 ) -> tuple[float | None, str]:
-    """What a column says of a run, or why that is unknown; evaluate.py is asked where it was not yet.
+    """What a column says of a run, or why that is unknown; evaluate.py or detect.py is asked where it was not yet.
 
     Args:
         outcome: the finished run.
@@ -81,7 +81,7 @@ def by_column(
         column: asked for.
         data: the run's, as evaluate.py takes it.
         on: other data, by name.
-        evaluate: the script.
+        evaluate: the script; detect.py is beside it.
     """
     if column.protocol == "log":
         try:
@@ -89,14 +89,17 @@ def by_column(
         except (KeyError, TypeError):  # of an earlier checkout, or a system that does not say
             return None, f"the run's record has no {column.metric}"
     protocol = row.protocol or column.protocol
-    folder, words = outcome.folder, []
+    script, name, folder, words = evaluate, protocol, outcome.folder, []
+    if protocol.startswith("detect:"):
+        script, name = evaluate.with_name("detect.py"), protocol.removeprefix("detect:")
+        folder = folder / f"detect-{name}"
     if column.fraction is not None:
         folder, words = folder / f"fraction={column.fraction:g}", ["--fraction", f"{column.fraction:g}"]
     if column.data:
         folder = folder / f"data={column.data}"
     if (value := found(folder, protocol, column.metric)) is None:
         folder.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, str(evaluate), str(outcome.folder), protocol, "--data", on.get(column.data, data)]
+        command = [sys.executable, str(script), str(outcome.folder), name, "--data", on.get(column.data, data)]
         command += ["--seed", str(outcome.cell.seed), *words]
         with (folder / "evaluation.txt").open("w", encoding="utf-8") as output:
             wait(command if folder == outcome.folder else [*command, "--out", str(folder)], output)

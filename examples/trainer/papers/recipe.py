@@ -98,7 +98,8 @@ class Column:
 
     Attributes:
         scale: end of the recipes' names at which the paper ran it: ``imagenet``, ``cifar10-paper``.
-        protocol: of evaluate.py that measures it, or ``"log"``, the run's own record; empty: not measured here.
+        protocol: of evaluate.py that measures it; ``"detect:NAME"``, one of detect.py; or ``"log"``, the run's own
+            record; empty: not measured here.
         metric: the result's name there.
         fraction: of the labels that are fine-tuned on; None: all.
         data: what it is measured on, as evaluate.py names it, where that is not what was trained on.

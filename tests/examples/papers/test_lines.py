@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from trainer.detection.protocols import PROTOCOLS
+from trainer.inputs.named import OBJECTS
+from trainer.papers import TABLES
 from trainer.papers.lines import OTHERS, SUPERVISED, detected, lines, run
 from trainer.papers.recipe import Column, Row
 
@@ -34,5 +37,21 @@ def test_recipes_at_a_scale():
     assert RUNS["a"].recipe_at("rendered") == "moco2-rendered"
 
 
-def test_what_is_not_detected_says_so():
-    assert detected("coco", "AP", missing="no") == {"AP": Column("coco", missing="no")}
+def test_columns_of_detectors_are_of_protocols_that_there_are():
+    """Boxes and masks by the columns' names; no row of theirs has a protocol of its own."""
+    assert detected("imagenet", "coco-c4-1x", "coco", "bb AP50", "mk AP") == {
+        "bb AP50": Column("imagenet", "detect:coco-c4-1x", "box AP50, %", data="coco"),
+        "mk AP": Column("imagenet", "detect:coco-c4-1x", "mask AP, %", data="coco"),
+    }
+    tables = [
+        table for table in TABLES.values() if any(c.protocol.startswith("detect:") for c in table.columns.values())
+    ]
+    assert {f"{table.paper} {table.number}" for table in tables} == {
+        "leoclr 4", "leoclr 9", "jointcrop 3", "jointcrop 4", "clim 3", "clim 4", "interclr 3", "scorecl 5",
+    }  # fmt: skip
+    for table in tables:
+        assert not any(row.protocol for row in table.rows)
+        for column in table.columns.values():
+            protocol = PROTOCOLS[column.protocol.removeprefix("detect:")]
+            assert protocol.masks or not column.metric.startswith("mask")
+            assert column.data in OBJECTS or column.scale == "coco"

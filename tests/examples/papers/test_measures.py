@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import reproduce
 from trainer.papers import TABLES, Column, Row, Table
+from trainer.papers.lines import detected
 from trainer.papers.measures import asked, by_column, folders, told
 from trainer.papers.runs import Cell, Outcome
 
@@ -146,6 +147,34 @@ def test_a_column_that_fails_says_why_and_leaves_what_is_measured(
     table = {line["row"]: line for line in lines(out / "table.csv")}
     assert table["MoCo-v2"]["not run"] == "Pets: evaluate.py: error: nowhere holds no pets"
     assert table["MoCo-v2"]["measured 1 %"] == f"{1 + len(str(tmp_path)):.1f}"
+
+
+DETECT = """
+import json, pathlib, sys
+run, protocol, *words = sys.argv[1:]
+folder = pathlib.Path(words[words.index("--out") + 1])
+results = [{"protocol": f"detect:{protocol}", "metric": name, "value": value} for name, value in PRECISIONS.items()]
+(folder / "evaluation.json").write_text(json.dumps({"results": results}))
+with (pathlib.Path(run) / "detected.txt").open("a") as calls:
+    calls.write(" ".join([protocol, *words]) + "\\n")
+""".replace("PRECISIONS", str({"box AP, %": 57.0, "box AP50, %": 82.5}))
+
+
+def test_a_detector_is_trained_once_for_all_its_columns(
+    tmp_path: Path, evaluate: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """In a folder of its own, by the script beside evaluate.py."""
+    evaluate.with_name("detect.py").write_text(DETECT)
+    columns = detected("imagenet", "voc-c4", "voc0712", "AP", "AP50")
+    monkeypatch.setitem(TABLES, ("leoclr", "boxes"), Table(**{**vars(TABLE), "columns": columns}))
+    out = tmp_path / "out"
+    words = ["leoclr", "boxes", "--data", str(tmp_path), "--out", str(out), "--measure", "paper", "--seeds", "1"]
+    assert reproduce.main([*words, "--on", "voc0712:there"], pretrain=STAND_IN, evaluate=evaluate) == 0
+    found = [line for line in lines(out / "runs.csv") if line["row"] == "MoCo-v2"]
+    assert {line["measure"]: float(line["measured"]) for line in found} == {"AP": 57, "AP50": 82.5}
+    run = out / "moco2-rendered,seed=0"
+    folder = run / "detect-voc-c4" / "data=voc0712"
+    assert (run / "detected.txt").read_text() == f"voc-c4 --data voc0712:there --seed 0 --out {folder}\n"
 
 
 def test_at_the_papers_scale_its_columns_alone():

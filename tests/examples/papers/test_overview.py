@@ -16,7 +16,7 @@ import score
 from trainer.papers import TABLES
 from trainer.papers.clim import SMALLER_CROPS
 from trainer.papers.interclr import UNTRAINED
-from trainer.papers.lines import DETECTION, LVIS, OTHERS, SUPERVISED, SVM
+from trainer.papers.lines import LVIS, OTHERS, SUPERVISED, SVM
 from trainer.papers.overview import DATA, ITEMS, NAMES, page
 from trainer.papers.scorecl import MEAN_PER_CLASS, MEDIAN, TIMED, VIT
 
@@ -73,9 +73,6 @@ def test_every_row_is_asked_for_or_says_why_not(paper: str, tmp_path: Path):
 
 #: Reasons of what is not run but other papers' methods, and the items that have them.
 LACKING = {
-    DETECTION: {
-        "leoclr 4", "leoclr 9", "jointcrop 3", "jointcrop 4", "clim 3", "clim 4", "interclr 3", "scorecl 5",
-    },
     LVIS: {"clim 5"},
     SVM: {
         "interclr 1", "interclr Fig. 5", "interclr Fig. 6a", "interclr Fig. 6b", "interclr Fig. 8", "interclr Fig. 9a",

@@ -114,9 +114,7 @@ def _target(
     return Target(corners, torch.tensor(labels, dtype=torch.int64), hidden, learned, masks)
 
 
-def _coco(
-    root: Path, part: str, images: Images, number: dict[str, int], masks: bool
-) -> Callable[[int], Target]:  # fmt: skip
+def _coco(root: Path, part: str, images: Images, number: dict[str, int], masks: bool) -> Callable[[int], Target]:
     file = root / "annotations" / f"instances_{part}.json"
     with redirect_stdout(io.StringIO()):  # pycocotools tells how long it takes
         coco: Any = datasets.CocoDetection(str(root / part), str(file)).coco

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -51,7 +51,7 @@ def average_precisions(
     """
     from torchmetrics.detection import MeanAveragePrecision
 
-    kinds = ("bbox", "segm") if masks else ("bbox",)
+    kinds: tuple[Literal["bbox", "segm"], ...] = ("bbox", "segm") if masks else ("bbox",)
     metric: Any = MeanAveragePrecision(iou_type=kinds)
     metric.warn_on_many_detections = False
     kept = []

@@ -20,9 +20,7 @@ from .boxes import Boxed, Target
 from .protocols import Protocol
 
 
-def train(
-    model: nn.Module, data: Boxed, protocol: Protocol, *, seed: int = 0, threads: int = 2
-) -> float:  # fmt: skip
+def train(model: nn.Module, data: Boxed, protocol: Protocol, *, seed: int = 0, threads: int = 2) -> float:
     """Train a detector in place, for the steps that the protocol has; the mean loss of the last tenth of them.
 
     Images without objects are learned from, too: all in them is ground.

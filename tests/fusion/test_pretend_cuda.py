@@ -83,7 +83,8 @@ def inside(transform):
 
 
 def test_every_rule_has_a_case():
-    assert RULES.keys() - OF_BOXES - set().union(*map(inside, CASES.values())) == set()
+    ours = {kind for kind in RULES if not kind.__module__.startswith("tests.")}  # other tests register some, too
+    assert ours - OF_BOXES - set().union(*map(inside, CASES.values())) == set()
 
 
 @pytest.mark.parametrize("name", CASES)

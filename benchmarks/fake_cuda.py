@@ -39,7 +39,6 @@ BLOCK: Final = 512
 """What the caching allocator rounds up to, in bytes."""
 SIZES: Final = ((256, 224), (512, 96), (1024, 32))
 PAGE: Final = Path(__file__).parents[1] / "docs" / "explanation" / "speed.md"
-MARKS: Final = "<!-- fake_cuda -->", "<!-- end of fake_cuda -->"
 
 
 class Count(TorchDispatchMode):
@@ -172,6 +171,14 @@ def table() -> str:
     return "\n".join(lines)
 
 
+def write(name: str, made: str) -> None:
+    """Put a table into the page, between the marks of that name."""
+    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    PAGE.write_text(f"{before}{begin}\n\n{made}\n\n{end}{after}", encoding="utf-8")
+
+
 def main() -> None:
     """Count, print, and write with ``--write``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -180,9 +187,7 @@ def main() -> None:
     made = table()
     print(made)
     if arguments.write:
-        before, _, rest = PAGE.read_text().partition(MARKS[0])
-        _, _, after = rest.partition(MARKS[1])
-        PAGE.write_text(f"{before}{MARKS[0]}\n\n{made}\n\n{MARKS[1]}{after}")
+        write("fake_cuda", made)
 
 
 if __name__ == "__main__":

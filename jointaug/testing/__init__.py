@@ -13,6 +13,8 @@ check                question                                                 bo
 `assert_independent` does knowing x tell anything about y?                    exact hypergeometric tails of rank splits
 ==================== ======================================================== ==========================================
 
+`check_transform` asks a whole transform or pipeline fifteen questions, and returns what it measured.
+
 The strategies (`images`, `samples`, `laws`, `joint_policies`) are for hypothesis; this module needs the extra
 ``jointaug[testing]``.
 """
@@ -28,6 +30,7 @@ except ModuleNotFoundError as error:  # pragma: no cover
         "jointaug.testing needs hypothesis, which is not installed; pip install 'jointaug[testing]'", name="hypothesis"
     ) from error
 
+from ._contract import Contract, Promise
 from ._distance import assert_follows, assert_same_law
 from ._images import COLOR_DTYPES, COLOR_MODES, DTYPES, KINDS, PIL_MODES, images
 from ._independence import assert_independent
@@ -35,6 +38,7 @@ from ._laws import betas, laws, log_ratio_laws, pair_laws
 from ._policies import joint_policies
 from ._rate import assert_rate
 from ._samples import samples
+from ._transform import check_transform
 
 __all__ = [
     "COLOR_DTYPES",
@@ -42,11 +46,14 @@ __all__ = [
     "DTYPES",
     "KINDS",
     "PIL_MODES",
+    "Contract",
+    "Promise",
     "assert_follows",
     "assert_independent",
     "assert_rate",
     "assert_same_law",
     "betas",
+    "check_transform",
     "images",
     "joint_policies",
     "laws",

@@ -13,6 +13,8 @@ check                question                                                 bo
 `assert_independent` does knowing x tell anything about y?                    exact hypergeometric tails of rank splits
 ==================== ======================================================== ==========================================
 
+Each returns what it measured (`Fit`, `Rate`, `Independence`): how much of what was allowed was ``used``.
+
 `check_transform` asks a whole transform or pipeline fifteen questions, and returns what it measured.
 
 The strategies (`images`, `samples`, `laws`, `joint_policies`) are for hypothesis; this module needs the extra
@@ -32,6 +34,7 @@ except ModuleNotFoundError as error:  # pragma: no cover
 
 from ._contract import Contract, Promise
 from ._distance import assert_follows, assert_same_law
+from ._findings import Fit, Independence, Rate
 from ._images import COLOR_DTYPES, COLOR_MODES, DTYPES, KINDS, PIL_MODES, images
 from ._independence import assert_independent
 from ._laws import betas, laws, log_ratio_laws, pair_laws
@@ -47,7 +50,10 @@ __all__ = [
     "KINDS",
     "PIL_MODES",
     "Contract",
+    "Fit",
+    "Independence",
     "Promise",
+    "Rate",
     "assert_follows",
     "assert_independent",
     "assert_rate",

@@ -42,6 +42,29 @@ def column_of(name: str, values: Any) -> NDArray[Any]:
     return column if column.dtype.kind == "f" else column.astype(np.float64)
 
 
+def rows_of(name: str, values: Any, width: int | None = None) -> NDArray[np.float64]:
+    """Finite numbers ``[n, width]``.
+
+    Args:
+        name: for messages.
+        values: a tensor, an array, or lists.
+        width: of each row; any, if ``None``.
+
+    Raises:
+        ValueError: for another shape, or what is not finite.
+    """
+    shape = tuple(np.shape(values))
+    if len(shape) != 2 or width not in (None, shape[1]):
+        what = (
+            "pairs [n, 2] for a law of pairs"
+            if width == 2
+            else f"rows [n, {width or 'd'}] for a law of {width} numbers"
+        )
+        raise ValueError(f"{name} must be {what}, got shape {shape}; stack what belongs to a draw last")
+    flat = values.reshape(-1) if isinstance(values, Tensor) else np.reshape(values, -1)
+    return column_of(name, flat).astype(np.float64).reshape(shape)
+
+
 def checked_rate(value: float) -> float:
     """``failure_rate``, if it is in (0, 1)."""
     rule, remedy = "a probability in (0, 1)", f"the default is {FAILURE_RATE:g}"

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .._validate import integer, probability
 from ._arguments import FAILURE_RATE, checked_rate, column_of
+from ._findings import Rate
 
 
 def assert_rate(
@@ -20,7 +21,7 @@ def assert_rate(
     failure_rate: float = FAILURE_RATE,
     *,
     of: int | None = None,
-) -> None:
+) -> Rate:
     """Something happens with probability ``p``: its count lies between exact binomial tails.
 
     Each tail has half the failure rate. At the default rate, 100,000 trials and p = 0.5 the accepted rates are 0.4923
@@ -32,6 +33,9 @@ def assert_rate(
         failure_rate: greatest probability of a false alarm, in (0, 1).
         of: number of trials, where ``successes`` is a count.
 
+    Returns:
+        The rate, and the rates that were accepted.
+
     Raises:
         AssertionError: if the count is too small or too great.
         TypeError: if ``successes`` is a count without ``of``, or booleans with it.
@@ -39,7 +43,9 @@ def assert_rate(
             would be rejected.
 
     Example:
-        >>> assert_rate(50_321, 0.5, of=100_000)
+        >>> found = assert_rate(50_321, 0.5, of=100_000)
+        >>> print(f"{found.rate:.5f}, accepted are {found.low:.5f} to {found.high:.5f}")
+        0.50321, accepted are 0.49227 to 0.50773
     """
     __tracebackhide__ = True
     count, n = _count(successes, of)
@@ -55,6 +61,7 @@ def assert_rate(
             f"the rate is {count / n:.6g} ({count} of {n}), not p = {p:g}: counts from {least} to {most} (rates "
             f"{least / n:.6g} to {most / n:.6g}) were accepted at failure rate {rate:g}"
         )
+    return Rate(count / n, p, least / n, most / n, n, rate)
 
 
 def _count(successes: Any, of: int | None) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Laws of every kind as cdfs: torch's, continued beyond their support, scipy's, and functions."""
+"""Laws of every kind as cdfs: torch's, continued beyond their support or replaced by scipy's, and functions."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.distributions import Distribution, TransformedDistribution, constraints
 
 from ._arguments import Floats
+from ._scipy import scipy_cdf
 
 _TOLERANCE: Final = 1e-5  # a cdf computed in float32 may leave [0, 1], or fall, by as much
 
@@ -69,6 +70,9 @@ def cdf_of(law: Any, device: torch.device | None) -> Callable[[Floats], Floats]:
 
 def _cdf_anywhere(law: Distribution, points: Tensor) -> Tensor:
     """The cdf, 0 below the support and 1 above it: torch's laws refuse points there, or answer nonsense."""
+    known = scipy_cdf(law)
+    if known is not None:
+        return torch.from_numpy(known(points.cpu().numpy())).to(points.device)
     try:
         support: Any = law.support
     except NotImplementedError:  # a law of one's own that does not say; its cdf has to take all numbers

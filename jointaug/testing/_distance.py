@@ -37,8 +37,10 @@ def assert_follows(
     Args:
         samples: ``[n]`` independent draws; ``[n, 2]`` for a law of pairs.
         law: a ``torch.distributions`` law of scalars, a scipy law, or a cdf: a function from an array (a tensor, if
-            ``samples`` is one) of n values to their n probabilities. Steps are welcome, continuous from the right. Or
-            a `PairLaw`.
+            ``samples`` is one) of n values to their n probabilities. Steps are welcome, continuous from the right.
+            Where torch has no cdf, scipy's stands for it: Beta, StudentT, FisherSnedecor, VonMises, Bernoulli,
+            Binomial, NegativeBinomial, Geometric, Poisson, Categorical, LogitRelaxedBernoulli, and mixtures of these.
+            Or a `PairLaw`.
         failure_rate: greatest probability of a false alarm, in (0, 1).
         slack: by how much the law's cdf may be off everywhere, a probability; 0 for an exact law.
         rounding: by how much each sample may be off from the value that was drawn, in the samples' units; 0 for none.
@@ -52,7 +54,7 @@ def assert_follows(
         TypeError: if ``law`` is none of these.
         ValueError: for samples that are not finite or have the wrong shape, or so few that the check could see little
             (bound and slack above 0.5: fewer than 30 at the default rate); for a batch of laws; for what is no cdf, or
-            a law without one (torch's Beta, StudentT, Poisson, ...); for a law of pairs whose ratio is fixed.
+            a law of your own without one; for a law of pairs whose ratio is fixed.
 
     Example:
         >>> import torch

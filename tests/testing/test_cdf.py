@@ -113,25 +113,35 @@ class OnlyDraws(PairLaw):
         return tuple(0.2 + 0.8 * u for u in row)
 
 
+class Nameless(td.Distribution):
+    """A law of one's own without a cdf."""
+
+    arg_constraints: ClassVar = {}
+    support = constraints.real
+
+    def __init__(self):
+        super().__init__(validate_args=False)
+
+    def sample(self, sample_shape):
+        return torch.randn(sample_shape)
+
+
 class Ratio(OnlyDraws):
     """And with a law of the log ratio that has no cdf."""
 
     @property
     def log_ratio(self):
-        return td.StudentT(3.0)
+        return Nameless()
 
 
 two = torch.ones(2)
-WITHOUT_A_CDF = [
-    *[td.Beta(0.5, 0.5), td.StudentT(3.0), td.VonMises(0.0, 1.0), td.Poisson(1.0), td.Bernoulli(0.5)],
-    *[td.Categorical(two), td.Binomial(4, 0.5), td.Geometric(0.5), td.FisherSnedecor(2.0, 3.0)],
-    td.MixtureSameFamily(td.Categorical(two), td.Beta(two, two)),
-    td.TransformedDistribution(td.Beta(1.0, 2.0), [td.AffineTransform(0.0, 2.0)]),
-    Ratio(),
-]
 
 
-@pytest.mark.parametrize("law", WITHOUT_A_CDF, ids=lambda law: type(law).__name__)
+@pytest.mark.parametrize(
+    "law",
+    [Nameless(), td.TransformedDistribution(Nameless(), [td.AffineTransform(0.0, 2.0)]), Ratio()],
+    ids=lambda law: type(law).__name__,
+)
 def test_a_law_without_a_cdf_is_refused_with_what_to_pass(law):
     torch.manual_seed(0)
     sample = law.sample((2000,))

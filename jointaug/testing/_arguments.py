@@ -55,12 +55,8 @@ def rows_of(name: str, values: Any, width: int | None = None) -> NDArray[np.floa
     """
     shape = tuple(np.shape(values))
     if len(shape) != 2 or width not in (None, shape[1]):
-        what = (
-            "pairs [n, 2] for a law of pairs"
-            if width == 2
-            else f"rows [n, {width or 'd'}] for a law of {width} numbers"
-        )
-        raise ValueError(f"{name} must be {what}, got shape {shape}; stack what belongs to a draw last")
+        rows = "[n, d]" if width is None else f"[n, {width}], for a law of {width} numbers"
+        raise ValueError(f"{name} must be rows {rows}, got shape {shape}; stack last what belongs to one draw")
     flat = values.reshape(-1) if isinstance(values, Tensor) else np.reshape(values, -1)
     return column_of(name, flat).astype(np.float64).reshape(shape)
 

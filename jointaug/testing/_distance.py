@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from torch import Tensor
+from torch.distributions import Distribution
 
 from .._validate import number
 from ..distributions import PairLaw
@@ -13,6 +15,7 @@ from ._cdf import cdf_of
 from ._findings import Fit
 from ._kolmogorov import follows, same
 from ._pairs import pairs_follow
+from ._vectors import vectors_follow, vectors_same
 
 
 def assert_follows(
@@ -34,20 +37,25 @@ def assert_follows(
     ``ln(t2 / t1)``, t1 given that ratio (as a quantile, which must be uniform), and that the two are independent. For
     a law without a log ratio (`JointPair.decoupled`): t1, t2, and that they are independent.
 
+    Vectors ``[n, d]`` are held to a MultivariateNormal, a LowRankMultivariateNormal, a Dirichlet, an Independent of
+    numbers, or a transform of one of these, by the independent numbers that they are made of (whitened numbers, shares
+    of what is left of a stick). Each follows its law, every two are independent (beyond 16 numbers, neighbors), and
+    16 projections of their normal scores are normal. All checks share the failure rate in equal parts.
+
     Args:
-        samples: ``[n]`` independent draws; ``[n, 2]`` for a law of pairs.
+        samples: ``[n]`` independent draws; ``[n, 2]`` for a law of pairs, ``[n, d]`` for one of vectors.
         law: a ``torch.distributions`` law of scalars, a scipy law, or a cdf: a function from an array (a tensor, if
             ``samples`` is one) of n values to their n probabilities. Steps are welcome, continuous from the right.
             Where torch has no cdf, scipy's stands for it: Beta, StudentT, FisherSnedecor, VonMises, Bernoulli,
             Binomial, NegativeBinomial, Geometric, Poisson, Categorical, LogitRelaxedBernoulli, and mixtures of these.
-            Or a `PairLaw`.
+            Or a `PairLaw`, or a law of vectors.
         failure_rate: greatest probability of a false alarm, in (0, 1).
         slack: by how much the law's cdf may be off everywhere, a probability; 0 for an exact law.
         rounding: by how much each sample may be off from the value that was drawn, in the samples' units; 0 for none.
             Crops that are rounded to pixels are measured so. For laws of scalars only.
 
     Returns:
-        The distance, and the bound; for pairs those of each check as ``parts``.
+        The distance, and the bound; for pairs and vectors what each check measured as ``parts``.
 
     Raises:
         AssertionError: if the samples do not follow the law; the message says how far off they are, and where.
@@ -78,6 +86,10 @@ def assert_follows(
                 f"rounding must be 0 for a law of pairs, got {rounding:g}; test the log ratio by law.log_ratio with it"
             )
         return pairs_follow(rows_of("samples", samples, 2), law, device, rate / 3, slack)
+    if isinstance(law, Distribution) and len(law.event_shape) == 1 and not law.batch_shape:
+        if rounding:
+            raise ValueError(f"rounding must be 0 for a law of vectors, got {rounding:g}; test each number with it")
+        return vectors_follow(rows_of("samples", samples, law.event_shape[0]), law, device, rate, slack)
     return follows("samples", column_of("samples", samples), cdf_of(law, device), law, rate, slack, rounding)
 
 
@@ -89,18 +101,22 @@ def assert_same_law(x: Numbers, y: Numbers, failure_rate: float = FAILURE_RATE, 
     other: the two views' parameters of the same pairs may be compared, or two policies that share their random
     numbers.
 
+    Vectors are compared along their d axes and along 16 directions, drawn once for all, that share the failure rate.
+    The directions take the numbers in the units that they come in: bring them to like ones first. Two laws of vectors
+    that differ do so along almost every direction (Cramer and Wold 1936), but perhaps by little along these.
+
     Args:
-        x: ``[n]`` draws, independent among themselves.
-        y: ``[m]`` draws, likewise.
+        x: ``[n]`` draws, or ``[n, d]``, independent among themselves.
+        y: ``[m]`` draws, or ``[m, d]``, likewise.
         failure_rate: greatest probability of a false alarm, in (0, 1).
         slack: by how much the two cdfs may differ everywhere, a probability.
 
     Returns:
-        The distance, and the bound.
+        The distance, and the bound; of vectors each projection's as ``parts``.
 
     Raises:
         AssertionError: if the laws differ.
-        ValueError: for samples that are not finite or not one-dimensional, or too few (bound and slack above 0.5).
+        ValueError: for samples that are not finite or of other shapes, or too few (bound and slack above 0.5).
 
     Example:
         >>> import torch
@@ -111,5 +127,7 @@ def assert_same_law(x: Numbers, y: Numbers, failure_rate: float = FAILURE_RATE, 
         True
     """
     __tracebackhide__ = True
-    columns = column_of("x", x), column_of("y", y)
-    return same("x and y", *columns, checked_rate(failure_rate), number("slack", slack, rule="at least 0", low=0.0))
+    rate, slack = checked_rate(failure_rate), number("slack", slack, rule="at least 0", low=0.0)
+    if np.ndim(x) == 2:
+        return vectors_same(rows_of("x", x), rows_of("y", y), rate, slack)
+    return same("x and y", column_of("x", x), column_of("y", y), rate, slack)

@@ -177,7 +177,11 @@ BAD: list[tuple[Callable[[], None], type[Exception], str]] = [
     (lambda: assert_follows(ok, stats.uniform, slack=0.3), ValueError, "slack 0.3"),
     (lambda: assert_follows(ok, stats.uniform, slack=-1), ValueError, "slack must be at least 0, got -1"),
     (lambda: assert_follows(ok, stats.uniform, rounding="1"), TypeError, "rounding must be at least 0"),
-    (lambda: assert_follows(ok, JointPair(0.0, 0.2, 1.0)), ValueError, r"pairs \[n, 2\].*got shape \(100,\)"),
+    (
+        lambda: assert_follows(ok, JointPair(0.0, 0.2, 1.0)),
+        ValueError,
+        r"rows \[n, 2\], for a law of 2 numbers, got shape \(100,\)",
+    ),
     (
         lambda: assert_follows(np.ones((99, 2)), FixedRatioPair(2.0, 0.2, 1.0)),
         ValueError,

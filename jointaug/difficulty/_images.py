@@ -11,6 +11,7 @@ import PIL.Image
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
+from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional as F
 
 from .._validate import integer
@@ -30,7 +31,9 @@ class ImageTensors(Dataset[Tensor]):
 
     def __getitem__(self, index: int) -> Tensor:
         sample = self._samples[index]
-        if isinstance(sample, (tuple, list)) and sample and not isinstance(sample, Views):
+        if isinstance(sample, Mapping):
+            sample = _image_in(sample, index)
+        elif isinstance(sample, (tuple, list)) and sample and not isinstance(sample, Views):
             sample = sample[0]
         if isinstance(sample, PIL.Image.Image):
             pixels: Tensor = F.pil_to_tensor(sample)
@@ -47,6 +50,22 @@ class ImageTensors(Dataset[Tensor]):
         raise TypeError(
             f"images[{index}] must be a PIL image or a tensor [C, H, W], got {type(sample).__name__}{shape}; {hint}"
         )
+
+
+def _image_in(sample: Mapping[str, Any], index: int) -> Any:
+    """The one image of a dictionary: an explicit one, else the one plain tensor of three dimensions."""
+    explicit = [key for key, value in sample.items() if isinstance(value, (PIL.Image.Image, tv_tensors.Image))]
+    plain = [key for key, value in sample.items() if type(value) is Tensor and value.ndim == 3]
+    keys = explicit or plain
+    if len(keys) != 1:
+        several = (
+            f"several under {', '.join(map(repr, keys))}" if keys else f"none under {', '.join(map(repr, sample))}"
+        )
+        raise TypeError(
+            f"images[{index}] must hold one image (a PIL image or a tensor [C, H, W]), got {several}; give a data set "
+            "of that image alone, or of tuples that begin with it"
+        )
+    return sample[keys[0]]
 
 
 class ImageFiles(Dataset[PIL.Image.Image]):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from .._validate import integer
+from ._as_json import columns_of, numbers_of, of_columns, of_estimate, read, written
 from ._estimates import Estimate
 
 
@@ -85,6 +86,32 @@ class PolicySDF(Estimate):
                 found.append(Bin(low, high, int(inside.sum()), self._within(inside)))
         return found
 
+    def to_json(self, *, pairs: bool = True) -> str:
+        """All of it as JSON, exactly: `from_json` gives the same numbers, bit for bit.
+
+        Args:
+            pairs: whether with the single pairs, if they were kept.
+        """
+        return written("sdf", self.content(pairs=pairs))
+
+    @classmethod
+    def from_json(cls, text: str) -> PolicySDF:
+        """The result that `to_json` wrote.
+
+        Raises:
+            ValueError: for anything else, another version's JSON included.
+        """
+        return read("sdf", text, cls.of_content)
+
+    def content(self, *, pairs: bool) -> dict[str, Any]:
+        """What `to_json` writes."""
+        return {**of_estimate(self), "pairs": of_columns(self.pairs) if pairs else {}}
+
+    @classmethod
+    def of_content(cls, data: Mapping[str, Any]) -> PolicySDF:
+        """What `from_json` reads."""
+        return cls(**numbers_of(data), pairs=columns_of(data["pairs"]))
+
     def _within(self, inside: Tensor) -> Estimate:
         similarity = self.pairs["similarity"]
         mean = float(similarity[inside].mean())
@@ -127,15 +154,91 @@ class Comparison(Mapping[str, PolicySDF]):
         if (first, second) in self._differences:
             return self._differences[first, second]
         if (second, first) in self._differences:
-            d = self._differences[second, first]
-            return Estimate(-d.mean, d.level, d.target, d.images, d.draws, d._error, d._freedom)  # noqa: SLF001
+            difference = self._differences[second, first]
+            return replace(difference, mean=-difference.mean)
         raise ValueError(
             f"first and second must be two different ones of {list(self._policies)}, got {first!r} and {second!r}"
         )
 
+    def differences(self) -> dict[tuple[str, str], Estimate]:
+        """All pairs of policies, the easier one first, with intervals that hold *together*.
+
+        With the probability of ``level`` none of the intervals misses (a union bound: each has its share of the errors,
+        ``(1 - level) / pairs``), so those that exclude 0 tell their policies apart, however many were compared.
+        `difference` is about one pair that was chosen beforehand, and narrower.
+
+        Returns:
+            ``(easier, harder)`` to the SDF of the one minus that of the other: policies in the order of their means.
+
+        Example:
+            >>> from jointaug import JointCrop
+            >>> from jointaug.difficulty import sdf
+            >>> images, policies = torch.rand(16, 3, 32, 32), {f"beta {b}": JointCrop(16, beta=b) for b in (-2, 0, 2)}
+            >>> results = sdf(lambda views: views.mean((2, 3)), images, policies, draws=8)
+            >>> [pair for pair, difference in results.differences().items() if difference.mean < 0]
+            []
+        """
+        pairs = list(itertools.combinations(self._by_mean(), 2))
+        found = {pair: self.difference(*pair) for pair in pairs}
+        return {pair: replace(one, level=1 - (1 - one.level) / len(pairs)) for pair, one in found.items()}
+
+    def table(self) -> str:
+        """Policies from the easiest to the hardest, and all their `differences`, as text."""
+        rows = [("policy", "SDF", self._interval_named())]
+        rows += [(name, f"{self[name].mean:.5f}", _interval(self[name])) for name in self._by_mean()]
+        differences = self.differences()
+        if differences:
+            rows += [("", "", ""), ("easier - harder", "difference", f"{self._interval_named()} of all together")]
+        for (first, second), one in differences.items():
+            apart = one.has_interval and one.interval[0] > 0
+            rows.append((f"{first} - {second}", f"{one.mean:.5f}", _interval(one) + "  told apart" * apart))
+        widths = [max(len(row[k]) for row in rows) for k in range(2)]
+        return "\n".join(f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c}".rstrip() for a, b, c in rows)
+
+    def to_json(self, *, pairs: bool = True) -> str:
+        """All of it as JSON, exactly: `from_json` gives the same numbers, bit for bit.
+
+        Args:
+            pairs: whether with the single pairs, if they were kept.
+        """
+        content = {
+            "policies": {name: policy.content(pairs=pairs) for name, policy in self._policies.items()},
+            "differences": [[*names, of_estimate(one)] for names, one in self._differences.items()],
+        }
+        return written("comparison", content)
+
+    @classmethod
+    def from_json(cls, text: str) -> Comparison:
+        """The comparison that `to_json` wrote.
+
+        Raises:
+            ValueError: for anything else, another version's JSON included.
+        """
+
+        def made(data: Mapping[str, Any]) -> Comparison:
+            return cls(
+                {name: PolicySDF.of_content(policy) for name, policy in data["policies"].items()},
+                {(first, second): Estimate(**numbers_of(one)) for first, second, one in data["differences"]},
+            )
+
+        return read("comparison", text, made)
+
+    def _by_mean(self) -> list[str]:
+        return sorted(self._policies, key=lambda name: -self._policies[name].mean)
+
+    def _interval_named(self) -> str:
+        return f"{100 * next(iter(self._policies.values())).level:g} % interval"
+
     def __repr__(self) -> str:
         width = max(map(len, self._policies))
         return "\n".join(f"{name:<{width}}  {result!r}" for name, result in self._policies.items())
+
+
+def _interval(estimate: Estimate) -> str:
+    if not estimate.has_interval:
+        return "none: one image says nothing of others"
+    low, high = estimate.interval
+    return f"[{low:.5f}, {high:.5f}]"
 
 
 def _edges(values: Tensor, bins: int | Sequence[float]) -> list[float]:

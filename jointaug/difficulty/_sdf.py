@@ -88,7 +88,8 @@ def sdf(
         encoder: from views ``[N, C, h, w]`` to embeddings ``[N, D]``. A module is put into eval mode meanwhile. No
             gradient is kept.
         images: a tensor ``[N, C, H, W]`` (uint8, or floating point on [0, 1]), or a map-style data set or list of
-            images, or of tuples that begin with one: PIL images or tensors ``[C, H, W]``, of any sizes.
+            images, of tuples that begin with one, or of dictionaries that hold one: PIL images or tensors
+            ``[C, H, W]``, of any sizes.
         policies: a pipeline that makes two views, or several by name.
         seed: of the addresses, in [0, 2**64).
         draws: pairs of each image; at least 2 for ``target="dataset"``.

@@ -6,6 +6,7 @@ figure that belongs to nobody (no pyplot, no window, no change of matplotlib's s
 """
 
 from .._exports import claim as _claim
+from ._difficulty import plot_sdf
 from ._figures import COLORS
 from ._laws import plot_joint_density, plot_log_ratio_densities, plot_log_ratio_histogram
 from ._neighbors import plot_cluster_sizes, plot_neighbors
@@ -19,6 +20,7 @@ __all__ = [
     "plot_log_ratio_histogram",
     "plot_neighbors",
     "plot_pairs",
+    "plot_sdf",
 ]
 
 _claim(__name__, globals())

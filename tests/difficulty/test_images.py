@@ -10,6 +10,8 @@ import PIL.Image
 import pytest
 import torch
 from torch.utils.data import Dataset
+from torchvision import tv_tensors
+from torchvision.transforms.v2 import functional as F
 
 from jointaug import Views
 from jointaug.difficulty import sdf
@@ -51,6 +53,36 @@ def test_workers_read_the_same_images():
     )
     listed = sdf(mean_color, [OnDisk()[i] for i in range(len(COLORS))], POLICIES["joint"])
     assert torch.equal(listed.pairs["similarity"], alone.pairs["similarity"])
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        lambda image: {"image": image, "label": 3},
+        lambda image: {"label": torch.tensor(3), "img": tv_tensors.Image(image), "depth": image[:1]},
+        lambda image: {"mask": tv_tensors.Mask(image[:1]), "pixels": image},
+        lambda image: {"image": F.to_pil_image(image), "caption": "a tench"},
+    ],
+    ids=["tensor", "explicit", "beside a mask", "PIL"],
+)
+def test_dictionaries_hold_their_image(sample):
+    """As Hugging Face's data sets serve them: the same pairs as of the images alone."""
+    levels = (COLORS * 255).to(torch.uint8)
+    alone = sdf(mean_color, list(levels), POLICIES["joint"])
+    held = sdf(mean_color, [sample(image) for image in levels], POLICIES["joint"])
+    assert torch.equal(held.pairs["similarity"], alone.pairs["similarity"])
+
+
+@pytest.mark.parametrize(
+    ("sample", "message"),
+    [
+        ({"label": 3, "caption": "a tench"}, r"images\[0\] must hold one image .*, got none under 'label', 'caption'"),
+        ({"first": COLORS[0], "second": COLORS[1]}, "got several under 'first', 'second'; give a data set of"),
+    ],
+)
+def test_dictionaries_without_their_image_are_refused(sample, message):
+    with pytest.raises(TypeError, match=message):
+        sdf(mean_color, [sample], POLICIES["joint"])
 
 
 def test_images_are_let_go():

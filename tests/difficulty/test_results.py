@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from scipy import stats
 
 from jointaug.difficulty import sdf
 
@@ -34,6 +35,37 @@ def test_without_pairs_the_numbers_are_the_same(results):
     assert lean["joint"].pairs == {}
     with pytest.raises(ValueError, match="keep_pairs=True"):
         lean["joint"].by("iou")
+
+
+def test_all_pairs_are_compared_at_once(results):
+    """Bonferroni by hand: each of three intervals at 1 - 0.05 / 3, the easier policy first."""
+    differences = results.differences()
+    assert len(differences) == 3
+    for (easier, harder), difference in differences.items():
+        assert results[easier].mean >= results[harder].mean
+        alone = results.difference(easier, harder)
+        assert difference.mean == alone.mean == pytest.approx(results[easier].mean - results[harder].mean)
+        assert difference.level == pytest.approx(1 - 0.05 / 3)
+        half = stats.t.isf(0.05 / 6, alone._freedom) * alone.standard_error
+        assert difference.interval == pytest.approx((alone.mean - half, alone.mean + half))
+    assert sdf(mean_color, COLORS, {"one": POLICIES["joint"]}).differences() == {}
+
+
+def test_the_table_has_policies_and_differences(results):
+    lines = results.table().splitlines()
+    assert lines[0].split() == ["policy", "SDF", "95", "%", "interval"]
+    names = sorted(results, key=lambda name: -results[name].mean)
+    for line, name in zip(lines[1:4], names, strict=True):
+        low, high = results[name].interval
+        assert line.split(maxsplit=2) == [name, f"{results[name].mean:.5f}", f"[{low:.5f}, {high:.5f}]"]
+    assert lines[4] == ""
+    assert lines[5].endswith("95 % interval of all together")
+    for line, ((first, second), one) in zip(lines[6:], results.differences().items(), strict=True):
+        assert line.startswith(f"{first} - {second} ")
+        assert line.endswith("told apart") is (one.interval[0] > 0)
+    alone = sdf(mean_color, COLORS[:1], POLICIES, draws=1, target="population").table()
+    assert alone.count("none: one image says nothing of others") == 6
+    assert len(sdf(mean_color, COLORS, {"one": POLICIES["joint"]}).table().splitlines()) == 2
 
 
 def test_bad_questions_to_a_result(results):

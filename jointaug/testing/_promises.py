@@ -91,6 +91,7 @@ def _seed(subject: Subject) -> Promise:
         (subject.fresh(k) for k in range(_CALLS)),
         "torch.manual_seed({}) gives other views the second time",
         "draw from torch's generator alone (not from random or numpy.random), and keep nothing on self",
+        start=subject.seed,
     )
 
 

@@ -346,3 +346,8 @@ def test_pil_images_are_compared_but_with_fuse():
     assert contract["dtype"].seen.startswith("RGB")
     assert contract["executors"].held is None
     assert contract["batch"].held
+    assert "memory: a step in place on view 0 changes another view" in fails(check_transform, OneMemory(), image)
+
+
+def test_a_seed_is_named_as_it_is():
+    assert "seed: torch.manual_seed(5) gives other views" in fails(check_transform, OtherGenerator(), IMAGE, seed=5)

@@ -42,22 +42,6 @@ class LastStage(nn.Module):
         return maps.mean((2, 3)) if self.pooled else maps
 
 
-class OfSome(nn.Module):
-    """A masks' head; without regions, of which batch normalization has no statistics, the running ones serve."""
-
-    def __init__(self, head: nn.Module) -> None:
-        super().__init__()
-        self.head = head
-
-    def forward(self, regions: Tensor) -> Tensor:
-        """The head's."""
-        training = self.training
-        self.train(training and len(regions) > 0)
-        maps: Tensor = self.head(regions)
-        self.train(training)
-        return maps
-
-
 def detector(
     network: nn.Module, classes: int, protocol: Protocol, *, mean: Sequence[float], std: Sequence[float], seed: int = 0
 ) -> FasterRCNN:
@@ -143,7 +127,7 @@ def _c4(layers: OrderedDict[str, nn.Module], stages: list[str], classes: int, pr
     if protocol.masks:
         parts |= {
             "mask_roi_pool": align,
-            "mask_head": OfSome(LastStage(last, norm, pooled=False)),
+            "mask_head": LastStage(last, norm, pooled=False),
             "mask_predictor": MaskRCNNPredictor(width, protocol.width, classes),
         }
     return parts
@@ -167,7 +151,7 @@ def _fpn(layers: OrderedDict[str, nn.Module], stages: list[str], classes: int, p
     if protocol.masks:
         parts |= {
             "mask_roi_pool": MultiScaleRoIAlign(maps, MASKED, sampling_ratio=0),
-            "mask_head": OfSome(MaskRCNNHeads(width, (width,) * 4, 1, norm_layer=nn.BatchNorm2d)),
+            "mask_head": MaskRCNNHeads(width, (width,) * 4, 1, norm_layer=nn.BatchNorm2d),
             "mask_predictor": MaskRCNNPredictor(width, width, classes),
         }
     return parts

@@ -46,7 +46,8 @@ def test_a_detector_from_a_run(protocol, kind, run, scene_trees, capsys, one_thr
     assert len(torch.load(run / f"detect-{protocol}" / "detections.pt", weights_only=True)) == 12
 
 
-def test_the_rate_scales_with_the_batch():
+def test_the_rate_scales_with_the_batch(monkeypatch):
+    monkeypatch.setattr(detect, "find_spec", lambda _: True)
     words = ["resnet50", "voc-c4", "--data", "voc07:there"]
     for more, rate in (([], 0.02), (["--batch", "4"], 0.005), (["--batch", "32", "--lr", "0.1"], 0.2)):
         options, _ = detect.arguments_of([*words, *more])
@@ -63,7 +64,7 @@ def test_what_is_missing_is_told_first(monkeypatch, capsys):
     ("words", "error"),
     [
         (["{run}", "--backbone", "resnet18"], "the weights are not those of resnet18"),
-        (["vit_b_16"], "got a VisionTransformer; take a ResNet"),
+        (["vit_b_16", "--data", "voc07:nowhere"], "got a VisionTransformer; take a ResNet"),
         (["resnet8", "--lr", "nan"], "must be a number of at least 0"),
         (["resnet8", "--data", "rendered"], "--data must have boxes, got rendered; take voc07:FOLDER"),
         (["resnet8", "--data", "coco:{run}"], "here nothing is downloaded"),

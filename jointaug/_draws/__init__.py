@@ -9,6 +9,7 @@ from ._adapt import ToTensor, adapt, adapted
 from ._augment import GOES_ALONG, augmented, magnitude_of, operations
 from ._crop import two_sides
 from ._noise import any_draw_of
+from ._nothing import SANITIZERS
 from ._numbers import any_order, filled, floored, of_image
 from ._registry import DRAWS, Draw, Seen, draw_of, draws
 from ._seed import generator_kept, seed_of
@@ -16,6 +17,7 @@ from ._seed import generator_kept, seed_of
 __all__ = [
     "DRAWS",
     "GOES_ALONG",
+    "SANITIZERS",
     "Draw",
     "Seen",
     "ToTensor",

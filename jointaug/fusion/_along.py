@@ -8,13 +8,10 @@ from typing import Any
 from torch.utils._pytree import tree_flatten, tree_unflatten
 from torchvision.transforms import v2
 
-from .._draws import draw_of, of_image
+from .._draws import SANITIZERS, draw_of, of_image
 from ..rules import Drawn
 from ..transforms import JointTransform
 from ._given import Sample
-
-_WHOLE = (v2.SanitizeBoundingBoxes, v2.SanitizeKeyPoints)
-"""Transforms of a sample as a whole, which decide by its boxes what becomes of its labels."""
 
 
 def moved(sample: Sample, history: Sequence[Drawn], i: int, *, alone: bool) -> dict[int, Any]:
@@ -36,7 +33,7 @@ def moved(sample: Sample, history: Sequence[Drawn], i: int, *, alone: bool) -> d
         if drawn.where is not None and not drawn.where[i]:
             continue
         transform = drawn.transform
-        if isinstance(transform, _WHOLE):
+        if isinstance(transform, SANITIZERS):
             new = _sanitized(transform, sample, new)
             continue
         params = drawn.params if alone else of_image(drawn.params, i)

@@ -14,7 +14,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
 from .. import functional as K
-from .._draws import ToTensor
+from .._draws import SANITIZERS, ToTensor
 from ._registry import planned
 from ._view import View
 
@@ -53,8 +53,8 @@ def _to_dtype(transform: Any, view: View, params: dict[str, Any]) -> View:  # no
 
 
 @planned(
-    *(v2.Identity, v2.ClampBoundingBoxes, v2.ClampKeyPoints, v2.ConvertBoundingBoxFormat, v2.SanitizeBoundingBoxes),
-    *(v2.SanitizeKeyPoints, v2.SetClampingMode),
+    *(v2.Identity, v2.ClampBoundingBoxes, v2.ClampKeyPoints, v2.ConvertBoundingBoxFormat, v2.SetClampingMode),
+    *SANITIZERS,
 )
 def _as_is(transform: Any, view: View, params: dict[str, Any]) -> View:  # noqa: ARG001
     return view

@@ -21,7 +21,7 @@ from jointaug import (
     UncroppedView,
     fuse,
 )
-from jointaug._draws import ToTensor
+from jointaug._draws import SANITIZERS, ToTensor
 from jointaug.distributions import FixedRatioPair, IndependentPair, JointPair
 from jointaug.rules import RULES
 
@@ -33,8 +33,8 @@ IMAGES = torch.randint(0, 256, (6, 3, 24, 30), dtype=torch.uint8, generator=torc
 INDEX = torch.arange(6) + 5
 FLOATS = v2.ToDtype(torch.float32, scale=True)
 OF_BOXES = {
-    *(v2.ClampBoundingBoxes, v2.ClampKeyPoints, v2.ConvertBoundingBoxFormat, v2.SanitizeBoundingBoxes),
-    *(v2.SanitizeKeyPoints, v2.SetClampingMode),
+    *(v2.ClampBoundingBoxes, v2.ClampKeyPoints, v2.ConvertBoundingBoxFormat, v2.SetClampingMode),
+    *SANITIZERS,
 }
 """What does nothing to images."""
 with warnings.catch_warnings():

@@ -19,7 +19,7 @@ from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional as F
 
 from jointaug import ContrastiveCrop, JointBlur, JointColor, JointCrop, MultiResolution, UncroppedView
-from jointaug._draws import ToTensor
+from jointaug._draws import SANITIZERS, ToTensor
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ V2: dict[type, st.SearchStrategy] = {
     v2.ConvertBoundingBoxFormat: case(v2.ConvertBoundingBoxFormat, format=st.just("XYWH")),
     v2.SetClampingMode: case(v2.SetClampingMode, clamping_mode=st.sampled_from([None, "soft", "hard"])),
     v2.SanitizeBoundingBoxes: case(v2.SanitizeBoundingBoxes, labels_getter=st.none()),
-    v2.SanitizeKeyPoints: case(v2.SanitizeKeyPoints),
+    **{kind: case(kind) for kind in SANITIZERS if kind is not v2.SanitizeBoundingBoxes},
     ToTensor: case(ToTensor),
 }
 """What has a rule and is torchvision's, or stands for one of v1."""
@@ -229,7 +229,7 @@ RESIZED = {v2.RandomRotation, v2.RandomZoomOut, v2.RandomResize, v2.RandomShorte
 
 OF_BOXES = {
     *(v2.ClampBoundingBoxes, v2.ClampKeyPoints, v2.ConvertBoundingBoxFormat, v2.SetClampingMode),
-    *(v2.SanitizeBoundingBoxes, v2.SanitizeKeyPoints),
+    *SANITIZERS,
 }
 """What does nothing to an image."""
 

@@ -43,7 +43,7 @@ from jointaug import (
     fuse,
     views_at,
 )
-from jointaug._draws import DRAWS
+from jointaug._draws import DRAWS, SANITIZERS
 from jointaug.chance import child_step
 from jointaug.rules import RULES, rule_of
 
@@ -85,7 +85,7 @@ BICUBIC = ("bicubic", InterpolationMode.BICUBIC, 3)
 GATHER = v2.Resize((5, 6), "nearest-exact")
 """It makes a batch of images of several sizes, and computes nothing."""
 TO_FLOAT = v2.Compose([v2.ToImage(), v2.ToDtype(torch.float32, scale=True)])
-LENIENT = {v2.GaussianBlur, v2.SanitizeBoundingBoxes, v2.SanitizeKeyPoints}
+LENIENT = {v2.GaussianBlur, *SANITIZERS}
 """A blur of an image smaller than its kernel is refused by v2 alone (see `jointaug.functional.gaussian_blur`), and so
 is an image without boxes to look through, as in a batch."""
 

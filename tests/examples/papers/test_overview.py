@@ -18,7 +18,7 @@ from trainer.papers.clim import SMALLER_CROPS
 from trainer.papers.interclr import UNTRAINED
 from trainer.papers.lines import LVIS, OTHERS, SUPERVISED, SVM
 from trainer.papers.overview import DATA, ITEMS, NAMES, page
-from trainer.papers.scorecl import MEAN_PER_CLASS, MEDIAN, TIMED, VIT
+from trainer.papers.scorecl import MEAN_PER_CLASS, TIMED, VIT
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "papers" / "map.md").read_text(encoding="utf-8")
@@ -87,7 +87,6 @@ LACKING = {
     MEAN_PER_CLASS: {"scorecl 4"},
     VIT: {"scorecl 3"},
     TIMED: {"scorecl 10"},
-    MEDIAN: {"scorecl Fig. 7"},
     "DINO's ten views blur with three probabilities; JointBlur takes one, or two of a pair": {"jointcrop 1"},
     "LPIPS compares views with their original, which a step does not have, and its weights are not at hand": {
         "scorecl 6"

@@ -18,7 +18,7 @@ from trainer.papers.clim import SMALLER_CROPS
 from trainer.papers.interclr import UNTRAINED
 from trainer.papers.lines import LVIS, OTHERS, SUPERVISED, SVM
 from trainer.papers.overview import DATA, ITEMS, NAMES, page
-from trainer.papers.scorecl import MEAN_PER_CLASS, TIMED
+from trainer.papers.scorecl import MEAN_PER_CLASS
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "papers" / "map.md").read_text(encoding="utf-8")
@@ -85,7 +85,6 @@ LACKING = {
     UNTRAINED: {"interclr 1", "interclr 2", "interclr 3", "interclr Fig. 5"},
     SMALLER_CROPS: {"clim 7"},
     MEAN_PER_CLASS: {"scorecl 4"},
-    TIMED: {"scorecl 10"},
     "DINO's ten views blur with three probabilities; JointBlur takes one, or two of a pair": {"jointcrop 1"},
     "LPIPS compares views with their original, which a step does not have, and its weights are not at hand": {
         "scorecl 6"

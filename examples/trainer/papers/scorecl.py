@@ -216,12 +216,11 @@ TAB_4_VALUES = (
 )
 PRECISIONS = ("VOC AP", "VOC AP50", "VOC AP75", "bb AP", "bb AP50", "bb AP75", "mk AP", "mk AP50", "mk AP75")
 TAB_5 = (53.99, 80.21, 59.69, 39.92, 59.67, 43.13, 34.84, 56.30, 37.18)
+#: Augmentations by ScoreCL's names, beside C, which the recipes have: C+ is of both views, R of the second.
+C_PLUS: Mapping[str, Any] = {"scale": (0.1, 1.0), "jitter": (0.8, 0.8, 0.8, 0.2), "gray": 0.4}
+R: Mapping[str, Any] = {"randaugment": (2, 9)}
 #: Tab. 7's augmentations of the two views.
-STRONGER: Mapping[str, Mapping[str, Any]] = {
-    "(C, C)": {},
-    "(C+, C+)": {"scale": (0.1, 1.0), "jitter": (0.8, 0.8, 0.8, 0.2), "gray": 0.4},
-    "(C, R)": {"randaugment": (2, 9)},
-}
+STRONGER: Mapping[str, Mapping[str, Any]] = {"(C, C)": {}, "(C+, C+)": C_PLUS, "(C, R)": R}
 TAB_7 = (
     ("SimCLR", "simclr", ((60.11, 62.34), (57.80, 60.30), (63.06, 65.26))),
     ("SimSiam", "simsiam", ((63.15, 64.55), (59.63, 60.76), (66.91, 67.70))),

@@ -17,7 +17,7 @@ from trainer.papers import TABLES
 from trainer.papers.clim import SMALLER_CROPS
 from trainer.papers.interclr import UNTRAINED
 from trainer.papers.lines import LVIS, OTHERS, SUPERVISED, SVM
-from trainer.papers.overview import DATA, ITEMS, NAMES, page
+from trainer.papers.overview import DATA, INFOMIN, ITEMS, NAMES, page
 from trainer.papers.scorecl import MEAN_PER_CLASS
 
 ROOT = Path(__file__).parents[3]
@@ -89,7 +89,7 @@ LACKING = {
     "LPIPS compares views with their original, which a step does not have, and its weights are not at hand": {
         "scorecl 6"
     },
-    "InfoMin's augmentation is another paper's": {"jointcrop InfoMin"},
+    INFOMIN: {"jointcrop InfoMin"},
 }  # fmt: skip
 
 

@@ -29,6 +29,7 @@ from trainer.detection.protocols import EXPORTED
 from trainer.evaluation.encoder import read_settings, read_state
 from trainer.inputs.settings import Settings
 from trainer.networks import ResNet8
+from trainer.networks.timm_models import timm_model
 from trainer.record.files import replace, save
 from trainer.training.loop import BACKBONE
 
@@ -140,12 +141,7 @@ def _model(name: str) -> nn.Module:
     if not name.startswith("timm:"):
         model: nn.Module = models.get_model(name)
         return model
-    try:
-        import timm
-    except ImportError as error:
-        raise ImportError(f"{name} needs timm, which is not installed; pip install timm") from error
-    made: Any = timm.create_model(name.removeprefix("timm:"))
-    return made  # type: ignore[no-any-return]
+    return timm_model(name.removeprefix("timm:"))
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ from trainer.papers.measures import KNN, asked, by_column, by_monitor, folders, 
 from trainer.papers.runs import PRETRAIN, Cell, Outcome, Runs, spelled
 from trainer.record.files import replace
 from trainer.record.intervals import PILOT, Interval, difference, mean
+from trainer.record.seconds import seconds_of
 
 EVALUATE = PRETRAIN.with_name("evaluate.py")
 RUNS = ("row", "recipe", "changed", "seed", "measured", "ridge", "rank", "measure", "settings", "commit")
@@ -196,7 +197,7 @@ def why_not(table: Table, row: Row, scale: str, score: str | None) -> str:
         has = sorted(name.removeprefix(f"{row.recipe}-") for name in RECIPES if name.startswith(f"{row.recipe}-"))
         return f"there is no recipe {recipe}; scales: {', '.join(has)}"
     weight = row.changed.get("weight", RECIPES[recipe].values.get("weight"))
-    if weight == "score" and score is None:
+    if (weight == "score" or row.as_long_as) and score is None:
         return "needs a score network that was trained on this data: --score FILE"
     return ""
 
@@ -237,7 +238,7 @@ def cell_of(row: Row, options: argparse.Namespace, changed: Mapping[str, str], s
     own = {**row.changed, **row.own}
     if own.get("weight", RECIPES[recipe].values.get("weight")) == "score":
         own["score"] = options.score
-    return Cell(recipe, seed, {**own, **changed})
+    return Cell(recipe, seed, {**own, **changed}, row.as_long_as)
 
 
 def seeds_of(options: argparse.Namespace) -> range:
@@ -256,7 +257,21 @@ def measured(
     for seed in seeds_of(options):
         for one in rows:
             if not one.reason and seed not in one.seeds(measures):
-                yield one, seed, runs.outcome(cell_of(one.row, options, changed, seed))
+                cell, reason = cell_of(one.row, options, changed, seed), ""
+                if one.row.as_long_as:
+                    try:
+                        before = seconds_of(Path(options.score))
+                        cell = runs.as_long(cell, *timed_by(one.row, options, changed, seed), before)
+                    except ValueError as error:
+                        reason = str(error)
+                yield one, seed, Outcome(cell, runs.out, None, reason) if reason else runs.outcome(cell)
+
+
+def timed_by(row: Row, options: argparse.Namespace, changed: Mapping[str, str], seed: int) -> tuple[Cell, Cell]:
+    """The runs by whose seconds a row's epochs are set: the one it is told against, and the one whose time it fills."""
+    rows = {other.name: other for other in find(options.paper, options.table).rows}
+    base, longer = (cell_of(rows[name], options, changed, seed) for name in (row.against, row.as_long_as))
+    return base, longer
 
 
 def recall(

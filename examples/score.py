@@ -8,6 +8,7 @@
 
 Data are what pretrain.py takes; all training images are learned from, held-out ones never. The network is
 unconditional, as ScoreCL writes it; its size is that of the images it sees, and views of other sizes are resized to it.
+Beside score.pt, score.json has the seconds that it took, which ScoreCL's Tab. 10 asks for.
 Defaults are NCSN's (Song and Ermon 2019, https://arxiv.org/abs/1907.05600): 200,000 steps of 128 images by Adam, for
 a GPU. On a CPU take fewer: 10,000 steps are our scaled-down number.
 """
@@ -17,6 +18,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,6 +28,7 @@ from torchvision.transforms import v2
 from trainer.evaluation.arguments import positive, seed
 from trainer.inputs.data import open_data
 from trainer.inputs.sources import Images, Source, in_memory
+from trainer.record.seconds import add_seconds
 from trainer.training.difficulty import told
 from trainer.training.distributed import joined
 
@@ -100,18 +103,26 @@ def trained(options: argparse.Namespace) -> str:
         if processes.count > 1:
             raise ValueError(f"score.py trains in one process, got {processes.count}; start it with python")
         source = open_data(options.data, size=options.size).train
-        losses = train_score(
-            net.to(processes.device),
-            source if options.workers else resized(source, options.size),
-            steps=options.steps,
-            batch_size=options.batch,
-            learning_rate=options.lr,
-            seed=options.seed,
-            checkpoint=out,
-            save_every=options.save_every,
-            workers=options.workers,
-            progress=True,
-        )
+        images = source if options.workers else resized(source, options.size)
+        began = time.monotonic()
+        try:
+            losses = train_score(
+                net.to(processes.device),
+                images,
+                steps=options.steps,
+                batch_size=options.batch,
+                learning_rate=options.lr,
+                seed=options.seed,
+                checkpoint=out,
+                save_every=options.save_every,
+                workers=options.workers,
+                progress=True,
+            )
+        except KeyboardInterrupt:
+            if out.exists():  # else the next call begins anew
+                add_seconds(out, time.monotonic() - began)
+            raise
+        add_seconds(out, time.monotonic() - began)
     return f"{out}: {told(net, losses, min(options.batch, len(source)))}, on {len(source)} images"
 
 

@@ -12,7 +12,7 @@ from .settings import Settings
 
 
 def order_of(images: int, settings: Settings, epoch: int) -> Tensor:
-    """The rows of an epoch, int64 ``[steps, batch]``: a random order, cut to whole batches.
+    """The rows of an epoch, int64 ``[steps, drawn]``: a random order, cut to what whole steps draw.
 
     Args:
         images: number of images of the data set.
@@ -20,5 +20,5 @@ def order_of(images: int, settings: Settings, epoch: int) -> Tensor:
         epoch: from 0.
     """
     (u,) = Addresses(settings.seed, epoch, torch.arange(images)).rows(1, step=named_step("order"))
-    steps = images // settings.batch
-    return u.argsort()[: steps * settings.batch].view(steps, settings.batch)
+    steps = images // settings.drawn
+    return u.argsort()[: steps * settings.drawn].view(steps, settings.drawn)

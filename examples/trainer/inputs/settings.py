@@ -86,6 +86,7 @@ class Settings:
     score: str | None = None  # the score network's checkpoint; views are resized to its size
     weight_kind: Literal["vector", "norm_gap"] = "vector"
     weight_p: int = 1
+    half: Literal["above", "below"] | None = None  # twice the batch is drawn; that half by the median weight is learned
 
     # The run
     seed: int = 0  # of all chance, the initialization included
@@ -181,6 +182,11 @@ class Settings:
                 f"score is the network of --weight score, got score={self.score} with weight="
                 f"{'none' if self.weight is None else self.weight}; add --weight score, or leave it out"
             )
+        if self.half is not None and self.weight is None:
+            raise ValueError(
+                f"half is by the median of weights, got half={self.half} with weight=none; add --weight score, or "
+                "leave it out"
+            )
         if self.beta and self.crop not in ("joint", "decoupled"):
             raise ValueError(f"beta is of joint areas, got beta={self.beta} with crop={self.crop}; add --crop joint")
         if self.couple != "all" and not (self.crop == "joint" and self.locals):
@@ -204,6 +210,11 @@ class Settings:
                 f"milestones must lie within the run, got {outside[0]:g} for epochs={self.epochs}; choose others "
                 "(below 0: epochs before the end)"
             )
+
+    @property
+    def drawn(self) -> int:
+        """Images that a step draws, from which those of its batch are chosen where ``half`` says so."""
+        return self.batch if self.half is None else 2 * self.batch
 
 
 LEAST = {

@@ -154,6 +154,8 @@ def check(settings: Settings, method_settings: Mapping[str, Any]) -> None:
         reason = refusal(row, option)
         if reason is not None:
             raise ValueError(f"{option} does not go on {row}: {reason}; leave it out")
+    if settings.half is not None and "weight inside" in options:
+        raise ValueError(f"half={settings.half} does not go with weight_inside: its pairs have no weights; use one")
     if "weight" in options and "multi-crop" in options:
         raise ValueError("weight does not go with multi-crop: it is the difficulty of two views of one size; use one")
     if settings.color_first:

@@ -10,6 +10,7 @@ import torchvision
 from torch import Tensor, nn
 
 from . import resnet8
+from .timm_models import timm_model
 
 
 class Backbone(nn.Module):
@@ -21,8 +22,8 @@ class Backbone(nn.Module):
     its own last layer taken off (``model.fc = nn.Identity()``, or ``num_classes=0`` in timm), strictly.
 
     Args:
-        name: torchvision's name of a classifier (``"resnet50"``), ``"timm:NAME"``, or ``"resnet8"``, which is made for
-            32 px.
+        name: torchvision's name of a classifier (``"resnet50"``), ``"timm:NAME"`` (see `timm_model`), or ``"resnet8"``,
+            which is made for 32 px.
         stem: of a ResNet of torchvision's. ``"imagenet"`` is the 7x7 convolution of stride 2 and pooling; ``"small"`` a
             3x3 convolution of stride 1 and no pooling, for images of 32 px. None is the network's own: a ResNet's is
             ImageNet's, ResNet-8's a 3x3 convolution of stride 2.
@@ -146,15 +147,5 @@ def _torchvision(name: str) -> tuple[nn.Module, int]:
 
 def _timm(name: str) -> tuple[nn.Module, int]:
     """Timm's model of that name without a classifier, and the width of its features."""
-    try:
-        import timm  # type: ignore[import-not-found, unused-ignore]
-    except ImportError as error:
-        raise ImportError(f"backbone timm:{name} needs timm, which is not installed; pip install timm") from error
-    if not timm.is_model(name):
-        near = difflib.get_close_matches(name, timm.list_models(), cutoff=0.5) or ["resnet18"]
-        raise ValueError(
-            f"backbone must be a classifier of torchvision's or timm:NAME, got 'timm:{name}'; the nearest: "
-            f"{', '.join(f'timm:{one}' for one in near)}"
-        )
-    network: nn.Module = timm.create_model(name, num_classes=0)
+    network = timm_model(name, num_classes=0)
     return network, int(network.head_hidden_size)  # type: ignore[arg-type]

@@ -129,6 +129,8 @@ class Row:
         own: settings of the paper's own scale, beside ``changed``; a row that has some is run there alone.
         at: whole names of recipes at scales where they are called otherwise: ``{"imagenet": "moco2-imagenet-800"}``.
         protocol: of this row, where each of the table's methods has one of its own.
+        as_long_as: the row that this one takes as long as, its score network's training included: its epochs are set
+            from the measured seconds of that row and of ``against``.
     """
 
     name: str
@@ -145,6 +147,7 @@ class Row:
     own: Mapping[str, Any] = field(default_factory=dict)
     at: Mapping[str, str] = field(default_factory=dict)
     protocol: str = ""
+    as_long_as: str = ""
 
     def recipe_at(self, scale: str) -> str:
         """The whole name of the recipe at a scale."""

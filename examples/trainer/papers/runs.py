@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import IO, Any
@@ -30,29 +30,40 @@ RESULT, OUTPUT, LOCK, DATA = "result.json", "output.txt", "lock", "data.txt"
 
 @dataclass(frozen=True)
 class Cell:
-    """One run: a recipe, the settings that differ from it, and a seed."""
+    """One run: a recipe, the settings that differ from it, and a seed.
+
+    Attributes:
+        as_long_as: the row whose time it takes (`trainer.papers.recipe.Row`); its epochs are not of its name.
+        epochs: so many, then; None: not known yet.
+    """
 
     recipe: str
     seed: int
     changed: Mapping[str, Any] = field(default_factory=dict)
 
+    as_long_as: str = ""
+    epochs: int | None = None
+
     @property
     def folder(self) -> str:
         """A name that says all of it: ``simclr-cifar10,crop=decoupled,seed=3``."""
         changes = (f"{name}={spelled(value)}" for name, value in sorted(self.changed.items()))
-        return ",".join([self.recipe, *changes, f"seed={self.seed}"]).replace("/", "_")
+        time = [f"as long as {self.as_long_as}"] if self.as_long_as else []
+        return ",".join([self.recipe, *changes, *time, f"seed={self.seed}"]).replace("/", "_")
 
     @property
     def words(self) -> list[str]:
         """The settings on pretrain.py's command line."""
-        changed = {**self.changed, "seed": self.seed}
+        epochs = {} if self.epochs is None else {"epochs": self.epochs}
+        changed = {**self.changed, **epochs, "seed": self.seed}
         return [word for name, value in changed.items() for word in (f"--{name}", spelled(value))]
 
     @property
     def digest(self) -> str:
         """One word for all that the run is asked: it changes with the recipe, so that a kept result can be told."""
         told = {name: value for name, value in self.changed.items() if name not in FREE}
-        values = {**RECIPES[self.recipe].values, **told, "seed": self.seed}
+        time = {"as long as": self.as_long_as} if self.as_long_as else {}
+        values = {**RECIPES[self.recipe].values, **told, **time, "seed": self.seed}
         text = json.dumps({name: spelled(value) for name, value in values.items()}, sort_keys=True)
         return blake2b(text.encode(), digest_size=5).hexdigest()
 
@@ -113,6 +124,27 @@ class Runs:
         if other := differing(cell, result):
             return Outcome(cell, folder, None, f"{folder} has a run of an older recipe ({other}); remove it")
         return Outcome(cell, folder, result)
+
+    def as_long(self, cell: Cell, base: Cell, longer: Cell, before: float) -> Cell:
+        """A run with so many epochs as fill another run's time, by the seconds of an epoch of a third.
+
+        Args:
+            cell: the run.
+            base: whose epochs take as long as the run's.
+            longer: whose time is filled.
+            before: seconds that the longer one took before it, for its score network.
+
+        Raises:
+            ValueError: if one of the two is not there to be asked.
+        """
+        results = []
+        for one in (base, longer):
+            if not self.done(one):
+                raise ValueError(f"needs the run {one.folder} in {self.out}, for its seconds; run its row there first")
+            results.append(json.loads((self.out / one.folder / RESULT).read_text(encoding="utf-8")))
+        of_base, of_longer = results
+        seconds = float(of_base["seconds"]) / int(of_base["epoch"])
+        return replace(cell, epochs=round((float(of_longer["seconds"]) + before) / seconds))
 
     def all(self, cells: Iterable[Cell], processes: int = 1) -> Iterator[Outcome]:
         """The outcomes in the cells' order, ``processes`` runs side by side."""
@@ -193,8 +225,9 @@ def differing(cell: Cell, result: Mapping[str, Any]) -> str:
     """
     given = result.get("settings", {})
     now = json.loads(json.dumps(RECIPES[cell.recipe].values))  # tuples are lists there
+    own = {*cell.changed, *(["epochs"] if cell.as_long_as else [])}
     return ", ".join(
         f"{name} {spelled(there)} there, {spelled(now[name])} now"
-        for name, there in ((name, given[name]["value"]) for name in now.keys() & given.keys() - cell.changed.keys())
+        for name, there in ((name, given[name]["value"]) for name in now.keys() & given.keys() - own)
         if there != now[name]
     )

@@ -112,7 +112,7 @@ class Run:
         for side in {s.size, *s.sizes, *([s.local_size] if s.locals else [])}:
             check_input(method.encoder, side, heat=s.crop == "contrastive")
 
-        self.per_epoch = images // s.batch
+        self.per_epoch = images // s.drawn
         self.steps = s.epochs * self.per_epoch
         if s.warmup_steps >= self.steps:
             raise ValueError(
@@ -376,9 +376,11 @@ def check_batch(s: Settings, images: int, processes: int) -> None:
     Raises:
         ValueError: if not.
     """
-    if s.batch > images:
+    if s.drawn > images:
+        most, drawn = (images, "") if s.half is None else (images // 2, f", of which half={s.half} draws twice as many")
         raise ValueError(
-            f"batch must be at most the {images} images of the data set, got {s.batch}; take --batch {images} or less"
+            f"batch must be at most the {images} images of the data set, got {s.batch}{drawn}; take --batch {most} or "
+            "less"
         )
     if s.batch % (s.accumulate * processes):
         raise ValueError(

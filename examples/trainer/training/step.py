@@ -37,9 +37,17 @@ class Learner:
     Attributes:
         method: as it was given, moved.
         lr: the learning rate of the last step.
+
+    Raises:
+        ValueError: for half of the pairs of a method that has no pair, or several.
     """
 
     def __init__(self, method: Method, settings: Settings, processes: Processes, steps_per_epoch: int) -> None:
+        if settings.half is not None and method.pair is None:
+            raise ValueError(
+                f"half is of methods whose loss is of one pair of views, got half={settings.half} with method="
+                f"{settings.method}; leave it out"
+            )
         self.settings, self.processes, self.per_epoch = settings, processes, steps_per_epoch
         layout = torch.channels_last if settings.channels_last else torch.contiguous_format
         self.method: Method = method.to(processes.device, memory_format=layout)  # type: ignore[call-overload]
@@ -110,20 +118,31 @@ class Learner:
         return batch.weigh(batch.views[pair[0]], batch.views[pair[1]])
 
     def _batch(self, served: Served, step: int) -> Batch:
-        s = self.settings
+        s, index, views, partners = self.settings, served.index, served.views, served.partners
+        addresses = Addresses(s.seed, step // self.per_epoch, index)
+        if s.half is not None and self.weight is not None and (pair := self.method.pair) is not None:
+            kept = half(self.weight(views[pair[0]], views[pair[1]], addresses=addresses), s.half)
+            index, views, partners = index[kept], [view[kept] for view in views], [view[kept] for view in partners]
         layout = torch.channels_last if s.channels_last else torch.contiguous_format
-        views, partners = (
-            [view.contiguous(memory_format=layout) for view in views] for views in (served.views, served.partners)
-        )
-        addresses = Addresses(s.seed, step // self.per_epoch, served.index)
+        views, partners = ([view.contiguous(memory_format=layout) for view in several] for several in (views, partners))
         return Batch(
             views=views,
-            index=served.index,
+            index=index,
             seed=s.seed,
             epoch=step // self.per_epoch,
             step=step,
             steps=s.epochs * self.per_epoch,
             partners=partners,
-            weigh=None if self.weight is None else partial(self.weight, addresses=addresses),
+            weigh=None if self.weight is None or s.half else partial(self.weight, addresses=addresses),
             scores=self.scores,
         )
+
+
+def half(weights: Tensor, which: str) -> Tensor:
+    """Which pairs are ``"above"`` the median of their weights, or ``"below"``: rows ``[B / 2]``, in order (Fig. 7).
+
+    Args:
+        weights: ``[B]``, of the pairs of a pass in this process; of an odd one, the middle is left out.
+        which: the half to keep.
+    """
+    return weights.topk(len(weights) // 2, largest=which == "above", sorted=False).indices.sort().values

@@ -31,6 +31,7 @@ with (out / "log.csv").open("w", newline="") as file:
     before, last = [0, 0, "", "", 0.1, 0.4, 2.0, 0.5], [1, 4, loss, spread, after, 0.6, 4.5, 2.0]
     csv.writer(file).writerows([columns, before, last])
 result = {"recipe": recipe, "knn": 0.5 + 0.01 * chance, "ridge": 0.75, "rank": 4.5, "loss": 1.0, "seconds": 2.0}
+result["epoch"] = int(given.get("--epochs", 1))
 result["commit"] = "abc"
 result["machine"] = {"system": "none", "processor": "none", "torch": "none"}
 result["settings"] = {"seed": {"value": seed}}

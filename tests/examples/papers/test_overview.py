@@ -17,8 +17,8 @@ from trainer.papers import TABLES
 from trainer.papers.clim import SMALLER_CROPS
 from trainer.papers.interclr import UNTRAINED
 from trainer.papers.lines import LVIS, OTHERS, SUPERVISED, SVM
-from trainer.papers.overview import DATA, ITEMS, NAMES, page
-from trainer.papers.scorecl import MEAN_PER_CLASS, MEDIAN, TIMED, VIT
+from trainer.papers.overview import DATA, INFOMIN, ITEMS, NAMES, page
+from trainer.papers.scorecl import MEAN_PER_CLASS
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "papers" / "map.md").read_text(encoding="utf-8")
@@ -85,14 +85,11 @@ LACKING = {
     UNTRAINED: {"interclr 1", "interclr 2", "interclr 3", "interclr Fig. 5"},
     SMALLER_CROPS: {"clim 7"},
     MEAN_PER_CLASS: {"scorecl 4"},
-    VIT: {"scorecl 3"},
-    TIMED: {"scorecl 10"},
-    MEDIAN: {"scorecl Fig. 7"},
     "DINO's ten views blur with three probabilities; JointBlur takes one, or two of a pair": {"jointcrop 1"},
     "LPIPS compares views with their original, which a step does not have, and its weights are not at hand": {
         "scorecl 6"
     },
-    "InfoMin's augmentation is another paper's": {"jointcrop InfoMin"},
+    INFOMIN: {"jointcrop InfoMin"},
 }  # fmt: skip
 
 

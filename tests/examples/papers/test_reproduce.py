@@ -152,6 +152,33 @@ def test_another_measure_is_not_mixed_in(tmp_path: Path, data: Path, capsys):
     assert (kept / "runs.csv").read_text() == text
 
 
+def test_a_row_takes_as_long_as_another_and_its_score_network(tmp_path: Path, data: Path):
+    """Every run takes two seconds here: ten epochs in the base's, so that 2 + 6 seconds are forty."""
+    out, score = tmp_path / "out", tmp_path / "score.pt"
+    words = ("scorecl", "10", "--data", str(data), "--out", str(out), "--seeds", "1", "--epochs", "10")
+    asked = ("--score", str(score), "--rows", "SimCLR", "SimCLR + ScoreCL", "SimCLR, Base+")
+    assert run(*words) == 0  # without a score network
+    assert not any(row["measured"] for row in lines(out / "table.csv") if row["row"] == "SimCLR, Base+")
+    assert run(*words, *asked) == 0
+    (row,) = (row for row in lines(out / "table.csv") if row["row"] == "SimCLR, Base+")
+    assert row["not run"].startswith(
+        f"needs the seconds of {score} in {tmp_path / 'score.json'}, which score.py writes"
+    )
+    score.with_suffix(".json").write_text('{"seconds": 6.0}')
+    assert run(*words, *asked) == 0
+    folder = "scorecl-simclr-rendered,epochs=10,weight=none,as long as SimCLR + ScoreCL,seed=0"
+    assert json.loads((out / folder / "result.json").read_text())["epoch"] == 40
+    (row,) = (row for row in lines(out / "table.csv") if row["row"] == "SimCLR, Base+")
+    assert row["measured"]
+    assert row["against"] == "SimCLR"
+    assert run(*words, *asked, "--kept", str(out)) == 0  # done: nothing is run again
+    assert (out / folder / "starts.txt").read_text() == "started\n"
+    alone = ("--out", str(tmp_path / "alone"), "--score", str(score), "--rows", "SimCLR, Base+")
+    assert run(*words, *alone) == 1  # nothing ran
+    (row,) = (row for row in lines(tmp_path / "alone" / "table.csv") if row["row"] == "SimCLR, Base+")
+    assert row["not run"].startswith("needs the run scorecl-simclr-rendered,epochs=10,weight=none,seed=0 in")
+
+
 def test_rows_that_cannot_run_say_why(tmp_path: Path, data: Path):
     out = tmp_path / "out"
     assert run("scorecl", "6", "--data", str(data), "--out", str(out), "--seeds", "1") == 0

@@ -63,6 +63,14 @@ def test_timm_loads_it(tmp_path):
     timm.create_model("resnet10t").load_state_dict(torch.load(tmp_path / "model.pt", weights_only=True), strict=True)
 
 
+def test_a_transformer_of_another_size_is_timms_with_that_size(tmp_path):
+    timm = pytest.importorskip("timm")
+    run_of(tmp_path, "timm:vit_tiny_patch8_32", None)
+    assert export.main([str(tmp_path), str(tmp_path / "model.pt")]) == 0
+    model = timm.create_model("vit_tiny_patch16_224", img_size=32, patch_size=8)
+    model.load_state_dict(torch.load(tmp_path / "model.pt", weights_only=True), strict=True)
+
+
 def test_a_small_stem_is_written_only_if_asked_for(tmp_path, capsys):
     run_of(tmp_path, stem="small")
     words = [str(tmp_path), str(tmp_path / "model.pt")]

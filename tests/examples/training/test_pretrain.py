@@ -67,6 +67,14 @@ def test_a_run_leaves_everything_that_tells_what_it_was(command, tmp_path, one_t
     assert result["peak_gb"] == rows_of(out)[-1].peak_gb > 0.1
 
 
+def test_half_of_the_pairs_takes_twice_the_images(toys, tmp_path, plain):
+    """27 images: an epoch is one step that draws 16 and learns from 8."""
+    words = ["simsiam-rendered", "--data", str(toys), "--out", str(tmp_path), "--threads", "1", "--device", "cpu"]
+    words += ["--batch", "8", "--epochs", "2", "--warmup", "0", "--dim", "16", "--hidden", "32", "--bottleneck", "8"]
+    assert pretrain.main([*words, "--weight", "pixel", "--half", "above"]) == 0
+    assert [row.step for row in rows_of(tmp_path)] == [0, 1, 2]
+
+
 def test_backbones_are_kept_on_the_way_and_are_folders_of_runs(command, tmp_path, one_thread):
     run = tmp_path / "run"
     assert pretrain.main([*command, "--keep_every", "1", "--minutes", "0"]) == pretrain.INTERRUPTED
@@ -155,6 +163,11 @@ def test_help_shows_every_setting_with_its_meaning_value_and_source(capsys):
         (["--original", "true"], "original does not go on moco"),
         (["--warmup_steps", "6"], "warmup_steps must be fewer than the run's 6 steps, got 6; a short run warms up for"),
         (["--weight", "score"], "train one on this data set first: python examples/score.py"),
+        (["--half", "above"], "half is by the median of weights, got half=above with weight=none"),
+        (
+            ["--weight", "pixel", "--half", "below", "--batch", "14"],
+            "got 14, of which half=below draws twice as many; take --batch 13 or less",
+        ),
         (["--score", "a.pt"], "score is the network of --weight score, got score=a.pt with weight=none; add --weight"),
         (["--batch", "1"], "batch must leave two images to a pass, got batch=1 with accumulate=1"),
         (["--dim", "0"], "layers of a head must be at least 1 wide, got 32, 32, 0 from the backbone"),

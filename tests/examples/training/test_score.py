@@ -10,6 +10,7 @@ import score
 import torch
 from trainer.inputs.data import open_data
 from trainer.inputs.sources import Pixels
+from trainer.record.seconds import seconds_of
 
 from jointaug.difficulty import ScoreNetwork, _training
 
@@ -41,6 +42,10 @@ def test_an_interrupted_training_goes_on_to_the_same_file(command, tmp_path, mon
     assert cut["training"]["images"] == 27  # those of train/, not the nine of test/
     assert score.main(command) == 0
     assert (tmp_path / "score.pt").read_bytes() == whole
+    spent = seconds_of(tmp_path / "score.pt")
+    assert 0 < spent < 60
+    assert score.main(command) == 0  # nothing is left to do
+    assert spent < seconds_of(tmp_path / "score.pt") < spent + 5
 
 
 def test_workers_that_decode_see_what_memory_holds(command, tmp_path, one_thread):

@@ -13,7 +13,7 @@ from trainer.methods.method import Method
 from trainer.networks import Backbone
 from trainer.training.difficulty import scores_of, weight_of
 from trainer.training.distributed import Processes
-from trainer.training.step import Learner
+from trainer.training.step import Learner, half
 
 from jointaug import Addresses
 from jointaug.difficulty import ScoreNetwork, ScoreWeight, train_score
@@ -120,6 +120,28 @@ def test_a_method_that_weighs_its_pairs_itself_is_left_to_it():
     assert batch.weigh(*batch.views).tolist() == [3.0] * 4
 
 
+@pytest.mark.parametrize(("which", "kept"), [("above", [1, 3, 4]), ("below", [0, 2, 5])])
+def test_half_of_the_pairs_is_learned_from_without_weights(which, kept):
+    """ScoreCL, Fig. 7: by the median of the distances; the loss is then the plain mean."""
+    learner = Learner(Linear(), settings(weight="pixel", half=which, batch=3), Processes(), 3)
+    learner.weight = lambda v1, v2, addresses: (v2 - v1).mean((1, 2, 3)) * torch.tensor([1.0, 5, 2, 4, 6, 3])
+    served = views(1, 2, 3, 4, 5, 6)
+    loss = learner.step(iter([served]), 0)
+    (batch,) = learner.method.seen
+    assert batch.index.tolist() == served.index[kept].tolist()
+    assert all(torch.equal(view, whole[kept]) for view, whole in zip(batch.views, served.views, strict=True))
+    assert batch.weigh is None
+    assert float(loss) == pytest.approx(6 * float(served.index[kept].float().mean()))
+    assert half(torch.tensor([3.0, 1.0, 2.0]), which).tolist() == [0 if which == "above" else 1]
+
+
+def test_half_is_refused_where_no_one_pair_says_it():
+    method = Linear()
+    method.pair = None
+    with pytest.raises(ValueError, match="half is of methods whose loss is of one pair of views, got half=above"):
+        Learner(method, settings(weight="pixel", half="above"), Processes(), 3)
+
+
 @pytest.mark.parametrize("kind", ["random", "pixel", "saliency"])
 def test_weights_of_the_settings_are_of_normalized_views(kind):
     weigh = weight_of(Settings(weight=kind), CPU)
@@ -145,7 +167,8 @@ def test_a_score_network_of_smaller_images_weighs_larger_views(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("weight", "told"), [("score", "score must be a checkpoint"), ("lpips", "compares views with their original")]
+    ("weight", "told"),
+    [("score", "score must be the file of a score network"), ("lpips", "compares views with their original")],
 )
 def test_a_weight_that_cannot_be_is_told(weight, told):
     with pytest.raises(ValueError, match=told):

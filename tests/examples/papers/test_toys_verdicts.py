@@ -133,6 +133,10 @@ def test_readme_says_what_is_kept():
         f"{-float(row['difference']):.1f} points below two crops ({low:.1f} to {high:+.1f}, {row['seeds']} seeds each)"
     )
     assert f"{said}, where its paper is {float(row['reported']):.1f} above. That is {row['order']}" in words
+    control = kept["jointcrop 5", "SimCLR, decoupled control of J-Crop(0)"]
+    assert control["order"] == "lower"
+    assert f"crops of the same areas are {-float(control['difference']):.1f} points below" in words
+    assert float(control["difference"]) < float(row["difference"]) / 2  # most of it
 
 
 def test_what_is_kept_is_what_it_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

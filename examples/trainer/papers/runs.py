@@ -223,6 +223,8 @@ def differing(cell: Cell, result: Mapping[str, Any]) -> str:
 
     What the cell itself changes is in the folder's name, and so cannot differ.
     """
+    if len(result.get("schedules", ())) > 1:
+        return f"made longer, {result['settings']['epochs']['value']} epochs in {len(result['schedules'])} schedules"
     given = result.get("settings", {})
     now = json.loads(json.dumps(RECIPES[cell.recipe].values))  # tuples are lists there
     own = {*cell.changed, *(["epochs"] if cell.as_long_as else [])}

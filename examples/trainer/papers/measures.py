@@ -97,6 +97,8 @@ def by_column(
         folder, words = folder / f"fraction={column.fraction:g}", ["--fraction", f"{column.fraction:g}"]
     if column.data:
         folder = folder / f"data={column.data}"
+    if column.stages:
+        words = [*words, "--stages", column.stages]
     if (value := found(folder, protocol, column.metric)) is None:
         folder.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, str(script), str(outcome.folder), name, "--data", on.get(column.data, data)]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import reproduce
-from trainer.papers import TABLES, Column, Row, Table
+from trainer.papers import TABLES, Column, Row, Table, measures
 from trainer.papers.lines import detected
 from trainer.papers.measures import asked, by_column, folders, told
 from trainer.papers.runs import Cell, Outcome
@@ -203,6 +203,18 @@ def test_an_evaluation_of_before_counts(tmp_path: Path):
     outcome = Outcome(Cell("leoclr-rendered", 0), tmp_path, {})
     column = TABLE.columns["linear"]
     assert by_column(outcome, TABLE.rows[0], column, "", {}, Path("none")) == (71.5, "")
+
+
+def test_the_stages_of_a_column_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """InterCLR's machines, in the folder of their data."""
+    commands: list[list[str]] = []
+    monkeypatch.setattr(measures, "wait", lambda command, output: commands.append(command) or 0)
+    column = TABLES["interclr", "1"].columns["VOC07"]
+    outcome = Outcome(Cell("interclr-npid2-rendered", 3), tmp_path, {})
+    by_column(outcome, TABLE.rows[0], column, "rendered", {"voc07": "voc07:there"}, Path("evaluate.py"))
+    out = tmp_path / "data=voc07"
+    expected = f"evaluate.py {tmp_path} svm --data voc07:there --seed 3 --stages all --out {out}"
+    assert " ".join(commands[0][1:]) == expected
 
 
 @pytest.mark.parametrize("word", ["FOLDER", ":FOLDER", "cars:"])

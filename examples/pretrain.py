@@ -252,6 +252,7 @@ def machine_of(processes: Processes) -> dict[str, Any]:
     return {
         "system": platform.platform(),
         "processor": processor(),
+        "device": processes.device.type,
         "gpu": gpu,
         "processes": processes.count,
         "threads": torch.get_num_threads(),

@@ -30,7 +30,7 @@ WHEELS := .venv-wheels/.installed
 DOCS_CHECK := .venv-docs-check/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest lint types docs docs-check bench frameworks tables wheels wheels-check clean
+.PHONY: help demo test test-lowest lint types docs docs-check bench frameworks tables rows wheels wheels-check clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -70,6 +70,9 @@ frameworks: $(FRAMEWORKS) ## the snippets of "In your framework" against the rea
 
 tables: $(DEMO) ## the papers' tables on the toys, from what is kept in benchmarks/results/toys on (ARGS="--seeds 8 leoclr")
 	PYTHONPATH=examples .venv/bin/python benchmarks/tables.py $(ARGS)
+
+rows: $(DEV) ## the first steps of every recipe and every row of the papers' tables, with a small network
+	OMP_NUM_THREADS=1 .venv/bin/python $(PYTEST:loadfile=load) -m "rows or not rows" tests/examples/papers/test_first_steps.py $(ARGS)
 
 wheels: $(WHEELS) ## the sdist and the wheels of four platforms, into dist/, the same bytes anywhere (ARGS="--tag win_amd64")
 	.venv-wheels/bin/python release/wheels.py $(ARGS)

@@ -23,6 +23,7 @@ from interleaved import KEPT
 from scipy.special import ndtr, ndtri
 from toys_plan import bounds
 from trainer.papers import TABLES, Row
+from trainer.papers.measures import KNN
 from trainer.papers.runs import Cell
 from trainer.record.files import replace
 from trainer.record.intervals import Interval, difference, mean
@@ -79,7 +80,7 @@ def kept(table: tuple[str, str], folder: Path = TOYS) -> dict[str, dict[int, flo
         with path.open(encoding="utf-8", newline="") as file:
             for line in csv.DictReader(file):
                 name, seed = line["row"], int(line["seed"])
-                if name in rows and line["settings"] == asked_of(rows[name], seed):
+                if name in rows and line["measure"] == KNN and line["settings"] == asked_of(rows[name], seed):
                     values.setdefault(name, {})[seed] = float(line["measured"])
     return values
 

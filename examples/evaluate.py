@@ -38,8 +38,21 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from trainer.evaluation import crops, finetune, knn, linear, low_shot, rank, retrieval, ridge, similarity, svm, tsne
-from trainer.evaluation.arguments import fraction, positive, rate, seed
+from trainer.evaluation import (
+    crops,
+    finetune,
+    knn,
+    linear,
+    low_shot,
+    metrics,
+    rank,
+    retrieval,
+    ridge,
+    similarity,
+    svm,
+    tsne,
+)  # fmt: skip
+from trainer.evaluation.arguments import ALL, fraction, positive, rate, seed, stage
 from trainer.evaluation.encoder import Encoder, open_encoder
 from trainer.evaluation.frozen import Frozen
 from trainer.evaluation.images import Images, open_images, rank_in_class
@@ -107,15 +120,15 @@ class Evaluation:
         bank, tau = (self.train_features, self.train_labels, self.features), self.options.tau
         for k in self.options.k or [knn.fair_k(self.train.labels, self.encoder.k)]:
             right = knn.weighted(*bank, k, tau) == self.labels
-            yield Result("knn", "weighted top-1, %", percent(right), f"cosine, k {k}, tau {tau:g}")
+            yield Result("knn", metrics.WEIGHTED, percent(right), f"cosine, k {k}, tau {tau:g}")
         for k in self.options.k or [knn.fair_k(self.train.labels, MAJORITY_K)]:
             right = knn.majority(*bank, k) == self.labels
-            yield Result("knn", "majority top-1, %", percent(right), f"Euclidean, k {k}")
+            yield Result("knn", metrics.MAJORITY, percent(right), f"Euclidean, k {k}")
 
     def ridge(self) -> Iterator[Result]:
         """The trainer's monitor has both as well."""
         right = ridge.ridge(self.train_features, self.train_labels, self.features) == self.labels
-        yield Result("ridge", "top-1, %", percent(right), f"alpha {ridge.ALPHA:g}, standardized features")
+        yield Result("ridge", metrics.TOP_1, percent(right), f"alpha {ridge.ALPHA:g}, standardized features")
         value = rank.effective_rank(self.train_features)
         yield Result("ridge", "effective rank", value, f"{len(self.train)} training images")
 
@@ -123,9 +136,9 @@ class Evaluation:
         """Within classes, and of all images whatever their class: a collapsed encoder has 1 in both."""
         how = f"{len(self.test)} test images"
         value = similarity.intra_class_similarity(self.features, self.labels)
-        yield Result("similarity", "cosine within a class", value, how)
+        yield Result("similarity", metrics.WITHIN_CLASS, value, how)
         value = similarity.intra_class_similarity(self.features, torch.zeros_like(self.labels))
-        yield Result("similarity", "cosine of all pairs", value, how)
+        yield Result("similarity", metrics.OF_ALL_PAIRS, value, how)
 
     def retrieval(self) -> Iterator[Result]:
         """With ``retrieval.png``."""
@@ -156,7 +169,7 @@ class Evaluation:
             protocol = replace(protocol, crop=None)
         frozen = self.frozen
         if protocol.stages:
-            frozen = replace(frozen, encoder=self.encoder.of_stages(self.options.stages))
+            frozen = replace(frozen, encoder=self.encoder.of_stages(self.options.stages or None))
         epochs, batch = self.options.epochs or protocol.epochs, self.options.batch or protocol.batch
         results, head = linear.probed(frozen, protocol, name=name, epochs=epochs, batch=batch)
         self.heads[name] = frozen.encoder, head
@@ -171,7 +184,7 @@ class Evaluation:
             how = f"classifier of linear:{name}"
             if len(values) > 1:
                 how += f"; mean of {len(values)} draws, standard deviation {statistics.stdev(values):.2f}"
-            yield Result(f"crops:{name}", f"{crop}, top-1, %", statistics.fmean(values), how)
+            yield Result(f"crops:{name}", metrics.of_crop(crop), statistics.fmean(values), how)
 
     def finetune(self, name: str) -> Iterator[Result]:
         """Encoder and classifier trained on all labels, or on ``options.labelled`` of them."""
@@ -191,7 +204,8 @@ class Evaluation:
     @cached_property
     def unit_features(self) -> dict[int, tuple[svm.Array, svm.Array]]:
         """Of each stage asked for, or of the last: of the training images and of the test images."""
-        encoder = self.encoder.of_stages(self.options.stages or self.encoder.of_stages().stages[-1:])
+        chosen = self.encoder.of_stages().stages[-1:] if self.options.stages is None else self.options.stages
+        encoder = self.encoder.of_stages(chosen or None)
         parts = [encoder.features(images, svm.shown(encoder)) for images in (self.train, self.test)]
         split = [[svm.unit(stage) for stage in part.split(encoder.widths, 1)] for part in parts]
         return dict(zip(encoder.stages, zip(*split, strict=True), strict=True))
@@ -269,9 +283,9 @@ def arguments_of(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, a
     parser.add_argument("--precomputed", action="store_true", help="linear probes on features of center crops: faster")
     parser.add_argument(
         "--stages",
-        type=positive,
+        type=stage,
         nargs="+",
-        help="of a ResNet, from 1 (default: all in linear:interclr, the last for SVMs)",
+        help="of a ResNet, from 1, or all (default: all in linear:interclr, the last for SVMs)",
     )
     parser.add_argument(
         "--shots", type=positive, nargs="+", default=low_shot.SHOTS, help="images of a class in low-shot (%(default)s)"
@@ -284,10 +298,11 @@ def arguments_of(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, a
     options = parser.parse_intermixed_args(arguments)
     options.protocols = list(dict.fromkeys(options.protocols or FREE))
     options.shots = sorted(set(options.shots))
+    options.stages = [] if options.stages and ALL in options.stages else options.stages
     learned = [name for name in options.protocols if name in ("tsne", *MACHINES)]
     if learned and find_spec("sklearn") is None:
         parser.error(f"{learned[0]} needs scikit-learn: pip install scikit-learn, or name the other protocols")
-    if options.stages and not any(map(on_stages, options.protocols)):
+    if options.stages is not None and not any(map(on_stages, options.protocols)):
         parser.error("--stages is of svm, low-shot, linear:interclr and interclr-places, got none; name one")
     if (options.fraction or options.list) and not any(name.startswith("finetune:") for name in options.protocols):
         parser.error("--fraction and --list are of fine-tuning, got none; name a protocol, such as finetune:leoclr")
@@ -312,7 +327,7 @@ def opened(options: argparse.Namespace) -> Evaluation:
     )  # fmt: skip
     train_images, test_images = open_images(options.data, encoder.size)
     if any(map(on_stages, options.protocols)):
-        encoder.of_stages(options.stages)
+        encoder.of_stages(options.stages or None)
     several = train_images.labels.ndim > 1
     wrong = [name for name in options.protocols if (name in MACHINES) != several]
     if wrong:

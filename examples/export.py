@@ -26,11 +26,11 @@ from torch import nn
 from torchvision import models
 from trainer.detection import detectron2
 from trainer.detection.protocols import EXPORTED
-from trainer.evaluation.encoder import read_settings, read_state
 from trainer.inputs.settings import Settings
-from trainer.networks import ResNet8
+from trainer.networks import ResNet8, read_weights
 from trainer.networks.timm_models import timm_model
 from trainer.record.files import replace, save
+from trainer.record.settings import read_settings
 from trainer.training.loop import BACKBONE
 
 
@@ -87,7 +87,7 @@ def export(run: Path, file: Path, *, classifier: bool = True, small_stem: bool =
             f"{run} has a {name} with the stem for small images (3x3, stride 1, no pooling), which torchvision's "
             f"{name} does not load; write it all the same with --small-stem, for a model with such a stem"
         )
-    state = read_state(run / BACKBONE)
+    state = read_weights(run / BACKBONE)
     fresh = _model(name).state_dict()
     added = {key: value for key, value in fresh.items() if key not in state}
     save(file, {key: state.get(key, fresh[key]) for key in fresh} if classifier else state)
@@ -114,7 +114,7 @@ def export_detectron2(run: Path, file: Path) -> str:
             f"{run} has a {settings['backbone']} with the stem for small images (3x3, stride 1, no pooling), which "
             "Detectron2 does not build; export a run with --stem imagenet, or write this one without --detectron2"
         )
-    replace(file, detectron2.pickled(read_state(run / BACKBONE)))
+    replace(file, detectron2.pickled(read_weights(run / BACKBONE)))
     channels = [settings.get(name, getattr(Settings, name)) for name in ("mean", "std")]
     for name, protocol in EXPORTED.items():
         text = detectron2.yaml(detectron2.settings(protocol, file.name, depth, *channels))

@@ -3,7 +3,10 @@
     python examples/pretrain.py simclr-rendered --data rendered --out runs/first
     python examples/pretrain.py simclr-cifar10 --data FOLDER --out runs/cifar --epochs 20 --minutes 30
     python examples/pretrain.py simclr-cifar10 --help     # every setting, its value in the recipe, and whose it is
+    python examples/pretrain.py simclr-cifar10 --data FOLDER --out runs/more --init runs/cifar    # from its weights
     torchrun --nproc-per-node 8 examples/pretrain.py moco2-imagenet --data imagenet:FOLDER --out runs/moco
+
+A finished run is made longer by more ``--epochs``: they have a schedule of their own (`trainer.training.schedules`).
 
 Data: a folder of class folders, or of images without classes, or with ``train`` and ``test`` (or ``val``) in it;
 ``cifar10:FOLDER``, ``imagenet:``, ``coco:``, ... for data sets as they are distributed; ``rendered`` for toys.
@@ -23,8 +26,10 @@ import platform
 import re
 import shlex
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +44,9 @@ from trainer.record.machine import processor
 from trainer.record.versions import commit, versions
 from trainer.training.checkpoint import NAME
 from trainer.training.distributed import Processes, joined
-from trainer.training.loop import SETTINGS, NotFiniteError, Run
+from trainer.training.loop import BACKBONE, SETTINGS, NotFiniteError, Run
 
+RESULT = "result.json"
 INTERRUPTED = 130  # exit code of what Ctrl-C ended, as shells have it
 
 
@@ -81,6 +87,7 @@ def parsed(words: Sequence[str]) -> tuple[argparse.Namespace, dict[str, Setting]
         prog="pretrain.py",
         usage="%(prog)s RECIPE --data DATA --out OUT [--test TEST] [--device DEVICE] [--minutes N] [--SETTING X ...]",
         epilog=f"recipes: {', '.join(sorted(RECIPES))}",
+        formatter_class=Help,
         allow_abbrev=False,
     )
     parser.add_argument("recipe", metavar="RECIPE", help="a name from the list below")
@@ -108,6 +115,7 @@ def parsed(words: Sequence[str]) -> tuple[argparse.Namespace, dict[str, Setting]
     options, unknown = parser.parse_known_args(words)
     if options.minutes is not None and not options.minutes >= 0:  # nor nan
         parser.error(f"--minutes must be at least 0, got {options.minutes:g}")
+    refuse_other_method(parser, words[0], vars(options)["setting method"])
     for word in unknown:
         if not word.startswith("--"):
             parser.error(f"there is one value to a setting, got {word!r} besides; write several as --scale 0.2,1.0")
@@ -121,12 +129,28 @@ def parsed(words: Sequence[str]) -> tuple[argparse.Namespace, dict[str, Setting]
                 known[name] = Setting(read(name, text, hints[name]), "command line")
             except (TypeError, ValueError) as error:
                 parser.error(f"--{error}")
-    method, asked = RECIPES[words[0]].values.get("method", Settings.method), known["method"].value
-    if asked != method:  # whose settings these are
-        others = [name for name, recipe in RECIPES.items() if recipe.values.get("method", Settings.method) == asked]
-        remedy = f"take a recipe of that method: {', '.join(sorted(others)[:4])}" if others else "leave it out"
-        parser.error(f"--method must be the recipe's own, {method} in {words[0]}, got {asked!r}; {remedy}")
     return options, known
+
+
+class Help(argparse.HelpFormatter):
+    """Help with the names in it whole: lines break between words, not at the hyphens of simclr-cifar10."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return textwrap.indent("\n".join(self._split_lines(text, width - len(indent))), indent)
+
+
+def refuse_other_method(parser: argparse.ArgumentParser, recipe: str, asked: str | None) -> None:
+    """Exit with a message if the command line has another method than the recipe, whose settings the others are."""
+    method = RECIPES[recipe].values.get("method", Settings.method)
+    if asked is None or asked.strip() == method:
+        return
+    others = [name for name, one in RECIPES.items() if one.values.get("method", Settings.method) == asked.strip()]
+    near = get_close_matches(recipe.replace(method, asked), others, 3, 0.0)  # those of the same scale
+    remedy = f"take a recipe of that method: {', '.join(near)}" if near else "leave it out"
+    parser.error(f"--method must be the recipe's own, {method} in {recipe}, got {asked!r}; {remedy}")
 
 
 def signed(words: Sequence[str]) -> list[str]:
@@ -166,7 +190,18 @@ def run(options: argparse.Namespace, settings: Mapping[str, Setting], processes:
         recipe=options.recipe,
     )
     stored = {name: asdict(setting) for name, setting in settings.items()}
+    for name, more in training.beginnings.items():
+        stored[name]["source"] += f"; {more}"
     if processes.first:
+        if training.longer:
+            before = training.plan.since
+            print(f"{out} was finished after {before} epochs and is made longer: {training.plan.told}.")
+            print(
+                f"The rate begins anew: it will be no run of {common.epochs} epochs. What it left is now *-{before}.*"
+            )
+            put_aside(out, before)
+        elif training.init is not None and training.step == 0:
+            print(f"the backbone starts from {common.init}, {training.beginnings['init']}; all else is new")
         replace(out / SETTINGS, json.dumps(stored, indent=1).encode())
     result = training.go(options.minutes)
     if not processes.first:
@@ -178,9 +213,16 @@ def run(options: argparse.Namespace, settings: Mapping[str, Setting], processes:
     last = asdict(result.rows[-1])
     machine = {"parameters": training.parameters, "machine": machine_of(processes), "commit": commit()}
     replace(
-        out / "result.json",
+        out / RESULT,
         json.dumps(
-            {"recipe": options.recipe, **last, "reported": reported(options.recipe), **machine, "settings": stored},
+            {
+                "recipe": options.recipe,
+                **last,
+                "schedules": training.plan.stored,
+                "reported": reported(options.recipe),
+                **machine,
+                "settings": stored,
+            },
             indent=1,
         ).encode(),
     )
@@ -188,6 +230,13 @@ def run(options: argparse.Namespace, settings: Mapping[str, Setting], processes:
         f"done: {', '.join(f'{name} {value:.4g}' for name, value in last.items() if value is not None)}; all in {out}"
     )
     return 0
+
+
+def put_aside(out: Path, epochs: int) -> None:
+    """Give what a finished run left names that say after how many epochs, where a longer one will leave its own."""
+    for name in (BACKBONE, RESULT, "curves.png"):
+        if (file := out / name).exists():
+            file.replace(file.with_stem(f"{file.stem}-{epochs}"))
 
 
 def again() -> str:
@@ -203,6 +252,7 @@ def machine_of(processes: Processes) -> dict[str, Any]:
     return {
         "system": platform.platform(),
         "processor": processor(),
+        "device": processes.device.type,
         "gpu": gpu,
         "processes": processes.count,
         "threads": torch.get_num_threads(),

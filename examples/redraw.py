@@ -20,13 +20,13 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional as F
 from torchvision.utils import save_image
-from trainer.evaluation.encoder import read_settings
 from trainer.inputs.data import open_data
 from trainer.inputs.feed import Augment, Request, Served, placed
 from trainer.inputs.settings import Settings, divided, keywords_of
 from trainer.inputs.views import pipeline
 from trainer.methods import METHODS
 from trainer.networks import Backbone
+from trainer.record.settings import read_settings
 from trainer.training.loop import NOT_FINITE
 
 SHOWN, LEAST_SIDE = 8, 96  # images in the picture, and pixels of a view there

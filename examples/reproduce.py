@@ -5,15 +5,17 @@
     python examples/reproduce.py jointcrop 5 --scale cifar10 --data FOLDER --seeds 8 --epochs 20 --warmup 1
     python examples/reproduce.py leoclr 6 --scale cifar10-paper --data cifar10:FOLDER --measure paper
     python examples/reproduce.py leoclr 3 --scale imagenet --data imagenet:FOLDER --measure paper --on cars:FOLDER
+    python examples/reproduce.py clim 7 --scale imagenet --data imagenet:FOLDER --processes 8 --device cuda
 
 A scale is the end of recipes' names: cifar10, imagenette, rendered, or the paper's own. Whatever else the command line
 has is a setting of pretrain.py, for all rows. Every run is a process of its own (pretrain.py, then evaluate.py with
-``--measure paper``, for each column of the scale); the same command goes on where it was stopped, and rows and seeds
-can be added later.
+``--measure paper``, for each column of the scale), or as many as ``--processes`` says; ``--device`` and ``--threads``
+are both scripts'. The same command goes on where it was stopped, and rows and seeds can be added later.
 
 It writes table.md, table.csv and runs.csv into ``--out``, anew after every run, and into ``--kept``, from whose
 runs.csv it goes on without the runs themselves, on another machine too: what is there of the same settings is not run
-again, and what is there of others is said and run anew. A row that cannot run says why.
+again, and what is there of others is said and run anew. What other measures found is kept, and told beside. A row that
+cannot run says why.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ import io
 import math
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -39,9 +41,11 @@ from trainer.papers.runs import PRETRAIN, Cell, Outcome, Runs, spelled
 from trainer.record.files import replace
 from trainer.record.intervals import PILOT, Interval, difference, mean
 from trainer.record.seconds import seconds_of
+from trainer.training.distributed import device_of
 
 EVALUATE = PRETRAIN.with_name("evaluate.py")
-RUNS = ("row", "recipe", "changed", "seed", "measured", "ridge", "rank", "measure", "settings", "commit")
+ORIGIN = ("commit", "device", "processes", "threads")
+RUNS = ("row", "recipe", "changed", "seed", "measured", "ridge", "rank", "measure", "settings", *ORIGIN)
 MONITOR = "k-NN top-1 of the test set at the last epoch, %"
 
 
@@ -52,14 +56,14 @@ class Measured:
     Attributes:
         values: what is measured, by the measure (``"knn"``, or a column of the table) and seed, in the paper's unit.
         beside: ridge probe (a share) and effective rank of the monitor, for each seed, where it has them.
-        commits: of each seed's run.
+        origins: what each seed's run was made of and on, by the names of `ORIGIN`.
         reason: why there is none.
     """
 
     row: Row
     values: dict[str, dict[int, float]] = field(default_factory=lambda: defaultdict(dict))
     beside: dict[int, tuple[float, float]] = field(default_factory=dict)
-    commits: dict[int, str] = field(default_factory=dict)
+    origins: dict[int, dict[str, str]] = field(default_factory=dict)
     reason: str = ""
 
     def seeds(self, measures: Iterable[str]) -> set[int]:
@@ -94,6 +98,10 @@ def main(arguments: Sequence[str] | None = None, *, pretrain: Path = PRETRAIN, e
         "--on", nargs="+", default=[], metavar="NAME:FOLDER", help="further data, for columns that are measured on them"
     )
     parser.add_argument("--score", help="checkpoint of a score network for this data, which rows of ScoreCL need")
+    parser.add_argument("--processes", type=int, default=1, help="of each run, by torchrun (default: %(default)s)")
+    parser.add_argument(
+        "--device", help="of training and evaluation: cpu, cuda, ... (default: a GPU where there is one)"
+    )
     parser.add_argument("--out", type=Path, help="default: runs/PAPER-TABLE-SCALE")
     parser.add_argument("--runs", type=Path, help="folder of the runs, which tables may share (default: --out)")
     parser.add_argument("--kept", type=Path, help="folder of a table that was kept: goes on from it, and is kept there")
@@ -110,6 +118,9 @@ def main(arguments: Sequence[str] | None = None, *, pretrain: Path = PRETRAIN, e
             raise ValueError(f"--seeds must be at least 1, got {options.seeds}")
         if options.first_seed < 0:
             raise ValueError(f"--first-seed must be at least 0, got {options.first_seed}")
+        if options.processes < 1:
+            raise ValueError(f"--processes must be at least 1, got {options.processes}")
+        where = [] if options.device is None else ["--device", str(device_of(options.device))]
         on = folders(options.on)
         measures, absent = asked(table, options.scale, on) if options.measure == "paper" else ({KNN: None}, {})
         out = options.out or Path("runs") / f"{table.paper}-{table.number}-{options.scale}".replace(" ", "")
@@ -121,11 +132,12 @@ def main(arguments: Sequence[str] | None = None, *, pretrain: Path = PRETRAIN, e
                 print(f"{one.row.name}: {one.reason or cell_of(one.row, options, changed, options.first_seed).folder}")
             return 0
         if options.kept is not None:
-            recall(options.kept / "runs.csv", rows, options, changed, measures)
+            recall(options.kept / "runs.csv", rows, options, changed, {KNN, *table.columns})
         wanted = [(one, seed) for seed in seeds_of(options) for one in chosen if not one.reason]
         left = sum(seed not in one.seeds(measures) for one, seed in wanted)
         print(f"{len(wanted) - left} of {len(wanted)} runs are done, {left} are left", flush=True)
-        runs = Runs(options.data, options.runs or out, pretrain)
+        runs = Runs(options.data, options.runs or out, pretrain, processes=options.processes, words=where)
+        how = [*where, *(["--threads", changed["threads"]] if "threads" in changed else [])]
         for one, seed, outcome in measured(chosen, options, changed, measures, runs):
             for name, column in measures.items():
                 if outcome.result is None:
@@ -133,12 +145,12 @@ def main(arguments: Sequence[str] | None = None, *, pretrain: Path = PRETRAIN, e
                 elif column is None:
                     value, reason = by_monitor(outcome)
                 else:
-                    value, reason = by_column(outcome, one.row, column, options.data, on, evaluate)
+                    value, reason = by_column(outcome, one.row, column, options.data, on, evaluate, how)
                 if value is None:
                     one.reason = reason if column is None or len(measures) == 1 else f"{name}: {reason}"
                     break
                 one.values[name][seed] = value
-                one.commits[seed] = str((outcome.result or {}).get("commit", ""))
+                one.origins[seed] = origin(outcome)
                 if outcome.result is not None and outcome.result.get("ridge") is not None:
                     one.beside[seed] = (outcome.result["ridge"], outcome.result["rank"])
             write(out, table, rows, options, changed, measures, absent)
@@ -153,6 +165,13 @@ def main(arguments: Sequence[str] | None = None, *, pretrain: Path = PRETRAIN, e
         return 130
     print((out / "table.md").read_text(encoding="utf-8"))
     return 0 if any(values for one in rows for values in one.values.values()) else 1
+
+
+def origin(outcome: Outcome) -> dict[str, str]:
+    """What a run was made of and on, for its line; empty where its record does not say it."""
+    result = outcome.result or {}
+    known = {"commit": result.get("commit", ""), **result.get("machine", {})}
+    return {name: str(known.get(name, "")) for name in ORIGIN}
 
 
 def find(paper: str, number: str) -> Table:
@@ -279,9 +298,9 @@ def recall(
     rows: Sequence[Measured],
     options: argparse.Namespace,
     changed: Mapping[str, str],
-    measures: Mapping[str, Column | None],
+    measures: Collection[str],
 ) -> None:
-    """Take from a kept runs.csv what is of the same settings and measures, of every seed; say what is of others.
+    """Take from a kept runs.csv what is of the same settings, by any of the measures; say what is of others.
 
     Raises:
         ValueError: for a file that is not whole, or not this script's.
@@ -299,7 +318,8 @@ def recall(
             f"--kept must hold a whole runs.csv of this script, got {file}, which is not ({type(error).__name__}: "
             f"{error}); take it out of the commit again, or name another folder"
         ) from None
-    able, others = {one.row.name: one for one in rows if not one.reason}, 0
+    able = {one.row.name: one for one in rows if not one.row.missing and one.row.recipe_at(options.scale) in RECIPES}
+    others = 0
     for (name, seed, measure), line in found.items():
         if name not in able:
             continue
@@ -307,7 +327,8 @@ def recall(
         if digests[name, seed, measure] != cell_of(one.row, options, changed, seed).digest or measure not in measures:
             others += 1
             continue
-        one.values[measure][seed], one.commits[seed] = values[name, seed, measure], line["commit"]
+        one.values[measure][seed] = values[name, seed, measure]
+        one.origins[seed] = {name: line.get(name) or "" for name in ORIGIN}
         if line["ridge"]:
             one.beside[seed] = (float(line["ridge"]), float(line["rank"]))
     if others:
@@ -324,6 +345,7 @@ def write(
     absent: Mapping[str, str],
 ) -> None:
     """table.md, table.csv and runs.csv, each at once or not at all, into ``out`` and where they are kept."""
+    measures = shown(table, rows, measures)
     texts = {"table.md": markdown(table, rows, options, changed, measures, absent)}
     each = {name: "" if len(measures) == 1 else f" {name}" for name in measures}
     with io.StringIO() as file:
@@ -333,13 +355,15 @@ def write(
             f"{word}{name}" for name in each.values() for word in ("difference", "difference low", "difference high")
         ]
         reported = [f"reported {name}" for name in table.columns]
-        lines.writerow(["row", *reported, *levels, "seeds", "against", *gaps, "not run"])
+        lines.writerow(
+            ["row", *reported, *levels, *(f"seeds{name}" for name in each.values()), "against", *gaps, "not run"]
+        )
         for one in rows:
             reported = [str(one.row.reported.get(name, "")) for name in table.columns]
             levels = [end for name in measures for end in ends(estimate(one, name))]
             gaps = [end for name in measures for end in ends(gap_of(one, rows, name))]
-            seeds = len(one.seeds(measures))
-            lines.writerow([one.row.name, *reported, *levels, seeds, one.row.against, *gaps, one.reason])
+            seeds = [str(len(one.values[name])) for name in measures]
+            lines.writerow([one.row.name, *reported, *levels, *seeds, one.row.against, *gaps, one.reason])
         texts["table.csv"] = file.getvalue()
     with io.StringIO() as file:
         lines = csv.writer(file, lineterminator="\n")
@@ -349,13 +373,19 @@ def write(
                 for seed, value in sorted(one.values[name].items()):
                     cell = cell_of(one.row, options, changed, seed)
                     beside = one.beside.get(seed, ("", ""))
-                    last = [name, cell.digest, one.commits.get(seed, "")]
+                    last = [name, cell.digest, *one.origins[seed].values()]
                     lines.writerow([one.row.name, cell.recipe, " ".join(cell.words[:-2]), seed, value, *beside, *last])
         texts["runs.csv"] = file.getvalue()
     for folder in (out, *([] if options.kept is None else [options.kept])):
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
             replace(folder / name, text.encode())
+
+
+def shown(table: Table, rows: Sequence[Measured], measures: Mapping[str, Column | None]) -> dict[str, Column | None]:
+    """The measures that are asked for, and those of before that are kept: k-NN, then the table's columns in order."""
+    every: dict[str, Column | None] = {KNN: None, **table.columns}
+    return {name: every[name] for name in every if name in measures or any(one.values.get(name) for one in rows)}
 
 
 def markdown(
@@ -376,11 +406,11 @@ def markdown(
         "",
         f"Reported: {table.metric}. {table.note}".strip(),
         ran,
-        *(f"Not measured here: {name} ({reason})." for name, reason in absent.items()),
+        *(f"Not measured here: {name} ({reason})." for name, reason in absent.items() if name not in measures),
     ]
     if options.scale not in table.scales:
         lines.append("Another scale than the paper's: the order of rows can be held against it, the values cannot.")
-    seeds = max((len(one.seeds(measures)) for one in rows), default=0)
+    seeds = min(max(len(one.values[name]) for one in rows) for name in measures)
     if seeds < PILOT:
         lines.append(
             f"**A pilot**: {seeds} seed{'' if seeds == 1 else 's'}, and {PILOT} are the least that is called a result."
@@ -407,7 +437,9 @@ def markdown(
             apart.append(f"{gap.text('+.2f')} to {one.row.against}" if gap else "")
         ridges, ranks = zip(*one.beside.values(), strict=True) if one.beside else ((), ())
         means = [f"{100 * fmean(ridges):.1f}", f"{fmean(ranks):.1f}"] if one.beside else ["", ""]
-        cells = [one.row.name, *reported, *levels, *apart, *means, str(len(one.seeds(measures)))]
+        counts = [len(one.values[name]) for name in measures]
+        seeds_of_each = ", ".join(map(str, counts if len(set(counts)) > 1 else counts[:1]))
+        cells = [one.row.name, *reported, *levels, *apart, *means, seeds_of_each]
         lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
     return "\n".join(lines) + "\n"
 

@@ -31,6 +31,7 @@ def test_make_alone_lists_the_targets():
         "bench",
         "frameworks",
         "tables",
+        "rows",
         "wheels",
         "wheels-check",
         "clean",

@@ -5,12 +5,19 @@ from __future__ import annotations
 import argparse
 import math
 
+ALL = 0  # of stages
+
 
 def positive(text: str) -> int:
     """An integer above zero."""
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"must be an integer of at least 1, got {text!r}")
     return int(text)
+
+
+def stage(text: str) -> int:
+    """A stage of a network, from 1; ``all`` is `ALL`."""
+    return ALL if text == "all" else positive(text)
 
 
 def rate(text: str) -> float:

@@ -15,6 +15,7 @@ from torchvision.transforms import v2
 
 from .encoder import Encoder
 from .images import Images
+from .metrics import CENTER, CROP
 from .probe import accuracy
 
 DRAWS = 3  # of each random crop
@@ -25,8 +26,8 @@ def crops(size: int) -> dict[str, list[Callable[..., Any]]]:
     resize = round(size * 256 / 224)
     square = v2.Resize((resize, resize))
     return {
-        "center": [v2.Resize(resize, v2.InterpolationMode.BICUBIC), v2.CenterCrop(size)],
-        "RandomResizedCrop(0.2, 1)": [square, v2.RandomResizedCrop(size, scale=(0.2, 1.0))],
+        CENTER: [v2.Resize(resize, v2.InterpolationMode.BICUBIC), v2.CenterCrop(size)],
+        CROP: [square, v2.RandomResizedCrop(size, scale=(0.2, 1.0))],
         "RandomResizedCrop(0.08, 1)": [square, v2.RandomResizedCrop(size, scale=(0.08, 1.0))],
         "RandomCrop": [square, v2.RandomCrop(size)],
     }
@@ -38,7 +39,7 @@ def crop_accuracies(encoder: Encoder, head: nn.Module, test: Images, *, seed: in
     labels = test.labels.to(encoder.device)
     found = {}
     for name, steps in crops(encoder.size).items():
-        center = name == "center"
+        center = name == CENTER
         views = encoder.views(*steps)
         found[name] = [
             accuracy(head(encoder.features(test, views, seed=seed, draw=draw, caption=name)), labels)

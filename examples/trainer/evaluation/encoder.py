@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +16,9 @@ from jointaug import Addresses, fuse
 
 from ..inputs.settings import Settings
 from ..inputs.views import plain_view
-from ..networks import Backbone, Stages, check_input
+from ..networks import Backbone, Stages, check_input, digest_of, load_weights, read_weights
+from ..record.settings import read_settings
 from .images import Images
-
-WRAPPERS = ("state_dict", "model")  # keys under which trainers put a state dict
-#: How torchvision and timm call what a backbone is without.
-CLASSIFIERS = ("fc", "classifier", "head", "heads", "head_dist", "aux_head", "last_linear")
 
 
 @dataclass(frozen=True)
@@ -73,10 +68,7 @@ class Encoder:
     @property
     def digest(self) -> str:
         """Of the weights: tells one encoder from another."""
-        weights = blake2b(digest_size=8)
-        for value in self.network.state_dict().values():
-            weights.update(value.cpu().contiguous().numpy().tobytes())
-        return weights.hexdigest()
+        return digest_of(self.network.state_dict())
 
     def of_stages(self, chosen: Sequence[int] | None = None) -> Encoder:
         """The pooled maps of these stages as features, as `trainer.networks.Stages` has them; None: of all stages.
@@ -171,102 +163,13 @@ def open_encoder(
             raise ValueError(f"there is no run and no file {what!r}, and no such network: {error}") from None
         check_input(network, how.get("size", Encoder.size))
         return Encoder(network, f"{what} as initialized (seed {seed})", **how)
-    state, run = read_state(path), read_settings(path.parent)
+    state, run = read_weights(path), read_settings(path.parent)
     backbone, stem = backbone or run.get("backbone"), stem or run.get("stem")
     if backbone is None:
         raise ValueError(f"{path} has no settings.json beside it that names its architecture; say --backbone resnet50")
     network = Backbone(backbone, stem)
-    load(network, state, prefix, f"{backbone} ({f'stem {stem}' if stem else 'its own stem'})")
+    load_weights(network, state, prefix, f"{backbone} ({f'stem {stem}' if stem else 'its own stem'})")
     names = {"size": "size", "mean": "mean", "std": "std", "k": "knn_k"}
     of_run = {name: run[setting] for name, setting in names.items() if setting in run}
     check_input(network, (of_run | how).get("size", Encoder.size))
     return Encoder(network, f"{backbone}, weights from {path}", **(of_run | how))
-
-
-def read_settings(folder: Path) -> dict[str, Any]:
-    """What a run's ``settings.json`` says, each setting as it stands or with its source; empty without that file.
-
-    Raises:
-        ValueError: for a file that is cut short.
-    """
-    file = folder / "settings.json"
-    if not file.is_file():
-        return {}
-    try:
-        settings = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(
-            f"{file} must be whole JSON, and is not ({error}); pretrain.py writes it, call it again"
-        ) from None
-    if not isinstance(settings, dict):
-        raise ValueError(
-            f"{file} must hold settings by name, got {type(settings).__name__}; pretrain.py writes it anew"
-        )
-    return {key: value["value"] if isinstance(value, dict) else value for key, value in settings.items()}
-
-
-def read_state(path: Path) -> dict[str, Tensor]:
-    """The state dict in a file, taken out of what a trainer wraps it in.
-
-    Raises:
-        ValueError: if the file is not there, is cut short, holds pickled objects, or holds no state dict.
-    """
-    if not path.is_file():
-        raise ValueError(f"there is no file {path}; a run writes backbone.pt at its end")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a broken file leads the reader to whatever
-        first = str(error).splitlines()[0]
-        raise ValueError(
-            f"{path} cannot be read as a state dict ({type(error).__name__}: {first}): it is cut short, or holds more "
-            "than tensors; write it again with torch.save(model.state_dict(), path)"
-        ) from None
-    for key in WRAPPERS:
-        if isinstance(state, dict) and isinstance(state.get(key), dict):
-            state = state[key]
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        got = f"a dict of {', '.join(map(repr, list(state)[:5]))}" if isinstance(state, dict) else type(state).__name__
-        raise ValueError(f"{path} must hold a state dict, name to tensor, got {got}; save model.state_dict()")
-    return state
-
-
-def load(network: nn.Module, state: dict[str, Tensor], prefix: str | None, name: str) -> None:
-    """Put a state dict into a network without a classifier; all but a classifier must fit exactly.
-
-    Args:
-        network: without its classifier.
-        state: of that network, perhaps under a prefix (``module.encoder_q.``) among others.
-        prefix: to take; None for the one under which all that is wanted is found.
-        name: for the error.
-
-    Raises:
-        ValueError: if keys are missing or too many, shapes differ, or several prefixes fit.
-    """
-    wanted = {key: value for key, value in network.state_dict().items() if not key.endswith("num_batches_tracked")}
-    if prefix is None:
-        anchor = next(iter(wanted))
-        starts = sorted({key.removesuffix(anchor) for key in state if key.endswith(anchor)})
-        fit = [start for start in starts if all(start + key in state for key in wanted)]
-        if len(fit) > 1:
-            raise ValueError(f"the state dict holds {name} under {', '.join(map(repr, fit))}; choose one with --prefix")
-        prefix = fit[0] if fit else ""
-    own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-    own = {key: value for key, value in own.items() if key in wanted or key.split(".")[0] not in CLASSIFIERS}
-    missing = [key for key in wanted if key not in own]
-    spare = [key for key in own if key not in network.state_dict()]
-    unlike = [
-        f"{key} is {tuple(own[key].shape)}, not {tuple(value.shape)}"
-        for key, value in wanted.items()
-        if key in own and own[key].shape != value.shape
-    ]
-    if missing or spare or unlike:
-        faults = [
-            f"{len(keys)} {what} ({', '.join(keys[:3])}{', ...' * (len(keys) > 3)})"
-            for keys, what in ((missing, "missing"), (spare, "too many"), (unlike, "of another shape"))
-            if keys
-        ]
-        raise ValueError(
-            f"the weights are not those of {name}: {'; '.join(faults)}; name their architecture with --backbone, "
-            "--stem and, where the keys have one, --prefix"
-        )
-    network.load_state_dict(own, strict=False)  # strict but for num_batches_tracked, which old files lack

@@ -23,6 +23,7 @@ from jointaug import Addresses
 
 from .encoder import Encoder
 from .images import Images, held_out_rows
+from .metrics import in_percent
 from .probe import VALIDATION, accuracy, linear_head, steps
 from .protocols import FineTuning, Metric
 from .results import Result
@@ -67,7 +68,7 @@ def results(
     how = f"{protocol.source}; {part}; rate {best[0]:g}, decay {best[1]:g}{chosen}; {length}, batch {protocol.batch}"
     for metric in protocol.metrics:
         if metric != "top-5" or len(train.classes) > 5:
-            yield Result(f"finetune:{name}", f"{metric}, %", measured(metric, logits, labels), how)
+            yield Result(f"finetune:{name}", in_percent(metric), measured(metric, logits, labels), how)
     yield Result(f"finetune:{name}", "training loss", loss, how)
 
 

@@ -7,6 +7,7 @@ from torch import nn
 
 from .frozen import Frozen
 from .images import held_out_rows
+from .metrics import TOP_1, TOP_5
 from .probe import VALIDATION, accuracy, train
 from .protocols import Protocol
 from .results import Result, by_stage
@@ -46,9 +47,9 @@ def probed(frozen: Frozen, protocol: Protocol, *, name: str, epochs: int, batch:
         how = f"{protocol.source}; rate {protocol.rates[k % rates]:g}, {epochs} epochs, batch {batch}"
         if protocol.crop is None:
             how += f", on features of {VIEWS[protocol.test]}"
-        results = [Result(f"linear:{name}", "top-1, %", accuracy(logits_of_k, test_labels), how)]
+        results = [Result(f"linear:{name}", TOP_1, accuracy(logits_of_k, test_labels), how)]
         if len(frozen.train.classes) > 5:
-            results.append(Result(f"linear:{name}", "top-5, %", accuracy(logits_of_k, test_labels, 5), how))
+            results.append(Result(f"linear:{name}", TOP_5, accuracy(logits_of_k, test_labels, 5), how))
         found.append([*results, Result(f"linear:{name}", "training loss", probe.losses[k], how)])
     top = max(zip(found, best, strict=True), key=lambda pair: pair[0][0].value)[1]
     stages = frozen.encoder.stages

@@ -20,6 +20,7 @@ from jointaug.chance import named_step
 
 from ..inputs.objects import ABSENT, SHOWN, UNSURE
 from .images import Images
+from .metrics import MAP, at_shots
 from .results import Result
 from .svm import COSTS, Array, Machines, average_precision
 
@@ -92,10 +93,10 @@ def results(
         best = chooses.mean(0).argmax(1)  # of each number of shots
         picked = np.take_along_axis(on_test, best[None, :, None], 2)[..., 0]  # [samples, shots]
         how = f"{SAMPLES} samples by address; costs the best on {where}"
-        yield Result("low-shot", f"{way}mAP, %", float(picked.mean()), f"{how}; mean of k {', '.join(map(str, shots))}")
+        yield Result("low-shot", f"{way}{MAP}", float(picked.mean()), f"{how}; mean of k {', '.join(map(str, shots))}")
         for k, cost, values in zip(shots, best, picked.T, strict=True):
             spread = f"cost {costs[cost]:.3g}, standard deviation {values.std(ddof=1):.2f}"
-            yield Result("low-shot", f"{way}mAP at k = {k}, %", float(values.mean()), f"{how}: {spread}")
+            yield Result("low-shot", f"{way}{at_shots(k)}", float(values.mean()), f"{how}: {spread}")
 
 
 def _of_class(

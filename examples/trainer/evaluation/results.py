@@ -17,6 +17,7 @@ import torch
 from ..record.files import replace
 from ..record.machine import processor
 from ..record.versions import commit, versions
+from .metrics import best_stage
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def by_stage(found: Mapping[int, Sequence[Result]]) -> Iterator[Result]:
     best = max(found, key=lambda number: found[number][0].value)
     for result in found[best] if len(found) > 1 else ():
         how = f"{result.how}; stage {best}, the best of {len(found)} on the test images"
-        yield dataclasses.replace(result, metric=f"best stage: {result.metric}", how=how)
+        yield dataclasses.replace(result, metric=best_stage(result.metric), how=how)
 
 
 def write(folder: Path, subject: dict[str, Any], results: Sequence[Result]) -> list[Result]:

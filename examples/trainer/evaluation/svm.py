@@ -21,6 +21,7 @@ from tqdm.auto import tqdm
 from ..inputs.objects import ABSENT, SHOWN, UNSURE
 from .encoder import Encoder
 from .images import Images
+from .metrics import MAP
 from .results import Result
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def results(x: Array, train: Images, q: Array, test: Images, *, jobs: int = 1) -
     tasks = (delayed(_of_class)(x, learned, q, tested) for learned, tested in columns)
     found = list(tqdm(parallel(tasks), desc="SVMs", total=len(train.classes), unit="class", leave=False))
     how = f"costs the best of {len(COSTS)} in {FOLDS} folds"
-    yield Result("svm", "mAP, %", 100 * float(np.mean([precision for precision, _ in found])), f"{how}, a class each")
+    yield Result("svm", MAP, 100 * float(np.mean([precision for precision, _ in found])), f"{how}, a class each")
     for name, (precision, cost) in zip(train.classes, found, strict=True):
         yield Result("svm", f"AP of {name}, %", 100 * precision, f"cost {cost:.3g}")
 

@@ -30,6 +30,8 @@ class Settings:
     backbone: str = "resnet18"  # torchvision's name, timm:NAME, or resnet8, for 32 px
     stem: Literal["imagenet", "small"] | None = None  # of a ResNet; small: 3x3, stride 1, no pooling; none: its own
     last_gamma: float | None = None  # of each residual branch at the start: 0 (no branch yet) or 1; None: as built
+    init: str | None = None  # weights that the backbone starts from: a run's folder, or a file with a state dict
+    init_prefix: str | None = None  # of the backbone's keys in that file, where several fit
 
     # How long, and with what
     epochs: int = 200  # passes over the images
@@ -186,6 +188,11 @@ class Settings:
             raise ValueError(
                 f"half is by the median of weights, got half={self.half} with weight=none; add --weight score, or "
                 "leave it out"
+            )
+        if self.init_prefix is not None and self.init is None:
+            raise ValueError(
+                f"init_prefix is of the weights of --init, got init_prefix={self.init_prefix} with init=none; add "
+                "--init FILE, or leave it out"
             )
         if self.beta and self.crop not in ("joint", "decoupled"):
             raise ValueError(f"beta is of joint areas, got beta={self.beta} with crop={self.crop}; add --crop joint")

@@ -20,8 +20,8 @@ class Batch:
     Attributes:
         views: each ``[B, 3, h, w]``, float32, normalized, on the device.
         index: int64 ``[B]``, on the device: the images' rows in the data set.
-        step: optimizer steps done so far in the run.
-        steps: optimizer steps of the whole run.
+        step: optimizer steps done so far in the run; in one that was made longer, in its last schedule.
+        steps: optimizer steps of that whole run, or schedule.
         partners: the views of each image's positive, where the method asked for positives (CLIM).
         weigh: ``weigh(v1, v2) -> [B]``, the weight of pairs of views, for a method that weights its pairs itself.
         scores: ``scores(v) -> [B, 3, h, w]`` of a score network, for SimCLR with the weights inside (ScoreCL, eq. 6).
@@ -45,7 +45,7 @@ class Batch:
 
     @property
     def progress(self) -> float:
-        """The share of the run that is done, in [0, 1): t / T of the papers' schedules."""
+        """The share of the run, or its last schedule, that is done, in [0, 1): t / T of the papers' schedules."""
         return self.step / self.steps
 
     @property

@@ -1,4 +1,4 @@
-"""What methods are made of: backbones and their stages, heads, momentum copies, batch normalization in parts; LARS."""
+"""What methods are made of: backbones, their stages and weights, heads, momentum copies, batch normalization; LARS."""
 
 from .backbone import Backbone, check_input
 from .batch_norm import SplitBatchNorm, encode_shuffled, split_batch_norm, sync_batch_norm
@@ -8,6 +8,7 @@ from .momentum import cosine_to_one, follow, momentum_copy
 from .residual import start_branches
 from .resnet8 import ResNet8
 from .stages import Stages
+from .weights import digest_of, load_weights, read_weights
 
 __all__ = [
     "LARS",
@@ -18,10 +19,13 @@ __all__ = [
     "Stages",
     "check_input",
     "cosine_to_one",
+    "digest_of",
     "encode_shuffled",
     "follow",
+    "load_weights",
     "mlp",
     "momentum_copy",
+    "read_weights",
     "require_widths",
     "split_batch_norm",
     "start_branches",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..evaluation import metrics
 from . import moco
 from .lines import LVIS, SUPERVISED, detected, lines, run
 from .moco import HEAD_RESNET18, QUEUE_CIFAR10, QUEUE_IMAGENETTE, QUEUE_RENDERED
@@ -91,7 +92,7 @@ TAB_6 = (
     ("K-means", "kmeans", 68.0, 69.2),
     ("Center-wise", "center", 69.3, 70.1),
 )
-TOP_1 = ("linear:moco", "top-1, %")
+TOP_1 = ("linear:moco", metrics.TOP_1)
 #: How the lines of Tab. 1 to 5 and 10 are run; MoCo v2 is its 800-epoch model.
 RUNS = {
     "Supervised": Row("", missing=SUPERVISED),
@@ -108,7 +109,7 @@ OWN_PROBE = {
     "BYOL": replace(RUNS["BYOL"], protocol="linear:byol"),
 }
 TAB_2 = {
-    f"{percent} %, {metric}": Column("imagenet", "finetune:clim", f"{metric}, %", fraction=percent / 100)
+    f"{percent} %, {metric}": Column("imagenet", "finetune:clim", metrics.in_percent(metric), fraction=percent / 100)
     for percent in (1, 10)
     for metric in ("top-1", "top-5")
 }
@@ -309,7 +310,7 @@ TABLES = (
         number="10",
         title="Similarity within classes",
         metric="mean cosine within a class of ImageNet",
-        columns={"ImageNet": Column("imagenet", "similarity", "cosine within a class")},
+        columns={"ImageNet": Column("imagenet", "similarity", metrics.WITHIN_CLASS)},
         rows=lines(("ImageNet",), {"Supervised": (0.75,), "MoCo v2": (0.58,), "CLIM": (0.65,)}, RUNS, "MoCo v2"),
         note="App. C calls it a distance.",
     ),

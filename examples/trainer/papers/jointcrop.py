@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..evaluation import metrics
 from . import byol, dino, moco, mocov3, simclr, simsiam
 from .lines import detected, lines, run
 from .moco import HEAD_RESNET18, QUEUE_CIFAR10, QUEUE_IMAGENETTE, QUEUE_RENDERED
@@ -196,7 +197,7 @@ TABLES = (
         number="1",
         title="JointCrop and JointBlur on seven methods",
         metric="linear top-1 on ImageNet, ResNet-50",
-        columns={"ImageNet": Column("imagenet", "linear:moco", "top-1, %")},
+        columns={"ImageNet": Column("imagenet", "linear:moco", metrics.TOP_1)},
         rows=tuple(
             Row(
                 f"{name}, {arm}",
@@ -222,8 +223,8 @@ TABLES = (
         title="JointCrop on small data sets",
         metric="linear top-1, ResNet-18, 500 epochs",
         columns={
-            "STL-10": Column("stl10", "linear:contrastivecrop", "top-1, %"),
-            "Tiny-ImageNet": Column("tiny", "linear:contrastivecrop", "top-1, %"),
+            "STL-10": Column("stl10", "linear:contrastivecrop", metrics.TOP_1),
+            "Tiny-ImageNet": Column("tiny", "linear:contrastivecrop", metrics.TOP_1),
         },
         rows=tuple(
             Row(
@@ -269,7 +270,7 @@ TABLES = (
         number="5",
         title="JointCrop on four methods, for several beta",
         metric="linear top-1 on Tiny-ImageNet, ResNet-18, 500 epochs",
-        columns={"Tiny-ImageNet": Column("tiny", "linear:contrastivecrop", "top-1, %")},
+        columns={"Tiny-ImageNet": Column("tiny", "linear:contrastivecrop", metrics.TOP_1)},
         toys=True,
         rows=tuple(
             Row(
@@ -290,7 +291,7 @@ TABLES = (
         number="6",
         title="From COCO to ImageNet-100",
         metric="top-1 on ImageNet-100, fine-tuned after pre-training on COCO",
-        columns={"ImageNet-100": Column("coco", "finetune:simclr-transfer", "top-1, %", data="imagenet100")},
+        columns={"ImageNet-100": Column("coco", "finetune:simclr-transfer", metrics.TOP_1, data="imagenet100")},
         rows=(
             Row("baseline", {}, "jointcrop-moco2", INDEPENDENT),
             Row("JointCrop", {}, "jointcrop-moco2", against="baseline"),
@@ -302,7 +303,7 @@ TABLES = (
         number="7",
         title="JointColor",
         metric="linear top-1 on ImageNet",
-        columns={"ImageNet": Column("imagenet", "linear:moco", "top-1, %")},
+        columns={"ImageNet": Column("imagenet", "linear:moco", metrics.TOP_1)},
         rows=(
             Row("baseline", {}, "jointcrop-moco2", INDEPENDENT),
             Row("JointColor", {}, "jointcrop-moco2", {**INDEPENDENT, "joint_color": True}, against="baseline"),
@@ -337,7 +338,7 @@ TABLES = (
         number="10",
         title="JointCrop and multi-crop",
         metric="linear top-1 on ImageNet, DINO with ResNet-50, 2 x 160 + 4 x 96",
-        columns={"ImageNet": Column("imagenet", "linear:dino", "top-1, %")},
+        columns={"ImageNet": Column("imagenet", "linear:dino", metrics.TOP_1)},
         rows=tuple(
             Row(
                 name,
@@ -361,7 +362,7 @@ TABLES = (
         number="11",
         title="JointCrop and ContrastiveCrop",
         metric="linear top-1 on ImageNet, MoCo v1, ResNet-50",
-        columns={"ImageNet": Column("imagenet", "linear:moco", "top-1, %")},
+        columns={"ImageNet": Column("imagenet", "linear:moco", metrics.TOP_1)},
         rows=tuple(
             Row(name, {"ImageNet": value}, "jointcrop-moco1", changed, against="" if name == "baseline" else "baseline")
             for name, value, changed in (
@@ -391,7 +392,7 @@ TABLES = (
         number="F",
         title="JointCrop, JointBlur, and either (App. F)",
         metric="linear top-1 on ImageNet, MoCo v1, ResNet-50",
-        columns={"ImageNet": Column("imagenet", "linear:moco", "top-1, %")},
+        columns={"ImageNet": Column("imagenet", "linear:moco", metrics.TOP_1)},
         toys=True,
         rows=tuple(
             Row(name, {} if value is None else {"ImageNet": value}, "jointcrop-moco1", changed, against)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..evaluation import metrics
 from . import byol, dino, moco, simclr, simsiam
 from .lines import OTHERS, detected, lines, run
 from .moco import HEAD_RESNET18, QUEUE_CIFAR10, QUEUE_IMAGENETTE, QUEUE_RENDERED
@@ -101,7 +102,7 @@ RECIPES = (
     moco.V2.but("moco2-coco", epochs=paper(500), batch=paper(256)),
 )
 
-TOP_1 = ("linear:moco", "top-1, %")
+TOP_1, TUNED = ("linear:moco", metrics.TOP_1), "finetune:leoclr"
 #: How the lines of Tab. 1 to 4 are run: those of methods that the trainer has, at the epochs of Tab. 1.
 RUNS = {
     "MoCo-v2": run("moco2", "moco2-imagenet-800"),
@@ -116,16 +117,16 @@ RUNS = {
 ALIKE = {name: replace(row, protocol="") for name, row in RUNS.items()}
 TAB_2 = ("1 %", "10 %")
 TAB_3 = {
-    "CIFAR-10": ("cifar10", "top-1, %"),
-    "CIFAR-100": ("cifar100", "top-1, %"),
-    "Car": ("cars", "top-1, %"),
-    "Birdsnap": ("birdsnap", "top-1, %"),
-    "Pets": ("pets", "mean per class, %"),
+    "CIFAR-10": ("cifar10", metrics.TOP_1),
+    "CIFAR-100": ("cifar100", metrics.TOP_1),
+    "Car": ("cars", metrics.TOP_1),
+    "Birdsnap": ("birdsnap", metrics.TOP_1),
+    "Pets": ("pets", metrics.MEAN_PER_CLASS),
 }
 PRECISIONS = ("AP50", "AP", "AP75")
 TAB_7 = {
-    "center crop": Column("imagenet-200", "crops:moco", "center, top-1, %"),
-    "random crop": Column("imagenet-200", "crops:moco", "RandomResizedCrop(0.2, 1), top-1, %"),
+    "center crop": Column("imagenet-200", "crops:moco", metrics.of_crop(metrics.CENTER)),
+    "random crop": Column("imagenet-200", "crops:moco", metrics.of_crop(metrics.CROP)),
     "hours": Column("imagenet-200", "log", "hours"),
 }
 #: Fig. 4: what is taken off the list; "crop only" leaves LeOCLR's query the resized image.
@@ -179,8 +180,8 @@ TABLES = (
         title="Fine-tuned on a part of the labels",
         metric="top-1 on ImageNet, ResNet-50 fine-tuned on 1 % and 10 % of the labels",
         columns={
-            "1 %": Column("imagenet", "finetune:leoclr", "top-1, %", fraction=0.01),
-            "10 %": Column("imagenet", "finetune:leoclr", "top-1, %", fraction=0.1),
+            "1 %": Column("imagenet", TUNED, metrics.TOP_1, fraction=0.01),
+            "10 %": Column("imagenet", TUNED, metrics.TOP_1, fraction=0.1),
         },
         rows=lines(
             TAB_2,
@@ -337,8 +338,8 @@ TABLES = (
         title="Fine-tuned on fractions of the labels",
         metric="top-1 and top-5 on ImageNet, ResNet-50 fine-tuned on 1 to 100 % of the labels",
         columns={
-            f"{100 * fraction:g} %, {metric}": Column("imagenet", "finetune:leoclr", f"{metric}, %", fraction=fraction)
-            for metric in ("top-1", "top-5")
+            f"{100 * fraction:g} %, {top}": Column("imagenet", TUNED, metrics.in_percent(top), fraction=fraction)
+            for top in ("top-1", "top-5")
             for fraction in FRACTIONS
         },
         rows=(

@@ -9,7 +9,6 @@ from .recipe import Column, Row
 
 OTHERS = "another paper's method, which the trainer does not have"
 SUPERVISED = "weights of supervised training are not at hand, and the trainer has no labels"
-SVM = "evaluate.py's svm and low-shot are run by hand, no table asks for them yet"
 LVIS = "LVIS is not trained on here; export.py --detectron2 writes what Detectron2 takes"
 
 Values = Sequence[float | None]

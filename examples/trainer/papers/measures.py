@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,11 +67,21 @@ def told(column: Column) -> str:
 def by_monitor(outcome: Outcome) -> tuple[float | None, str]:
     """The run's k-NN accuracy in percent, or why that is unknown."""
     value = (outcome.result or {}).get("knn")
-    return (None, "the data have no labels or no test images") if value is None else (100 * value, "")
+    return (
+        (None, "no k-NN: the data have no labels or no test images, or knn_every is 0")
+        if value is None
+        else (100 * value, "")
+    )
 
 
 def by_column(
-    outcome: Outcome, row: Row, column: Column, data: str, on: Mapping[str, str], evaluate: Path
+    outcome: Outcome,
+    row: Row,
+    column: Column,
+    data: str,
+    on: Mapping[str, str],
+    evaluate: Path,
+    how: Sequence[str] = (),
 ) -> tuple[float | None, str]:
     """What a column says of a run, or why that is unknown; evaluate.py or detect.py is asked where it was not yet.
 
@@ -82,6 +92,7 @@ def by_column(
         data: the run's, as evaluate.py takes it.
         on: other data, by name.
         evaluate: the script; detect.py is beside it.
+        how: options of both that ask for no other number: device and threads.
     """
     if column.protocol == "log":
         try:
@@ -97,10 +108,13 @@ def by_column(
         folder, words = folder / f"fraction={column.fraction:g}", ["--fraction", f"{column.fraction:g}"]
     if column.data:
         folder = folder / f"data={column.data}"
+    if column.stages:
+        words = [*words, "--stages", column.stages]
     if (value := found(folder, protocol, column.metric)) is None:
         folder.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, str(script), str(outcome.folder), name, "--data", on.get(column.data, data)]
         command += ["--seed", str(outcome.cell.seed), *words]
+        command += how
         with (folder / "evaluation.txt").open("w", encoding="utf-8") as output:
             wait(command if folder == outcome.folder else [*command, "--out", str(folder)], output)
         value = found(folder, protocol, column.metric)

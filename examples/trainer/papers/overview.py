@@ -61,6 +61,7 @@ ITEMS: dict[str, tuple[Item, ...]] = {
         Item("Alg. 1", "eqs. 1 to 3", f"{PRETRAIN} leoclr-rendered --data rendered --out runs/leoclr"),
         Item("Fig. 1", "pairs", f"{FIGURES}/pairs.py leoclr-1 --data imagenet:FOLDER"),
         Item("Figs. 2, 3", DRAWING),
+        Item("Figs. 4, 5", "the pictures of the tables below", f"{FIGURES}/leoclr.py 'Fig. 4' FOLDER"),
     ),
     "jointcrop": (
         Item("Alg. 1", "the law", f"{PRETRAIN} jointcrop-simclr-rendered --data rendered --out runs/jointcrop"),

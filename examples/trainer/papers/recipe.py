@@ -103,6 +103,7 @@ class Column:
         metric: the result's name there.
         fraction: of the labels that are fine-tuned on; None: all.
         data: what it is measured on, as evaluate.py names it, where that is not what was trained on.
+        stages: of the network, as evaluate.py takes them; empty: its protocol's own.
         missing: why it is not measured here.
     """
 
@@ -112,6 +113,7 @@ class Column:
 
     fraction: float | None = None
     data: str = ""
+    stages: str = ""
     missing: str = ""
 
 

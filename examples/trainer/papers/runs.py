@@ -91,13 +91,17 @@ class Runs:
         data: as pretrain.py takes it.
         out: a folder for the runs' folders.
         trainer: the script to run.
+        processes: of each run; several are started by torchrun.
+        words: for the script, that are no settings: ``--device cpu``.
 
     Raises:
         ValueError: if the folder has runs on other data.
     """
 
-    def __init__(self, data: str, out: Path, trainer: Path = PRETRAIN) -> None:
-        self.data, self.out, self.trainer = data, out, trainer
+    def __init__(
+        self, data: str, out: Path, trainer: Path = PRETRAIN, *, processes: int = 1, words: Sequence[str] = ()
+    ) -> None:
+        self.data, self.out, self.trainer, self.processes, self.words = data, out, trainer, processes, words
         out.mkdir(parents=True, exist_ok=True)
         known = out / DATA
         if known.exists() and (other := known.read_text(encoding="utf-8")) != data:
@@ -116,10 +120,14 @@ class Runs:
         folder.mkdir(exist_ok=True)
         with locked(folder / LOCK) as lock, (folder / OUTPUT).open("a", encoding="utf-8") as output:
             if not (folder / RESULT).exists():
-                command = [sys.executable, str(self.trainer), cell.recipe, "--data", self.data, "--out", str(folder)]
-                code = wait([*command, *cell.words], output, lock)
+                start = [sys.executable]
+                if self.processes > 1:
+                    start += ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(self.processes)]
+                command = [*start, str(self.trainer), cell.recipe, "--data", self.data, "--out", str(folder)]
+                code = wait([*command, *cell.words, *self.words], output, lock)
                 if code or not (folder / RESULT).exists():
-                    return Outcome(cell, folder, None, last_line(folder / OUTPUT) or f"exit code {code}, no message")
+                    said = last_line(folder / OUTPUT, self.trainer.name if self.processes > 1 else "")
+                    return Outcome(cell, folder, None, said or f"exit code {code}, no message")
             result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
         if other := differing(cell, result):
             return Outcome(cell, folder, None, f"{folder} has a run of an older recipe ({other}); remove it")
@@ -212,10 +220,12 @@ def locked(path: Path) -> Iterator[IO[str]]:
         yield lock
 
 
-def last_line(path: Path) -> str:
-    """Of a program's output: where it says why it stopped."""
+def last_line(path: Path, script: str = "") -> str:
+    """Of a program's output: where it says why it stopped; of a ``script`` that torchrun started, its own last line."""
     lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    said = [line.strip() for line in reversed(lines) if line.strip()]
+    own = (line for line in said if script and line.startswith(f"{script}: "))
+    return next(own, said[0] if said else "")
 
 
 def differing(cell: Cell, result: Mapping[str, Any]) -> str:
@@ -223,6 +233,8 @@ def differing(cell: Cell, result: Mapping[str, Any]) -> str:
 
     What the cell itself changes is in the folder's name, and so cannot differ.
     """
+    if len(result.get("schedules", ())) > 1:
+        return f"made longer, {result['settings']['epochs']['value']} epochs in {len(result['schedules'])} schedules"
     given = result.get("settings", {})
     now = json.loads(json.dumps(RECIPES[cell.recipe].values))  # tuples are lists there
     own = {*cell.changed, *(["epochs"] if cell.as_long_as else [])}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..evaluation import metrics
 from . import jointcrop, simclr, simsiam, vicreg, wmse
 from .lines import detected
 from .recipe import IMAGENET_CHANNELS, Column, Recipe, Row, Table, marks, ours
@@ -164,7 +165,7 @@ TAB_6 = (
 )
 LPIPS = "LPIPS compares views with their original, which a step does not have, and its weights are not at hand"
 WEIGHTS = ("none", "random", "pixel", "saliency", "lpips", "score")
-NEAREST_5 = ("knn", "majority top-1, %")
+NEAREST_5 = ("knn", metrics.MAJORITY)
 MEAN_PER_CLASS = "evaluate.py has the mean of classes for fine-tuning alone"
 BASE: Mapping[str, Any] = {"weight": None}
 
@@ -207,7 +208,7 @@ TAB_4_COLUMNS = {
     f"{name}, {how}": Column("imagenet-paper", *measure, data=data)
     if known
     else Column("imagenet-paper", missing=MEAN_PER_CLASS)
-    for how, measure in (("k-NN", NEAREST_5), ("linear", ("linear:scorecl", "top-1, %")))
+    for how, measure in (("k-NN", NEAREST_5), ("linear", ("linear:scorecl", metrics.TOP_1)))
     for name, data, known in TAB_4
 }
 TAB_4_VALUES = (
@@ -230,8 +231,8 @@ TAB_8: tuple[tuple[str, Mapping[str, Any], tuple[float, float], tuple[float, flo
     ("ContrastiveCrop", {}, (90.72, 64.47), (90.99, 64.56)),
 )
 TAB_8_COLUMNS = {
-    "CIFAR-10": Column("cifar10-paper", "linear:contrastivecrop", "top-1, %"),
-    "CIFAR-100": Column("cifar100-paper", "linear:contrastivecrop", "top-1, %"),
+    "CIFAR-10": Column("cifar10-paper", "linear:contrastivecrop", metrics.TOP_1),
+    "CIFAR-100": Column("cifar100-paper", "linear:contrastivecrop", metrics.TOP_1),
 }
 TAB_9 = (
     ("SimCLR", "simclr", (32.16, 69.24), (33.54, 72.26), (51.16, 70.14), (52.53, 72.90)),
@@ -250,7 +251,7 @@ TABLES = (
         metric="5-NN and linear top-1, ResNet-50",
         columns={
             "k-NN": Column("imagenet-paper", *NEAREST_5),
-            "linear": Column("imagenet-paper", "linear:moco", "top-1, %"),
+            "linear": Column("imagenet-paper", "linear:moco", metrics.TOP_1),
         },
         rows=tuple(
             row

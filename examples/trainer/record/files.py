@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 from pathlib import Path
 from typing import Any
 
 import torch
+
+
+def require_folder(folder: Path) -> None:
+    """A run's folder is there, or can be made, and may be written; nothing is made yet.
+
+    Raises:
+        OSError: if not.
+    """
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        code = errno.EEXIST if there == folder else errno.ENOTDIR
+        why = f"--out must be a folder, or one that can be made ({os.strerror(code)}); choose another"
+        raise OSError(code, why, str(folder))
+    if not os.access(there, os.W_OK):
+        raise OSError(errno.EACCES, "--out must be a folder that may be written; choose another", str(folder))
 
 
 def replace(file: Path, content: bytes | memoryview) -> None:

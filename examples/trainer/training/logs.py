@@ -39,6 +39,7 @@ class Row:
         rank: effective rank of the backbone's features (`trainer.evaluation.rank`).
         seconds: of the run up to here, without pauses.
         peak_gb: the most memory up to here, in the first process (`trainer.record.machine.peak_gb`).
+        schedule: number of the schedule, from 2, in a run that was made longer when it was finished.
     """
 
     epoch: int
@@ -59,6 +60,8 @@ class Row:
 
     seconds: float | None = None
     peak_gb: float | None = None
+
+    schedule: int | None = None
 
 
 class Log:
@@ -153,6 +156,6 @@ def rows_of(out: Path) -> list[Row]:
 
 
 def _number(name: str, text: str) -> Any:
-    if name in ("epoch", "step"):
-        return int(text)
-    return float(text) if text else None
+    if not text:
+        return None
+    return int(text) if name in ("epoch", "step", "schedule") else float(text)

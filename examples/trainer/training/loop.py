@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import signal
 import threading
 import time
@@ -29,13 +27,15 @@ from ..inputs.sources import Data
 from ..inputs.views import pipeline, whole_view
 from ..methods import METHODS, options
 from ..methods.contrastive_crop import Boxes
-from ..networks import Backbone, check_input, start_branches
+from ..networks import Backbone, check_input, digest_of, load_weights, read_weights, start_branches
 from ..record import files
 from ..record.machine import peak_gb
+from ..record.settings import read_settings
 from . import checkpoint
 from .distributed import Processes
 from .logs import Log, Row
 from .monitor import Embedder, Monitor, Spread
+from .schedules import RENEWED, plan_of
 from .step import Learner
 
 LOOK_EVERY = 10  # steps: so often the loss of a GPU is read, for which the CPU has to wait
@@ -73,6 +73,11 @@ class Run:
         processes: the processes of the run, and their device.
         recipe: its name, which the folder holds on to.
 
+    Attributes:
+        plan: its schedules: one, or more where it was made longer.
+        longer: whether it is about to be, by a schedule of which nothing is done yet.
+        init: one word for the weights that the backbone starts from; None: as initialized.
+
     Raises:
         ValueError: for settings that do not suit the data or each other, or a folder with another run.
         OSError: for a folder that cannot be made or written.
@@ -92,42 +97,38 @@ class Run:
         if s.threads is not None:
             torch.set_num_threads(s.threads)
         self.settings, self.out, self.processes = s, out, processes
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise type(error)(
-                error.errno,
-                f"--out must be a folder, or one that can be made ({error.strerror}); choose another",
-                str(out),
-            ) from error
-        if not os.access(out, os.W_OK):
-            raise PermissionError(errno.EACCES, "--out must be a folder that may be written; choose another", str(out))
+        files.require_folder(out)
         options.check(s, own)
         images = len(data.train)
         check_batch(s, images, processes.count)
         kind = METHODS[s.method]
+        weights = None if s.init is None else weights_in(s.init)
         torch.manual_seed(s.seed)
-        method = kind(partial(started, s), **keywords_of(kind, s, own, images))
+        method = kind(partial(started, s, weights), **keywords_of(kind, s, own, images))
         method.check(images, s.batch // s.accumulate)
         for side in {s.size, *s.sizes, *([s.local_size] if s.locals else [])}:
             check_input(method.encoder, side, heat=s.crop == "contrastive")
 
         self.per_epoch = images // s.drawn
         self.steps = s.epochs * self.per_epoch
-        if s.warmup_steps >= self.steps:
+        self.init = None if weights is None else digest_of(weights)
+        self.same = _same(s, own, processes, data.fingerprint, recipe, self.init)
+        state = self._last(out)
+        self.plan = plan_of(s, state, self.per_epoch)
+        if s.warmup_steps >= (steps := self.plan.last.epochs * self.per_epoch):
             raise ValueError(
-                f"warmup_steps must be fewer than the run's {self.steps} steps, got {s.warmup_steps}; a short run "
+                f"warmup_steps must be fewer than the run's {steps} steps, got {s.warmup_steps}; a short run "
                 "warms up for a tenth of it or not at all (--warmup_steps 0)"
             )
-        self.learner = Learner(method, s, processes, self.per_epoch)
+        self.learner = Learner(method, s, processes, self.per_epoch, self.plan)
         self.method = self.learner.method
         self.boxes = Boxes(images) if s.crop == "contrastive" else None
         self.spread = Spread(self.method.watched)
         self.step, self.losses = 0, Losses(processes)
         self.began, self.seconds = time.monotonic(), 0.0
-        self.same = _same(s, own, processes, data.fingerprint, recipe)
-        if (state := checkpoint.load(out, self.same, processes.device)) is not None:
+        if state is not None:
             self._load(state)
+        self.longer = self.step == self.plan.since * self.per_epoch > 0  # nothing of the last schedule is done yet
 
         self.train = placed(data.train, s, processes.device)
         self.feed = feed(self.train, pipeline(s, self.method.views), s.seed, processes.device, workers=s.workers)
@@ -136,6 +137,13 @@ class Run:
         if s.knn_every and data.test is not None and data.bank.labels is not None and data.test.labels is not None:
             bank = self.train if data.labelled is None else placed(data.labelled, s, processes.device)
             self.monitor = Monitor(s, self.embed, bank, placed(data.test, s, processes.device))
+        out.mkdir(parents=True, exist_ok=True)  # at last: a start that is refused leaves nothing
+
+    @property
+    def beginnings(self) -> dict[str, str]:
+        """What of the run's settings their values do not tell, by name: which weights, and how many schedules."""
+        told = {"init": self.init and f"weights {self.init}", "epochs": self.plan.told}
+        return {name: text for name, text in told.items() if text}
 
     def go(self, minutes: float | None = None) -> Result:
         """Train to the end, or to a signal (Ctrl-C); what is left is done by another `Run` in this folder.
@@ -179,6 +187,7 @@ class Run:
             return
         state = {
             "run": self.same,
+            "schedules": self.plan.stored,
             "step": self.step,
             "learner": self.learner.state_dict(),
             "boxes": None if self.boxes is None else self.boxes.state_dict(),
@@ -197,6 +206,26 @@ class Run:
                 "go on with the same command",
                 str(last),
             ) from error
+
+    def _last(self, out: Path) -> dict[str, Any] | None:
+        """The last checkpoint of this run, if there is one.
+
+        Raises:
+            ValueError: for one of another run, or of one that would be made longer before it is finished.
+        """
+        state, s = checkpoint.load(out, self.processes.device), self.settings
+        if state is None:
+            return None
+        written, step = state["run"].get("epochs", 0), state["step"]
+        longer, finished = s.epochs > written, step == written * self.per_epoch
+        free = () if not longer else RENEWED if finished else ("epochs",)
+        checkpoint.require_same(out, state["run"], self.same, free)
+        if longer and not finished:
+            raise ValueError(
+                f"epochs must stay {written} until the run is finished, got {s.epochs} with step {step} of "
+                f"{written * self.per_epoch} done in {out}; go on with --epochs {written}, and make it longer then"
+            )
+        return state
 
     def _load(self, state: dict[str, Any]) -> None:
         """Go on from what `save` wrote."""
@@ -238,8 +267,13 @@ class Run:
         spread = self.spread()
         asked = (epoch + 1) % s.knn_every == 0 or self.step == self.steps if s.knn_every else False
         worth = self._ask_monitor() if asked else {}
-        values = {"loss": self.losses.mean, "lr": self.learner.lr, "images_per_second": rate, "feature_std": spread}
-        log.add(Row(epoch + 1, self.step, **values, **worth, **self._cost(log)))
+        values: dict[str, Any] = {
+            "loss": self.losses.mean,
+            "lr": self.learner.lr,
+            "images_per_second": rate,
+            "feature_std": spread,
+        }
+        log.add(Row(epoch + 1, self.step, **values, **worth, **self._cost(log), schedule=self.plan.number))
         if spread < COLLAPSED:
             warnings.warn(
                 f"the embeddings have collapsed to nearly one point after epoch {epoch + 1}: their spread is "
@@ -293,7 +327,7 @@ class Run:
                 )
         return sum(values) / len(values)
 
-    def _ask_monitor(self) -> dict[str, float]:
+    def _ask_monitor(self) -> dict[str, Any]:
         """What the features are worth, by the names of the table's columns; empty without a monitor."""
         return asdict(self.monitor(self.method.encoder)) if self.monitor is not None else {}
 
@@ -305,7 +339,7 @@ class Run:
             files.replace(folder / SETTINGS, settings.read_bytes())
         files.save(folder / BACKBONE, self.method.encoder.state_dict())
 
-    def _cost(self, log: Log) -> dict[str, float | None]:
+    def _cost(self, log: Log) -> dict[str, Any]:
         """Time and memory up to here, by the names of the table's columns."""
         peak = peak_gb(self.processes.device)
         return {"seconds": self._elapsed(), "peak_gb": None if peak is None else max(peak, log.peak_gb)}
@@ -362,12 +396,36 @@ def interrupts() -> Iterator[list[int]]:
             signal.signal(kind, handler)
 
 
-def started(s: Settings) -> Backbone:
-    """The backbone of the settings, with the weights that a run starts from."""
+def started(s: Settings, weights: Mapping[str, Tensor] | None = None) -> Backbone:
+    """The backbone of the settings, with the weights that a run starts from: initialized, or those that it is given.
+
+    Raises:
+        ValueError: for weights of another network.
+    """
     backbone = Backbone(s.backbone, s.stem)
     if s.last_gamma is not None:
         start_branches(backbone, s.last_gamma)
+    if s.init is not None and weights is not None:
+        name = f"{s.backbone} ({f'stem {s.stem}' if s.stem else 'its own stem'})"
+        try:
+            load_weights(backbone, weights, s.init_prefix, name, option="--init_prefix")
+        except ValueError as error:
+            theirs = read_settings(Path(s.init) if Path(s.init).is_dir() else Path(s.init).parent).get("backbone")
+            got = f"{s.init}{f' of a {theirs}' if theirs else ''}"
+            raise ValueError(f"--init must hold weights of the run's own network, got {got}: {error}") from None
     return backbone
+
+
+def weights_in(init: str) -> dict[str, Tensor]:
+    """The weights that ``--init`` names: those of a finished run's folder, or of a file.
+
+    Raises:
+        ValueError: if there are none.
+    """
+    try:
+        return read_weights(Path(init, BACKBONE) if Path(init).is_dir() else Path(init))
+    except ValueError as error:
+        raise ValueError(f"--init must be a finished run's folder, or a file with a state dict: {error}") from None
 
 
 def check_batch(s: Settings, images: int, processes: int) -> None:
@@ -394,7 +452,9 @@ def check_batch(s: Settings, images: int, processes: int) -> None:
         )
 
 
-def _same(s: Settings, own: Mapping[str, Any], processes: Processes, data: str, recipe: str) -> dict[str, Any]:
+def _same(
+    s: Settings, own: Mapping[str, Any], processes: Processes, data: str, recipe: str, init: str | None
+) -> dict[str, Any]:
     """What a run is held to when it goes on; numbers and lists, as a checkpoint has them."""
     free = (
         "checkpoint_every",
@@ -406,6 +466,7 @@ def _same(s: Settings, own: Mapping[str, Any], processes: Processes, data: str, 
     )  # change nothing, or are said below
     settings = {name: value for name, value in asdict(s).items() if name not in free}
     settings["workers"] = s.workers > 0  # any number of workers makes the same views
+    settings["init"] = init  # the weights, wherever they lie now
     machine = {"device": processes.device.type, "processes": processes.count}
     if processes.device.type == "cpu":
         machine["threads"] = torch.get_num_threads()

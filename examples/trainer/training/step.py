@@ -22,7 +22,7 @@ from ..networks import Backbone, sync_batch_norm
 from .difficulty import scores_of, weight_of
 from .distributed import Processes, parallel
 from .optimizers import optimizer_of, peak_rate
-from .schedules import share
+from .schedules import Plan, share
 
 
 class Learner:
@@ -33,6 +33,7 @@ class Learner:
         settings: of the run.
         processes: the processes; with several, gradients are averaged and batch statistics are the global batch's.
         steps_per_epoch: optimizer steps of an epoch.
+        plan: the schedules of the run; None: the settings' own.
 
     Attributes:
         method: as it was given, moved.
@@ -42,13 +43,22 @@ class Learner:
         ValueError: for half of the pairs of a method that has no pair, or several.
     """
 
-    def __init__(self, method: Method, settings: Settings, processes: Processes, steps_per_epoch: int) -> None:
+    def __init__(
+        self,
+        method: Method,
+        settings: Settings,
+        processes: Processes,
+        steps_per_epoch: int,
+        plan: Plan | None = None,
+    ) -> None:
         if settings.half is not None and method.pair is None:
             raise ValueError(
                 f"half is of methods whose loss is of one pair of views, got half={settings.half} with method="
                 f"{settings.method}; leave it out"
             )
         self.settings, self.processes, self.per_epoch = settings, processes, steps_per_epoch
+        plan = plan or Plan(settings)
+        self.scheduled, self.before = plan.last, plan.since * steps_per_epoch
         layout = torch.channels_last if settings.channels_last else torch.contiguous_format
         self.method: Method = method.to(processes.device, memory_format=layout)  # type: ignore[call-overload]
         if processes.count > 1 and processes.device.type == "cuda" and method.sync_batch_norm:
@@ -106,7 +116,7 @@ class Learner:
 
     def _set_rate(self, step: int) -> None:
         peak = peak_rate(self.settings)
-        self.lr = peak * share(self.settings, step, self.per_epoch)
+        self.lr = peak * share(self.scheduled, step - self.before, self.per_epoch)
         for group in self.optimizer.param_groups:
             group["lr"] = peak if group["constant"] else self.lr
 
@@ -130,8 +140,8 @@ class Learner:
             index=index,
             seed=s.seed,
             epoch=step // self.per_epoch,
-            step=step,
-            steps=s.epochs * self.per_epoch,
+            step=step - self.before,
+            steps=self.scheduled.epochs * self.per_epoch,
             partners=partners,
             weigh=None if self.weight is None or s.half else partial(self.weight, addresses=addresses),
             scores=self.scores,

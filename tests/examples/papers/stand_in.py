@@ -8,6 +8,7 @@ not go on a method would.
 import csv
 import json
 import math
+import os
 import sys
 import time
 import zlib
@@ -16,6 +17,7 @@ from pathlib import Path
 recipe, *words = sys.argv[1:]
 given = dict(zip(words[::2], words[1::2], strict=True))
 out, data = Path(given.pop("--out")), Path(given.pop("--data"))
+machine = {"device": given.pop("--device", "cpu"), "processes": int(os.environ.get("WORLD_SIZE", 1)), "threads": 1}
 with (out / "starts.txt").open("a") as file:
     file.write("started\n")
 if (data / "slow").exists():
@@ -33,7 +35,7 @@ with (out / "log.csv").open("w", newline="") as file:
 result = {"recipe": recipe, "knn": 0.5 + 0.01 * chance, "ridge": 0.75, "rank": 4.5, "loss": 1.0, "seconds": 2.0}
 result["epoch"] = int(given.get("--epochs", 1))
 result["commit"] = "abc"
-result["machine"] = {"system": "none", "processor": "none", "torch": "none"}
+result["machine"] = {"system": "none", "processor": "none", "torch": "none", **machine}
 result["settings"] = {"seed": {"value": seed}}
 unfinished = out / "unfinished"
 unfinished.write_text(json.dumps(result))

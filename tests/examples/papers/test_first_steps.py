@@ -1,5 +1,6 @@
 """Every recipe, and every row of a table, takes its first steps, with its own views, method, options and optimizer.
 
+``make rows`` runs all of them; without ``-m rows`` those run that together have every option of every method once.
 The network costs nothing. What the size of data and network asks for is made small (`SMALL`); all else is the recipe's.
 """
 
@@ -47,6 +48,27 @@ def distinct() -> dict[str, tuple[str, dict[str, Any]]]:
 CASES = distinct()
 
 
+def options_of(recipe: str, changed: dict[str, Any]) -> set[tuple[Any, ...]]:
+    """A method with each of its options: words and switches as they are, numbers by whether there is one."""
+    values = {**RECIPES[recipe].values, **changed}
+    told = {name: value if isinstance(value, (str, bool)) else bool(value) for name, value in values.items()}
+    told["backbone"] = ""  # the small one takes its place
+    return {(values["method"], name, value) for name, value in told.items()}
+
+
+def few() -> list[str]:
+    """Cases that together have every option of every method: the one that adds the most, again and again."""
+    options = {name: options_of(*case) for name, case in CASES.items()}
+    left, chosen = set[tuple[Any, ...]]().union(*options.values()), []
+    while left:
+        chosen.append(max(CASES, key=lambda name: len(options[name] & left)))
+        left -= options[chosen[-1]]
+    return chosen
+
+
+FEW = few()
+
+
 class Small(nn.Module):
     """A backbone of one convolution, which takes images of any size."""
 
@@ -74,7 +96,17 @@ def score(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(file)
 
 
-@pytest.mark.parametrize("name", CASES)
+def test_few_have_all_options():
+    """Some option each, that a method has in one row alone: no case that is left out has one that is not run."""
+    run = set().union(*(options_of(*CASES[name]) for name in FEW))
+    assert all(options_of(*case) <= run for case in CASES.values())
+    assert len(FEW) < len(CASES) / 3
+    assert {"leoclr 8, attract all", "interclr Fig. 6b, hard", "jointcrop 10, JointCrop of locals"} <= set(FEW)
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in FEW else pytest.param(name, marks=pytest.mark.rows) for name in CASES]
+)
 def test_first_steps(name: str, score: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None):
     monkeypatch.setattr(loop, "Backbone", lambda *_: Small())
     monkeypatch.setattr(loop.Log, "picture", lambda _: None)  # it would take most of the time

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import reproduce
-from trainer.papers import TABLES, Column, Row, Table
+from trainer.papers import TABLES, Column, Row, Table, measures
 from trainer.papers.lines import detected
 from trainer.papers.measures import asked, by_column, folders, told
 from trainer.papers.runs import Cell, Outcome
@@ -21,7 +21,7 @@ import argparse, json, pathlib, sys
 words = argparse.ArgumentParser()
 words.add_argument("run", type=pathlib.Path)
 words.add_argument("protocol")
-for name in ("--data", "--seed", "--fraction", "--out"):
+for name in ("--data", "--seed", "--fraction", "--out", "--device", "--threads"):
     words.add_argument(name)
 given = words.parse_args()
 folder = pathlib.Path(given.out or given.run)
@@ -136,6 +136,51 @@ def test_a_column_is_added_to_what_is_kept(
     assert starts == [1] * 3  # the runs themselves are shared by both tables
 
 
+def test_what_another_measure_found_is_kept_and_told_beside(
+    tmp_path: Path, evaluate: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """k-NN of two seeds, then the paper's columns of one, then fewer of these columns: nothing is lost or rerun."""
+    kept = tmp_path / "kept"
+    words = ("--kept", str(kept), "--runs", str(tmp_path / "runs"), "--rows", "LeOCLR")
+    assert reproduced(monkeypatch, evaluate, tmp_path / "one", (*words, "--seeds", "2")) == 0
+    nearest = lines(kept / "runs.csv")
+    assert {line["measure"] for line in nearest} == {"knn"}
+    alone = (kept / "table.csv").read_text()
+    assert (
+        reproduced(monkeypatch, evaluate, tmp_path / "two", (*words, "--measure", "paper", "--on", "cars:there")) == 0
+    )
+    both = lines(kept / "runs.csv")
+    assert [line for line in both if line["measure"] == "knn"] == nearest
+    assert len(both) == len(nearest) + 4
+    table = {line["row"]: line for line in lines(kept / "table.csv")}["LeOCLR"]
+    before = {line["row"]: line for line in csv.DictReader(alone.splitlines())}["LeOCLR"]
+    assert [table[f"{name} knn"] for name in ("measured", "low", "high", "seeds")] == [
+        before[name] for name in ("measured", "low", "high", "seeds")
+    ]
+    assert (table["seeds knn"], table["seeds 1 %"], table["seeds Cars"]) == ("2", "1", "1")
+    page, table = ((kept / name).read_text() for name in ("table.md", "table.csv"))
+    assert "Here: k-NN top-1 of the test set at the last epoch, %; 1 %: finetune:leoclr" in page
+    assert "| 2, 1, 1, 1, 1 |" in page
+    assert "**A pilot**: 1 seed," in page
+    capsys.readouterr()
+    for more, text in ((("--measure", "paper"), "1 of 1 runs are done"), (("--seeds", "2"), "2 of 2 runs are done")):
+        assert reproduced(monkeypatch, evaluate, tmp_path / "two", (*words, *more)) == 0
+        assert text in capsys.readouterr().out
+        assert lines(kept / "runs.csv") == both
+        assert (kept / "table.csv").read_text() == table
+        assert "Cars (needs" not in (kept / "table.md").read_text()
+
+
+def test_device_and_threads_go_to_both_scripts(tmp_path: Path, evaluate: Path, monkeypatch: pytest.MonkeyPatch):
+    out = tmp_path / "out"
+    words = ("--measure", "paper", "--device", "cpu", "--threads", "3", "--rows", "LeOCLR")
+    assert reproduced(monkeypatch, evaluate, out, words) == 0
+    calls = (out / "leoclr-rendered,threads=3,seed=0" / "calls.txt").read_text().splitlines()
+    assert len(calls) == 3
+    assert all("--device cpu --threads 3" in call for call in calls)
+    assert {line["device"] for line in lines(out / "runs.csv")} == {"cpu"}
+
+
 def test_a_column_that_fails_says_why_and_leaves_what_is_measured(
     tmp_path: Path, evaluate: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -203,6 +248,18 @@ def test_an_evaluation_of_before_counts(tmp_path: Path):
     outcome = Outcome(Cell("leoclr-rendered", 0), tmp_path, {})
     column = TABLE.columns["linear"]
     assert by_column(outcome, TABLE.rows[0], column, "", {}, Path("none")) == (71.5, "")
+
+
+def test_the_stages_of_a_column_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """InterCLR's machines, in the folder of their data."""
+    commands: list[list[str]] = []
+    monkeypatch.setattr(measures, "wait", lambda command, output: commands.append(command) or 0)
+    column = TABLES["interclr", "1"].columns["VOC07"]
+    outcome = Outcome(Cell("interclr-npid2-rendered", 3), tmp_path, {})
+    by_column(outcome, TABLE.rows[0], column, "rendered", {"voc07": "voc07:there"}, Path("evaluate.py"))
+    out = tmp_path / "data=voc07"
+    expected = f"evaluate.py {tmp_path} svm --data voc07:there --seed 3 --stages all --out {out}"
+    assert " ".join(commands[0][1:]) == expected
 
 
 @pytest.mark.parametrize("word", ["FOLDER", ":FOLDER", "cars:"])

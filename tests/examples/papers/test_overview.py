@@ -16,7 +16,7 @@ import score
 from trainer.papers import TABLES
 from trainer.papers.clim import SMALLER_CROPS
 from trainer.papers.interclr import UNTRAINED
-from trainer.papers.lines import LVIS, OTHERS, SUPERVISED, SVM
+from trainer.papers.lines import LVIS, OTHERS, SUPERVISED
 from trainer.papers.overview import DATA, INFOMIN, ITEMS, NAMES, page
 from trainer.papers.scorecl import MEAN_PER_CLASS
 
@@ -74,10 +74,6 @@ def test_every_row_is_asked_for_or_says_why_not(paper: str, tmp_path: Path):
 #: Reasons of what is not run but other papers' methods, and the items that have them.
 LACKING = {
     LVIS: {"clim 5"},
-    SVM: {
-        "interclr 1", "interclr Fig. 5", "interclr Fig. 6a", "interclr Fig. 6b", "interclr Fig. 8", "interclr Fig. 9a",
-        "interclr Fig. 9b",
-    },
     SUPERVISED: {
         "clim 1", "clim 2", "clim 3", "clim 4", "clim 5", "clim 10", "interclr 1", "interclr 2", "interclr 3",
         "interclr Fig. 5",

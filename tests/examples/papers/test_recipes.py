@@ -465,9 +465,19 @@ def test_reported_numbers(paper_name: str, number: str, row: str, reported: dict
     assert found.reported == reported
 
 
+MACHINES = ("svm", "best stage: mAP, %", "voc07", "all")
 LINEAR, TUNED, MAJORITY = ("linear:moco", "top-1, %"), "finetune:leoclr", ("knn", "majority top-1, %")
 TRANSFER, NONE = "finetune:simclr-transfer", ("", "")
 PERCENTS = (1, 2, 5, 10, 20, 50, 100)
+APS = ("AP50", "AP", "AP75")
+
+
+def detected(protocol: str, data: str, *names: str) -> dict[str, tuple[str, ...]]:
+    """Average precisions of detect.py, ``"mk AP50"`` those of masks."""
+    words = {name: f"{'mask' if 'mk' in name else 'box'} {name.split()[-1]}, %" for name in names}
+    return {name: (f"detect:{protocol}", metric, *filter(None, [data])) for name, metric in words.items()}
+
+
 #: How each column is measured, typed a second time: SPEC 0.5, and what fraction of labels, and which data.
 MEASURES: dict[tuple[str, str], dict[str, tuple[str, str] | tuple[str, str, float] | tuple[str, str, str]]] = {
     ("leoclr", "1"): {"ImageNet": LINEAR},
@@ -479,7 +489,7 @@ MEASURES: dict[tuple[str, str], dict[str, tuple[str, str] | tuple[str, str, floa
         "Birdsnap": (TRANSFER, "top-1, %", "birdsnap"),
         "Pets": (TRANSFER, "mean per class, %", "pets"),
     },
-    ("leoclr", "4"): dict.fromkeys(("AP50", "AP", "AP75"), NONE),
+    ("leoclr", "4"): detected("voc-c4", "voc0712", *APS),
     ("leoclr", "5"): {"ImageNet": LINEAR},
     ("leoclr", "6"): {"STL-10": LINEAR, "CIFAR-10": LINEAR},
     ("leoclr", "7"): {
@@ -488,7 +498,7 @@ MEASURES: dict[tuple[str, str], dict[str, tuple[str, str] | tuple[str, str, floa
         "hours": ("log", "hours"),
     },
     ("leoclr", "8"): {"ImageNet": LINEAR},
-    ("leoclr", "9"): dict.fromkeys(("AP50", "AP", "AP75"), NONE),
+    ("leoclr", "9"): detected("coco-boxes-c4-1x", "", *APS),
     ("leoclr", "Fig. 4"): {"ImageNet": LINEAR},
     ("leoclr", "Fig. 5"): {
         f"{percent} %, {top}": (TUNED, f"{top}, %", percent / 100) for top in ("top-1", "top-5") for percent in PERCENTS
@@ -496,35 +506,39 @@ MEASURES: dict[tuple[str, str], dict[str, tuple[str, str] | tuple[str, str, floa
     ("interclr", "1"): {
         "ImageNet": ("linear:interclr", "best stage: top-1, %"),
         "Places205": ("linear:interclr-places", "best stage: top-1, %", "places205"),
-        "VOC07": NONE,
-        "low-shot": NONE,
+        "VOC07": MACHINES,
+        "low-shot": ("low-shot", "best stage: mAP, %", "voc07", "all"),
     },
     ("interclr", "2"): {
         "1 %": ("finetune:interclr", "top-5, %", 0.01),
         "10 %": ("finetune:interclr", "top-5, %", 0.1),
     },
-    ("interclr", "3"): {"AP50": NONE},
+    ("interclr", "3"): detected("voc-c4", "voc0712", "AP50"),
     ("interclr", "4"): {"GB": ("log", "GB"), "days": ("log", "days")},
-    ("interclr", "Fig. 5"): {f"{shots} a class": NONE for shots in (1, 2, 4, 8, 16, 32, 64, 96)},
-    ("interclr", "Fig. 6a"): {"VOC07": NONE},
-    ("interclr", "Fig. 6b"): {"VOC07": NONE},
+    ("interclr", "Fig. 5"): {
+        f"{shots} a class": ("low-shot", f"best stage: mAP at k = {shots}, %", "voc07", "all")
+        for shots in (1, 2, 4, 8, 16, 32, 64, 96)
+    },
+    ("interclr", "Fig. 6a"): {"VOC07": MACHINES},
+    ("interclr", "Fig. 6b"): {"VOC07": MACHINES},
     ("interclr", "Fig. 7a"): {"ImageNet": ("linear:interclr", "best stage: top-1, %")},
     ("interclr", "Fig. 7b"): {"ImageNet": ("linear:interclr", "best stage: top-1, %")},
-    ("interclr", "Fig. 8"): {"VOC07": NONE},
-    ("interclr", "Fig. 9a"): {"VOC07": NONE},
-    ("interclr", "Fig. 9b"): {"VOC07": NONE},
+    ("interclr", "Fig. 8"): {"VOC07": MACHINES},
+    ("interclr", "Fig. 9a"): {"VOC07": MACHINES},
+    ("interclr", "Fig. 9b"): {"VOC07": MACHINES},
     ("clim", "1"): {"ImageNet": LINEAR},
     ("clim", "2"): {
         f"{percent} %, {top}": ("finetune:clim", f"{top}, %", percent / 100)
         for percent in (1, 10)
         for top in ("top-1", "top-5")
     },
-    ("clim", "3"): {"AP50": NONE, "AP75": NONE},
+    ("clim", "3"): detected("voc-c4", "voc0712", "AP50", "AP75"),
     ("clim", "4"): {
-        f"{what} {length} {name}": NONE
-        for what in ("bb", "mk")
+        name: measure
         for length in ("1x", "2x")
-        for name in ("AP", "AP50", "AP75")
+        for name, measure in detected(
+            f"coco-fpn-{length}", "coco", *(f"{what} {length} {name}" for what in ("bb", "mk") for name in APS)
+        ).items()
     },
     ("clim", "5"): {f"{what} {name}": NONE for what in ("bb", "mk") for name in ("AP", "AP50", "AP75")},
     ("clim", "7"): {"ImageNet": LINEAR},
@@ -542,7 +556,10 @@ MEASURES: dict[tuple[str, str], dict[str, tuple[str, str] | tuple[str, str, floa
             strict=True,
         )
     },
-    ("scorecl", "5"): {f"{what} {name}": NONE for what in ("VOC", "bb", "mk") for name in ("AP", "AP50", "AP75")},
+    ("scorecl", "5"): {
+        **detected("voc-c4", "voc0712", *(f"VOC {name}" for name in APS)),
+        **detected("coco-c4-1x", "coco", *(f"{what} {name}" for what in ("bb", "mk") for name in APS)),
+    },
     ("scorecl", "7"): {"CIFAR-100": MAJORITY},
     ("scorecl", "8"): dict.fromkeys(("CIFAR-10", "CIFAR-100"), ("linear:contrastivecrop", "top-1, %")),
     ("scorecl", "9"): {"parameters": ("log", "million parameters"), "ImageNet-100": MAJORITY},
@@ -555,8 +572,8 @@ MEASURES: dict[tuple[str, str], dict[str, tuple[str, str] | tuple[str, str, floa
     ("scorecl", "6"): {"CIFAR-100": MAJORITY},
     ("jointcrop", "1"): {"ImageNet": LINEAR},
     ("jointcrop", "2"): dict.fromkeys(("STL-10", "Tiny-ImageNet"), ("linear:contrastivecrop", "top-1, %")),
-    ("jointcrop", "3"): dict.fromkeys(("AP50", "AP", "AP75"), NONE),
-    ("jointcrop", "4"): dict.fromkeys(("mk AP", "mk AP50", "mk AP75", "bb AP", "bb AP50", "bb AP75"), NONE),
+    ("jointcrop", "3"): detected("voc-c4", "voc0712", *APS),
+    ("jointcrop", "4"): detected("coco-c4-1x", "coco", *(f"{what} {name}" for what in ("mk", "bb") for name in APS)),
     ("jointcrop", "5"): {"Tiny-ImageNet": ("linear:contrastivecrop", "top-1, %")},
     ("jointcrop", "6"): {"ImageNet-100": (TRANSFER, "top-1, %", "imagenet100")},
     ("jointcrop", "7"): {"ImageNet": LINEAR},
@@ -572,7 +589,7 @@ def test_each_table_is_measured_as_its_paper_measures():
     """JointCrop's small runs have the probe of ContrastiveCrop's code (SPEC 0.3), and InterCLR an SVM on VOC07."""
     found = {
         key: {
-            name: (column.protocol, column.metric, *filter(None, (column.fraction, column.data)))
+            name: (column.protocol, column.metric, *filter(None, (column.fraction, column.data, column.stages)))
             for name, column in table.columns.items()
         }
         for key, table in TABLES.items()
@@ -581,8 +598,9 @@ def test_each_table_is_measured_as_its_paper_measures():
 
 
 def test_what_measures_a_column_is_there():
-    """Every protocol is evaluate.py's, or of the log; a column that has none says why; data have readers."""
-    from evaluate import on_stages, protocol_name
+    """Every protocol is evaluate.py's, detect.py's, or of the log; a column without says why; data have readers."""
+    from evaluate import protocol_name
+    from trainer.detection.protocols import PROTOCOLS as DETECTORS
     from trainer.inputs.named import NAMED
     from trainer.papers.measures import LOG
 
@@ -593,11 +611,12 @@ def test_what_measures_a_column_is_there():
             assert column.data in ("", *NAMED)
             if column.protocol == "log":
                 assert column.metric in LOG
-        asked = {(row.protocol or one.protocol, one.metric) for row in table.rows for one in table.columns.values()}
-        for protocol, metric in asked:
-            if protocol not in ("", "log"):
+        for protocol in {row.protocol or one.protocol for row in table.rows for one in table.columns.values()}:
+            kind, _, name = protocol.partition(":")
+            if kind == "detect":
+                assert name in DETECTORS
+            elif protocol not in ("", "log"):
                 assert protocol_name(protocol) == protocol
-                assert metric.startswith("best stage: ") == on_stages(protocol)  # as evaluate.py names its results
 
 
 def columns(key: tuple[str, str], names: Iterable[str], text: str) -> dict[tuple[str, str, str], float]:

@@ -12,11 +12,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import IO
 
 import pytest
 import reproduce
-from trainer.papers import RECIPES, TABLES
-from trainer.papers.runs import Cell, Runs, spelled
+from trainer.papers import RECIPES, TABLES, runs
+from trainer.papers.runs import Cell, Runs, last_line, spelled
 from trainer.record.intervals import difference, mean
 
 HERE = Path(__file__).parent
@@ -192,6 +193,52 @@ def test_rows_that_cannot_run_say_why(tmp_path: Path, data: Path):
     assert "--weight none" in single["SimCLR, none"]
 
 
+def test_a_kept_row_stays_where_it_cannot_be_run(tmp_path: Path, data: Path):
+    """Without the score network the rows that need it are not run, and what is kept of them is not thrown away."""
+    kept = tmp_path / "kept"
+    words = ("scorecl", "6", "--data", str(data), "--out", str(tmp_path / "out"), "--seeds", "1", "--kept", str(kept))
+    words += ("--rows", "SimCLR, none", "SimCLR, score")
+    assert run(*words, "--score", "net.pt") == 0
+    before = {(row["row"], row["measured"]) for row in lines(kept / "runs.csv")}
+    assert len(before) == 2
+    assert run(*words) == 0
+    assert {(row["row"], row["measured"]) for row in lines(kept / "runs.csv")} == before
+    assert "; stopped: needs a score network" in (kept / "table.md").read_text()
+
+
+def test_runs_of_several_processes_are_started_by_torchrun_and_recorded(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The stand-in as the first of two processes, without the seconds of torchrun; a line of before has no columns."""
+    commands: list[list[str]] = []
+
+    def first(command: list[str], output: IO[str], lock: IO[str]) -> int:
+        script = command.index(str(STAND_IN))
+        commands.append(command[1:script])
+        return subprocess.call([sys.executable, *command[script:]], env={**os.environ, "WORLD_SIZE": "2"})
+
+    out, kept = tmp_path / "out", tmp_path / "kept"
+    words = ("clim", "9", "--data", str(data), "--out", str(out), "--kept", str(kept), "--seeds", "1", "--rows")
+    assert run(*words, "alpha 1") == 0
+    text = (kept / "runs.csv").read_text()
+    (kept / "runs.csv").write_text(text.replace(",device,processes,threads", "").replace(",cpu,1,1", ""))
+    monkeypatch.setattr(runs, "wait", first)
+    assert run(*words, "alpha 2", "--processes", "2", "--device", "cpu") == 0
+    assert commands == [["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]]
+    found = {row["row"]: row for row in lines(kept / "runs.csv")}
+    assert [found["alpha 2"][name] for name in ("device", "processes", "threads")] == ["cpu", "2", "1"]
+    assert [found["alpha 1"][name] for name in ("device", "processes", "threads")] == ["", "", ""]
+    assert found["alpha 1"]["commit"] == "abc"
+
+
+def test_why_several_processes_failed_is_what_the_script_said(tmp_path: Path):
+    """torchrun says at length that one failed."""
+    (tmp_path / "output.txt").write_text("pretrain.py: no\npretrain.py: too large\nTraceback:\n=====\n\n")
+    assert last_line(tmp_path / "output.txt", "pretrain.py") == "pretrain.py: too large"
+    assert last_line(tmp_path / "output.txt") == "====="
+    assert last_line(tmp_path / "output.txt", "other.py") == "====="
+
+
 def test_a_setting_that_no_row_has(tmp_path: Path, data: Path, capsys):
     """It is told before anything runs; where some rows have it, the others are not run and say why."""
     assert run("leoclr", "8", "--data", str(data), "--out", str(tmp_path / "a"), "--epoch", "1") == 1
@@ -311,6 +358,8 @@ def test_settings_are_spelled_as_the_command_line_reads_them():
         (("leoclr", "8", "epochs", "3"), "--NAME VALUE"),
         (("leoclr", "8", "--epochs"), "--NAME VALUE"),
         (("leoclr", "8", "--seeds", "0"), "at least 1"),
+        (("leoclr", "8", "--processes", "0"), "--processes must be at least 1, got 0"),
+        (("leoclr", "8", "--device", "gpu"), "--device must be one that torch has here, such as cpu, got 'gpu'"),
         (("leoclr", "8", "--first-seed", "-1"), "--first-seed must be at least 0, got -1"),
         (("interclr", "Fig. 8", "--measure", "paper"), "VOC07"),
         (("leoclr", "8", "--rows", "LeOCLR", "attract"), "got 'attract'; it has: random original; attract all; LeOCLR"),

@@ -41,10 +41,10 @@ def test_stage_2_stops_at_the_look_that_finds_all(tmp_path: Path):
         asked.append((f"{paper} {number}", seeds))
         file = tmp_path / f"{paper}-{number}" / "runs.csv"
         file.parent.mkdir(exist_ok=True)
-        known = file.read_text() if file.exists() else "row,seed,measured,settings\n"
+        known = file.read_text() if file.exists() else "row,seed,measured,measure,settings\n"
         far = 20 if paper == "leoclr" else 0
         lines = [
-            f'"{row}",{seed},{60 + far * (row == "LeOCLR") + seed % 3},{asked_of(known_rows[row], seed)}\n'
+            f'"{row}",{seed},{60 + far * (row == "LeOCLR") + seed % 3},knn,{asked_of(known_rows[row], seed)}\n'
             for row in rows
             for seed in range(100, 100 + seeds)
         ]

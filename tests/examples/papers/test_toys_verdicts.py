@@ -96,8 +96,13 @@ def test_runs_of_other_settings_do_not_count(tmp_path: Path):
     (column,) = [k for k, name in enumerate(lines[0].split(",")) if name == "settings"]
     cells = lines[1].split(",")
     lines[1] = ",".join([*cells[:column], "0123456789", *cells[column + 1 :]])
-    file.write_text("".join([*lines, f"a row that is gone,{lines[2].partition(',')[2]}"]))
-    assert sum(map(len, verdicts.kept(LEOCLR, tmp_path).values())) == 3
+    other = lines[2].replace(",knn,", ",ImageNet,").replace(lines[2].split(",")[4], "0.5")
+    file.write_text("".join([*lines, other, f"a row that is gone,{lines[2].partition(',')[2]}"]))
+    found = {
+        (row, seed, value) for row, runs in verdicts.kept(LEOCLR, tmp_path).items() for seed, value in runs.items()
+    }
+    assert len(found) == 3
+    assert found < {(row, seed, value) for row, runs in values.items() for seed, value in runs.items()}
 
 
 def test_false_alarms_are_those_of_the_plan(plan: dict):

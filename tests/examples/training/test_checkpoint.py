@@ -17,9 +17,9 @@ def saved(folder, step: int, size: int = 10) -> None:
 
 
 def test_what_is_saved_is_loaded(tmp_path):
-    assert checkpoint.load(tmp_path, RUN, CPU) is None
+    assert checkpoint.load(tmp_path, CPU) is None
     saved(tmp_path, 3)
-    state = checkpoint.load(tmp_path, RUN, CPU)
+    state = checkpoint.load(tmp_path, CPU)
     assert state is not None
     assert state["step"] == 3
     assert torch.equal(state["weights"], torch.arange(10))
@@ -36,7 +36,7 @@ def test_a_full_disk_leaves_the_last_one_whole(tmp_path):
             saved(tmp_path, 2, size=100_000)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    state = checkpoint.load(tmp_path, RUN, CPU)
+    state = checkpoint.load(tmp_path, CPU)
     assert state is not None
     assert state["step"] == 1
     assert [file.name for file in tmp_path.iterdir()] == [checkpoint.NAME]  # nothing half-written is left
@@ -48,14 +48,14 @@ def test_a_truncated_one_is_refused(tmp_path, kept):
     file = tmp_path / checkpoint.NAME
     file.write_bytes(file.read_bytes()[:kept])
     with pytest.raises(ValueError, match=r"is no whole checkpoint of this trainer .*; delete it to start anew"):
-        checkpoint.load(tmp_path, RUN, CPU)
+        checkpoint.load(tmp_path, CPU)
 
 
 def test_code_in_a_file_is_not_run(tmp_path):
     """weights_only: a pickled object is refused."""
     torch.save({"run": RUN, "object": pytest.approx(1)}, tmp_path / checkpoint.NAME)
     with pytest.raises(ValueError, match="is no whole checkpoint"):
-        checkpoint.load(tmp_path, RUN, CPU)
+        checkpoint.load(tmp_path, CPU)
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,13 @@ def test_code_in_a_file_is_not_run(tmp_path):
     ],
 )
 def test_another_run_is_refused_with_what_differs(tmp_path, other, told):
-    saved(tmp_path, 1)
     with pytest.raises(ValueError, match="holds another run") as caught:
-        checkpoint.load(tmp_path, {**RUN, **other}, CPU)
+        checkpoint.require_same(tmp_path, RUN, {**RUN, **other})
     assert told in str(caught.value)
     assert "choose another --out" in str(caught.value)
+
+
+def test_what_is_free_may_differ(tmp_path):
+    checkpoint.require_same(tmp_path, RUN, {**RUN, "lr": 0.2, "m": 1}, free=("lr", "m"))
+    with pytest.raises(ValueError, match=r"holds another run: threads was 1 and is now 2\. A run"):
+        checkpoint.require_same(tmp_path, RUN, {**RUN, "lr": 0.2, "threads": 2}, free=("lr",))

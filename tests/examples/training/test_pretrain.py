@@ -17,6 +17,7 @@ from trainer.evaluation.encoder import open_encoder
 from trainer.inputs.feed import Augment, Request, Served
 from trainer.methods.batch import Batch
 from trainer.networks import ResNet8
+from trainer.papers import RECIPES
 from trainer.training import loop
 from trainer.training.logs import rows_of
 from trainer.training.step import Learner
@@ -131,6 +132,10 @@ def test_crops_are_plain_until_there_are_boxes(toys, tmp_path, monkeypatch, plai
             ["simclr-cifar10", "--method", "byol"],
             "--method must be the recipe's own, simclr in simclr-cifar10, got 'byol'; take a recipe of that",
         ),
+        (
+            ["simclr-cifar10", "--method", "byol", "--m", "0.9"],
+            "got 'byol'; take a recipe of that method: byol-cifar10",
+        ),
         (["simclr-cifar10", "--method", "nope"], "in simclr-cifar10, got 'nope'; leave it out"),
     ],
 )
@@ -147,11 +152,20 @@ def test_help_shows_every_setting_with_its_meaning_value_and_source(capsys):
     with pytest.raises(SystemExit):
         pretrain.main(["moco2-cifar10", "--help"])
     told = " ".join(capsys.readouterr().out.split())
-    for name in ("--epochs", "--lr_batch", "--lr-batch", "--K", "--tau"):
+    for name in ("--epochs", "--lr_batch", "--lr-batch", "--K", "--tau", "--init"):
         assert name in told
     assert "passes over the images [200, ours]" in told
     assert "keys in the queue" in told
     assert ", default]" in told
+
+
+@pytest.mark.parametrize("columns", ["60", "80", "101"])
+def test_help_has_every_recipe_in_one_piece(columns, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", columns)
+    with pytest.raises(SystemExit):
+        pretrain.main(["--help"])
+    words = capsys.readouterr().out.replace(",", " ").split()
+    assert RECIPES.keys() <= set(words)
 
 
 @pytest.mark.parametrize(
@@ -186,8 +200,10 @@ def test_help_shows_every_setting_with_its_meaning_value_and_source(capsys):
     ],
 )
 def test_settings_that_do_not_suit_the_data_are_refused(changed, told, command, capsys, plain):
-    assert pretrain.main([*command, *changed]) == 1
+    *before, out = command
+    assert pretrain.main([*before, str(Path(out) / "deeper"), *changed]) == 1
     assert told in capsys.readouterr().err
+    assert not Path(out).exists()  # what is refused leaves no folder
 
 
 def test_the_recipes_own_method_may_be_said(tmp_path):

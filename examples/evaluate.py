@@ -135,10 +135,8 @@ class Evaluation:
     def similarity(self) -> Iterator[Result]:
         """Within classes, and of all images whatever their class: a collapsed encoder has 1 in both."""
         how = f"{len(self.test)} test images"
-        value = similarity.intra_class_similarity(self.features, self.labels)
-        yield Result("similarity", metrics.WITHIN_CLASS, value, how)
-        value = similarity.intra_class_similarity(self.features, torch.zeros_like(self.labels))
-        yield Result("similarity", metrics.OF_ALL_PAIRS, value, how)
+        for metric, y in ((metrics.WITHIN_CLASS, self.labels), (metrics.OF_ALL_PAIRS, torch.zeros_like(self.labels))):
+            yield Result("similarity", metric, similarity.intra_class_similarity(self.features, y), how)
 
     def retrieval(self) -> Iterator[Result]:
         """With ``retrieval.png``."""

@@ -469,7 +469,7 @@ MACHINES = ("svm", "best stage: mAP, %", "voc07", "all")
 LINEAR, TUNED, MAJORITY = ("linear:moco", "top-1, %"), "finetune:leoclr", ("knn", "majority top-1, %")
 TRANSFER, NONE = "finetune:simclr-transfer", ("", "")
 PERCENTS = (1, 2, 5, 10, 20, 50, 100)
-APS = ("AP50", "AP", "AP75")
+APS = ("AP", "AP50", "AP75")
 
 
 def detected(protocol: str, data: str, *names: str) -> dict[str, tuple[str, ...]]:
@@ -489,7 +489,7 @@ MEASURES: dict[tuple[str, str], dict[str, tuple[str, str] | tuple[str, str, floa
         "Birdsnap": (TRANSFER, "top-1, %", "birdsnap"),
         "Pets": (TRANSFER, "mean per class, %", "pets"),
     },
-    ("leoclr", "4"): detected("voc-c4", "voc0712", *APS),
+    ("leoclr", "4"): detected("voc-c4", "voc0712", "AP50", "AP", "AP75"),
     ("leoclr", "5"): {"ImageNet": LINEAR},
     ("leoclr", "6"): {"STL-10": LINEAR, "CIFAR-10": LINEAR},
     ("leoclr", "7"): {
@@ -498,7 +498,7 @@ MEASURES: dict[tuple[str, str], dict[str, tuple[str, str] | tuple[str, str, floa
         "hours": ("log", "hours"),
     },
     ("leoclr", "8"): {"ImageNet": LINEAR},
-    ("leoclr", "9"): detected("coco-boxes-c4-1x", "", *APS),
+    ("leoclr", "9"): detected("coco-boxes-c4-1x", "", "AP50", "AP", "AP75"),
     ("leoclr", "Fig. 4"): {"ImageNet": LINEAR},
     ("leoclr", "Fig. 5"): {
         f"{percent} %, {top}": (TUNED, f"{top}, %", percent / 100) for top in ("top-1", "top-5") for percent in PERCENTS
@@ -535,9 +535,10 @@ MEASURES: dict[tuple[str, str], dict[str, tuple[str, str] | tuple[str, str, floa
     ("clim", "3"): detected("voc-c4", "voc0712", "AP50", "AP75"),
     ("clim", "4"): {
         name: measure
+        for what in ("bb", "mk")
         for length in ("1x", "2x")
         for name, measure in detected(
-            f"coco-fpn-{length}", "coco", *(f"{what} {length} {name}" for what in ("bb", "mk") for name in APS)
+            f"coco-fpn-{length}", "coco", *(f"{what} {length} {name}" for name in APS)
         ).items()
     },
     ("clim", "5"): {f"{what} {name}": NONE for what in ("bb", "mk") for name in ("AP", "AP50", "AP75")},
@@ -572,7 +573,7 @@ MEASURES: dict[tuple[str, str], dict[str, tuple[str, str] | tuple[str, str, floa
     ("scorecl", "6"): {"CIFAR-100": MAJORITY},
     ("jointcrop", "1"): {"ImageNet": LINEAR},
     ("jointcrop", "2"): dict.fromkeys(("STL-10", "Tiny-ImageNet"), ("linear:contrastivecrop", "top-1, %")),
-    ("jointcrop", "3"): detected("voc-c4", "voc0712", *APS),
+    ("jointcrop", "3"): detected("voc-c4", "voc0712", "AP50", "AP", "AP75"),
     ("jointcrop", "4"): detected("coco-c4-1x", "coco", *(f"{what} {name}" for what in ("mk", "bb") for name in APS)),
     ("jointcrop", "5"): {"Tiny-ImageNet": ("linear:contrastivecrop", "top-1, %")},
     ("jointcrop", "6"): {"ImageNet-100": (TRANSFER, "top-1, %", "imagenet100")},

@@ -22,7 +22,7 @@ def asked() -> dict[tuple[str, str], set[str]]:
     found: dict[tuple[str, str], set[str]] = {}
     for table in TABLES.values():
         for column in table.columns.values():
-            for protocol in {row.protocol or column.protocol for row in table.rows if column.protocol}:
+            for protocol in dict.fromkeys(row.protocol or column.protocol for row in table.rows if column.protocol):
                 if protocol.partition(":")[0] in (*evaluate.FREE, *evaluate.MACHINES, *evaluate.TRAINED):
                     found.setdefault((protocol, column.stages), set()).add(column.metric)
     return found

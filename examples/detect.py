@@ -31,7 +31,7 @@ from trainer.detection.metrics import average_precisions, detections
 from trainer.detection.models import detector, stages_of
 from trainer.detection.protocols import PROTOCOLS, Protocol
 from trainer.detection.train import train
-from trainer.evaluation.arguments import positive, rate, seed
+from trainer.evaluation.arguments import add_encoder, positive, rate, seed
 from trainer.evaluation.encoder import Encoder, open_encoder
 from trainer.evaluation.results import Result, read, write
 from trainer.networks import resnet8
@@ -47,13 +47,10 @@ def arguments_of(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, a
         description=(__doc__ or "").partition("\n\n")[0],
         epilog="; ".join(f"{name} ({row.source})" for name, row in PROTOCOLS.items()),
     )
-    parser.add_argument("encoder", help="a run's folder, a file with a state dict, or an architecture as initialized")
+    add_encoder(parser)
     parser.add_argument("protocol", choices=PROTOCOLS, metavar="protocol", help=", ".join(PROTOCOLS))
     parser.add_argument("--data", required=True, help="voc07:DIR, voc0712:DIR or coco:DIR")
     parser.add_argument("--out", type=Path, help="default: detect-PROTOCOL in the run's folder, or here")
-    parser.add_argument("--backbone", help="architecture of a state dict, if no settings.json beside it says it")
-    parser.add_argument("--stem", choices=("imagenet", "small"), help="of a ResNet")
-    parser.add_argument("--prefix", help="of the backbone's keys in a state dict, such as module.encoder_q.")
     parser.add_argument("--steps", type=positive, help="instead of the protocol's, whose schedule shrinks with them")
     parser.add_argument("--batch", type=positive, help="instead of the protocol's; the rate scales with it")
     parser.add_argument("--lr", type=rate, help="instead of the protocol's, at its batch")

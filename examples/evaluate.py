@@ -52,7 +52,7 @@ from trainer.evaluation import (
     svm,
     tsne,
 )  # fmt: skip
-from trainer.evaluation.arguments import ALL, fraction, positive, rate, seed, stage
+from trainer.evaluation.arguments import ALL, add_encoder, fraction, positive, rate, seed, stage
 from trainer.evaluation.encoder import Encoder, open_encoder
 from trainer.evaluation.frozen import Frozen
 from trainer.evaluation.images import Images, open_images, rank_in_class
@@ -257,13 +257,10 @@ def arguments_of(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, a
             for kind in ("linear", "finetune")
         ),
     )
-    parser.add_argument("encoder", help="a run's folder, a file with a state dict, or an architecture as initialized")
+    add_encoder(parser)
     parser.add_argument("protocols", nargs="*", type=protocol_name, help=f"default: {' '.join(FREE)}")
     parser.add_argument("--data", required=True, help="as pretrain.py takes it; labelled")
     parser.add_argument("--out", type=Path, help="default: the run's folder, or evaluation")
-    parser.add_argument("--backbone", help="architecture of a state dict, if no settings.json beside it says it")
-    parser.add_argument("--stem", choices=("imagenet", "small"), help="of a ResNet")
-    parser.add_argument("--prefix", help="of the backbone's keys in a state dict, such as module.encoder_q.")
     parser.add_argument("--size", type=positive, help="side of a view in pixels (default: the run's, or 224)")
     parser.add_argument("--images", type=positive, help="at most so many of each class, to train on and to test on")
     parser.add_argument(

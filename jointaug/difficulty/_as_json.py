@@ -1,11 +1,10 @@
-"""Results of `sdf` as JSON, exactly: every number comes back bit for bit."""
+"""Numbers of results of `sdf` as JSON has them, exactly: every one comes back bit for bit."""
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar, get_args
+from collections.abc import Mapping
+from typing import Any, Final, get_args
 
 import torch
 from torch import Tensor
@@ -13,46 +12,6 @@ from torch import Tensor
 from ._estimates import Estimate, Target
 
 VERSION: Final = 1
-
-T = TypeVar("T")
-
-
-def written(kind: str, content: dict[str, Any]) -> str:
-    """A result as text.
-
-    Args:
-        kind: of the result, in one word.
-        content: what JSON holds.
-    """
-    return json.dumps({f"jointaug_{kind}": VERSION, **content}, allow_nan=False)
-
-
-def read(kind: str, text: Any, make: Callable[[Any], T]) -> T:
-    """The result that `written` wrote, made of its content.
-
-    Raises:
-        ValueError: for anything else, another version's JSON included.
-    """
-    try:
-        data = json.loads(text)
-        version = data[f"jointaug_{kind}"]
-    except (TypeError, KeyError, ValueError) as error:
-        raise ValueError(
-            f"text must be the JSON of one {kind}, got {text!r:.60} ({type(error).__name__}: {error}); write "
-            "results.to_json()"
-        ) from error
-    if version != VERSION:
-        raise ValueError(
-            f"text must be a {kind} of version {VERSION}, got version {version!r}; read it with the release that wrote "
-            "it"
-        )
-    try:
-        return make(data)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(
-            f"text must be all of the JSON of a {kind}, got one that breaks off or was changed ({error!r}); write "
-            "results.to_json() again"
-        ) from error
 
 
 def of_estimate(estimate: Estimate) -> dict[str, Any]:

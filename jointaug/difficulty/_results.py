@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from .._json import read_json, written
 from .._validate import integer
-from ._as_json import columns_of, numbers_of, of_columns, of_estimate, read, written
+from ._as_json import VERSION, columns_of, numbers_of, of_columns, of_estimate
 from ._estimates import Estimate
 
 
@@ -92,7 +93,7 @@ class PolicySDF(Estimate):
         Args:
             pairs: whether with the single pairs, if they were kept.
         """
-        return written("sdf", self.content(pairs=pairs))
+        return written("sdf", VERSION, self.content(pairs=pairs))
 
     @classmethod
     def from_json(cls, text: str) -> PolicySDF:
@@ -101,7 +102,7 @@ class PolicySDF(Estimate):
         Raises:
             ValueError: for anything else, another version's JSON included.
         """
-        return read("sdf", text, cls.of_content)
+        return read_json("sdf", VERSION, text, cls.of_content)
 
     def content(self, *, pairs: bool) -> dict[str, Any]:
         """What `to_json` writes."""
@@ -205,7 +206,7 @@ class Comparison(Mapping[str, PolicySDF]):
             "policies": {name: policy.content(pairs=pairs) for name, policy in self._policies.items()},
             "differences": [[*names, of_estimate(one)] for names, one in self._differences.items()],
         }
-        return written("comparison", content)
+        return written("comparison", VERSION, content)
 
     @classmethod
     def from_json(cls, text: str) -> Comparison:
@@ -221,7 +222,7 @@ class Comparison(Mapping[str, PolicySDF]):
                 {(first, second): Estimate(**numbers_of(one)) for first, second, one in data["differences"]},
             )
 
-        return read("comparison", text, made)
+        return read_json("comparison", VERSION, text, made)
 
     def _by_mean(self) -> list[str]:
         return sorted(self._policies, key=lambda name: -self._policies[name].mean)

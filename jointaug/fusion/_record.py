@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from .._draws import of_image
+from .._json import read_json
 from .._validate import integer
 from ..rules import Drawn, Side, View, maps_of
 from ._origin import Origin
@@ -337,39 +338,22 @@ class Record:
         Raises:
             ValueError: for anything else, another version's JSON included.
         """
-        try:
-            data = json.loads(text)
-            version = data["jointaug_record"]
-        except (TypeError, KeyError, ValueError) as error:
-            raise ValueError(
-                f"text must be the JSON of a record, got {text!r:.60} ({type(error).__name__}: {error}); write "
-                "record.to_json()"
-            ) from error
-        if version != VERSION:
-            raise ValueError(
-                f"text must be a record of version {VERSION}, got version {version!r}; make it again, or read it with "
-                "the release that wrote it"
-            )
-        try:
-            self = cls._empty(data["count"], made=data["made"])
-            views = [
-                tuple(
-                    Entry(e["path"], e["view"], _decoded(e["params"], nested=True), _decoded(e["where"])) for e in view
-                )
-                for view in data["views"]
-            ]
-            self.__dict__ |= {
-                "pipeline": data["pipeline"],
-                "history": tuple(views),
-                "sizes": torch.tensor(data["sizes"]),
-                "view_sizes": torch.tensor(data["view_sizes"]),
-                "maps": torch.tensor(_with_unknown(data["maps"], 1 + (self.count is not None)), dtype=torch.float64),
-            }
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(
-                f"text must be all of a record's JSON, got one that breaks off or was changed ({error!r}); write "
-                "record.to_json() again"
-            ) from error
+        return read_json("record", VERSION, text, cls._of_content)
+
+    @classmethod
+    def _of_content(cls, data: Mapping[str, Any]) -> Record:
+        self = cls._empty(data["count"], made=data["made"])
+        views = [
+            tuple(Entry(e["path"], e["view"], _decoded(e["params"], nested=True), _decoded(e["where"])) for e in view)
+            for view in data["views"]
+        ]
+        self.__dict__ |= {
+            "pipeline": data["pipeline"],
+            "history": tuple(views),
+            "sizes": torch.tensor(data["sizes"]),
+            "view_sizes": torch.tensor(data["view_sizes"]),
+            "maps": torch.tensor(_with_unknown(data["maps"], 1 + (self.count is not None)), dtype=torch.float64),
+        }
         return self
 
     def __getstate__(self) -> dict[str, Any]:

@@ -308,13 +308,13 @@ def test_pickled_it_holds_neither_images_nor_transforms():
 
 BAD = {
     "by a call": (lambda: Record(), TypeError, r"made by fused\(images, record=True\) or Record.from_json"),
-    "no text": (lambda: Record.from_json("{"), ValueError, "text must be the JSON of a record, got '{'"),
-    "no string": (lambda: Record.from_json(3), ValueError, "text must be the JSON of a record, got 3"),
-    "other text": (lambda: Record.from_json("[]"), ValueError, r"text must be the JSON of a record, got '\[\]'"),
+    "no text": (lambda: Record.from_json("{"), ValueError, "text must be the JSON of one record, got '{'"),
+    "no string": (lambda: Record.from_json(3), ValueError, "text must be the JSON of one record, got 3"),
+    "other text": (lambda: Record.from_json("[]"), ValueError, r"text must be the JSON of one record, got '\[\]'"),
     "version": (
         lambda: Record.from_json(recorded()[1].to_json().replace('"jointaug_record": 1', '"jointaug_record": 2')),
         ValueError,
-        "must be a record of version 1, got version 2",
+        "must be one record of version 1, got version 2",
     ),
     "broken": (lambda: Record.from_json('{"jointaug_record": 1}'), ValueError, "one that breaks off or was changed"),
     "length of one": (lambda: len(recorded()[1][0]), TypeError, "record of one image has no length"),

@@ -8,6 +8,14 @@ import math
 ALL = 0  # of stages
 
 
+def add_encoder(parser: argparse.ArgumentParser) -> None:
+    """The arguments that say which encoder, for `trainer.evaluation.encoder.open_encoder`."""
+    parser.add_argument("encoder", help="a run's folder, a file with a state dict, or an architecture as initialized")
+    parser.add_argument("--backbone", help="architecture of a state dict, if no settings.json beside it says it")
+    parser.add_argument("--stem", choices=("imagenet", "small"), help="of a ResNet")
+    parser.add_argument("--prefix", help="of the backbone's keys in a state dict, such as module.encoder_q.")
+
+
 def positive(text: str) -> int:
     """An integer above zero."""
     if not text.isdecimal() or int(text) == 0:

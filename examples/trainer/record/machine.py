@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import sys
 from pathlib import Path
 
@@ -12,6 +13,8 @@ try:
     import resource
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
+
+STATUS = Path("/proc/self/status")
 
 
 def processor() -> str:
@@ -30,12 +33,15 @@ def peak_gb(device: torch.device) -> float | None:
     """The most memory so far in this process, in GB (1e9 bytes).
 
     On CUDA what torch's allocator held on the device, its cache and the context not counted. Elsewhere what the process
-    had in memory, Python, libraries and images included (the system's ``ru_maxrss``); None where the system does not
-    say.
+    had in memory, Python, libraries and images included: ``VmHWM`` of Linux, ``ru_maxrss`` of other systems; None where
+    the system does not say.
     """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e9
+    told = STATUS.read_text(encoding="utf-8") if STATUS.exists() else ""
+    if mark := re.search(r"^VmHWM:\s*(\d+) kB", told, re.MULTILINE):  # ru_maxrss begins with the parent's there
+        return int(mark[1]) * 1024 / 1e9
     if resource is None:
         return None
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB on Linux
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9

@@ -3,7 +3,7 @@
 Every transform of ours maps a row of numbers in (0, 1) to its parameters. Where the row comes from is said here,
 once:
 
-* `FRESH`: torch's global CPU generator, as in ``torchvision.transforms.v2``;
+* ``FRESH``: torch's global CPU generator, as in ``torchvision.transforms.v2``;
 * `Address`: (seed, epoch, index, draw) of one image, and a position in its pipeline (step, view). The row is a hash
   of these coordinates and of nothing else, so neither workers, batches, processes, the order of loading nor a resume
   can change a view.

@@ -43,7 +43,7 @@ def check_transform(
     ``along``     Do masks, boxes and key points go along: types kept, on the view's canvas, two equal masks still
                   equal, the image the same as without them, a label untouched?
     ``batch``     Does `fuse` make of a batch what it makes of each image alone?
-    ``executors`` Does `fuse` make the views that `views_at` makes, image by image?
+    ``executors`` Does `fuse` make the views that `jointaug.views_at` makes, one by one?
     ``record``    Does a `Record`, as JSON and back, give the same views again?
     ============= ====================================================================================================
 

@@ -39,8 +39,16 @@ def test_difference_in_accuracy_is_that_of_the_result():
     row = rows["large", "joint", "independent"]
     assert row["seeds"] == "12"
     difference, low, high = (in_points(float(row[name])) for name in ("difference", "low", "high"))
-    assert f"**{difference} points** ({low} to {high})" in TEXT
-    assert f"**{row['verdict']}**" in TEXT
+    assert f"it is {difference} ({low} to {high}), **{row['verdict']}**" in TEXT
+
+
+def test_difference_on_the_toys_is_that_of_the_result():
+    with (RESULTS / "toys" / "verdicts.csv").open(newline="") as file:
+        rows = {(row["table"], row["row"]): row for row in csv.DictReader(file)}
+    row = rows["jointcrop 5", "SimCLR, J-Crop(0)"]
+    difference, low, high = (f"{float(row[name]):.1f}" for name in ("difference", "low", "high"))
+    assert f"**{difference} points** ({low} to {high}, {row['seeds']} seeds each)" in TEXT
+    assert f"the paper's order is **{row['order']}**" in TEXT
 
 
 def test_it_has_six_lines_of_code_and_five_cards():

@@ -31,9 +31,10 @@ RESULTS = Path(__file__).parents[3] / "benchmarks" / "results" / "papers"
 HEAD = """# What runs
 
 Every table, figure and equation of the five papers, with the command that runs it at the paper's own scale; another
-`--scale` takes a [smaller one](index.md). Lines of a table that are not run are in it with the reason, and
-`--runs FOLDER` lets tables share their runs. What is trained but not measured is trained by the command all the same.
-This page is made from the data in `examples/trainer/papers/`, by `python -m trainer.papers.overview`.
+`--scale` takes a [smaller one](index.md): for a first look, `--scale rendered --data rendered`. Lines of a table that
+are not run are in it with the reason, and `--runs FOLDER` lets tables share their runs. What is trained but not
+measured is trained by the command all the same. This page is made from the data in `examples/trainer/papers/`, by
+`python -m trainer.papers.overview`.
 """
 PRETRAIN, EVALUATE = "python examples/pretrain.py", "python examples/evaluate.py RUN --data imagenet:FOLDER"
 FIGURES = "python examples/figures"

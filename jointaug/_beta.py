@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ ERROR: Final = 1e-9
 ALPHAS: Final = (0.01, 8.0)
 """Beyond, one polynomial does not reach that, and the host waits."""
 _DEGREE: Final = 28
+_LEAST: Final = 1e-300  # alpha of which the quantile is 0 or 1, and of less than which scipy makes 1/2, or nan
 
 
 def beta_quantile(uniform: Tensor, alpha: float) -> Tensor:
@@ -23,9 +24,7 @@ def beta_quantile(uniform: Tensor, alpha: float) -> Tensor:
     1/2 the quantile is w times a smooth function of w, and beyond it follows by symmetry.
     """
     if uniform.device.type == "cpu" or not ALPHAS[0] <= alpha <= ALPHAS[1]:
-        from scipy.special import betaincinv
-
-        return torch.from_numpy(betaincinv(alpha, alpha, uniform.cpu().numpy())).to(uniform.device)
+        return torch.from_numpy(scipys_quantile(uniform.cpu().numpy(), alpha)).to(uniform.device)
     *others, last = _polynomial(alpha)
     power = (torch.minimum(uniform, 1 - uniform) * 2) ** (1 / alpha)  # w, as a share of its value at 1/2
     place = power * 2 - 1
@@ -34,6 +33,14 @@ def beta_quantile(uniform: Tensor, alpha: float) -> Tensor:
         value = value * place + coefficient
     small = power * value
     return torch.where(uniform < 0.5, small, 1 - small)
+
+
+def scipys_quantile(uniform: Any, alpha: float) -> Any:
+    """`beta_quantile` of a number or an array, by scipy."""
+    from scipy.special import betaincinv
+
+    alpha = max(alpha, _LEAST)
+    return betaincinv(alpha, alpha, uniform)
 
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
@@ -45,10 +52,8 @@ def _polynomial(alpha: float) -> tuple[float, ...]:
 @lru_cache(maxsize=16)
 def _fitted(alpha: float) -> tuple[float, ...]:
     """A fit at Chebyshev's points."""
-    from scipy.special import betaincinv
-
     place = np.cos((np.arange(4 * _DEGREE) + 0.5) * np.pi / (4 * _DEGREE))
     power = (place + 1) / 2
-    fitted = np.polynomial.chebyshev.chebfit(place, betaincinv(alpha, alpha, power**alpha / 2) / power, _DEGREE)
+    fitted = np.polynomial.chebyshev.chebfit(place, scipys_quantile(power**alpha / 2, alpha) / power, _DEGREE)
     shortest = np.polynomial.chebyshev.chebtrim(fitted, ERROR / 100)
     return tuple(float(coefficient) for coefficient in np.polynomial.chebyshev.cheb2poly(shortest))

@@ -10,8 +10,10 @@ import torch
 
 from jointaug._native import _cuda
 
+from .pretend import NEEDS_CUDA
+
 pytest.importorskip("triton")
-pytestmark = pytest.mark.skipif(torch.version.cuda is None, reason="torch was built without CUDA: no fake CUDA")
+pytestmark = NEEDS_CUDA
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 PINNED = torch.__version__.startswith("2.14.1")

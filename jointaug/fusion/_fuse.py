@@ -28,7 +28,7 @@ from ._given import (
     sample_of,
     split_batch,
 )
-from ._images import Source, source_of, sources_of
+from ._images import Source, signature_of, source_of, sources_of
 from ._plan import Plan
 from ._planner import Planner
 from ._record import Record, sides_of
@@ -375,7 +375,7 @@ class Fused(Planner, Addressable):
     def _repeated(self, sources: Sequence[Source], how: Again, *, made: bool) -> Plan:
         """The plan of a record, for other images."""
         alone = how.record.count is None
-        how.check([sides_of(source.signature) for source in sources], len(sources[0].images), made=made)
+        how.check([sides_of(signature_of(source)) for source in sources], len(sources[0].images), made=made)
         device = sources[0].images[0].device
         if alone and device.type != "cpu":
             raise ValueError(
@@ -383,7 +383,7 @@ class Fused(Planner, Addressable):
                 "the record of a batch, or image.cpu()"
             )
         views = how.views(sources, self._known)
-        signature = tuple(source.signature for source in sources)
+        signature = tuple(map(signature_of, sources))
         return Plan(views, how.record.made, signature, [], PlanRows(no_rows), alone=alone, again=how)
 
 

@@ -37,12 +37,13 @@ class Source(NamedTuple):
             crop_box=crop_box,
         )
 
-    @property
-    def signature(self) -> Any:
-        """Shapes and dtypes, which a plan must fit."""
-        if isinstance(self.images, Tensor):
-            return tuple(self.images.shape), self.images.dtype
-        return tuple((tuple(image.shape), image.dtype) for image in self.images)
+
+def signature_of(source: Source) -> Any:
+    """Shapes and dtypes, which a plan must fit (no property: Dynamo of torch 2.8 sees none in a named tuple)."""
+    images = source.images
+    if isinstance(images, Tensor):
+        return tuple(images.shape), images.dtype
+    return tuple((tuple(image.shape), image.dtype) for image in images)
 
 
 def source_of(image: Any) -> Source:

@@ -16,7 +16,7 @@ from ..pipeline import ROOT, Position
 from ..rules import Drawn, Draws, Each, Known
 from ._execute import Images, Surprise, execute
 from ._given import checked_crop_box
-from ._images import Source, sources_of
+from ._images import Source, signature_of, sources_of
 from ._origin import Origin
 from ._plan import Plan
 from ._record import Record
@@ -80,7 +80,7 @@ class Planner(nn.Module):
         sources, given_views = sources_of(batch)
         if not isinstance(params, Plan):
             raise TypeError(f"params must come from make_params, got {type(params).__name__}; call make_params(batch)")
-        signature = tuple(source.signature for source in sources)
+        signature = tuple(map(signature_of, sources))
         if signature != params.sources:
             raise ValueError(
                 f"params were made for another batch: {_brief(params.sources)}, got {_brief(signature)}; call "
@@ -141,7 +141,7 @@ class Planner(nn.Module):
         state = walk(self.pipeline, state, Draws(rows, drawn, known, at))
         if rows.form is not None:
             self._asked[rows.form] = rows.asked
-        signature = tuple(source.signature for source in sources)
+        signature = tuple(map(signature_of, sources))
         return Plan(state.views, state.made, signature, drawn, rows, at, alone, crop_box)
 
     def results(self, sources: Sequence[Source], params: Plan, *, made: bool) -> list[Tensor]:

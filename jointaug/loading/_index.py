@@ -6,6 +6,7 @@ import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from ..chance import Address
@@ -58,6 +59,8 @@ def carrying(index: int, epoch: int, draw: int) -> AddressedIndex:
 
 def as_integer(value: Any) -> int | None:
     """One integer of Python, numpy or torch as an int; None for anything else, a bool included."""
+    if isinstance(value, np.bool_):  # which numpy before 2 took for an integer, with a warning
+        return None
     try:
         number = operator.index(value)
     except TypeError:

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
-from .._beta import beta_quantile
+from .._beta import beta_quantile, scipys_quantile
 from .._draws import filled
 from ..chance import Row, place, places
 
@@ -135,9 +135,7 @@ def beta_place(least: int, most: int, uniform: float, alpha: float) -> int:
 
     (Peng et al. 2022, https://arxiv.org/abs/2202.03278, center-suppressed sampling, as released.)
     """
-    from scipy.special import betaincinv
-
-    return least + int((most - least) * float(betaincinv(alpha, alpha, uniform)))
+    return least + int((most - least) * float(scipys_quantile(uniform, alpha)))
 
 
 def beta_places(least: Tensor | int, most: Tensor, uniform: Tensor, alpha: float) -> Tensor:

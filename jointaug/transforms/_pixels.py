@@ -114,7 +114,7 @@ def resized(
 
     def kernel(image: Any) -> Any:
         return transform._call_kernel(  # noqa: SLF001
-            F.resize, image, size=list(size), interpolation=interpolation, antialias=antialias
+            F.resize, image, size=list(size), interpolation=mode, antialias=antialias
         )
 
     if not _is_wide(inpt):
@@ -162,7 +162,7 @@ def resized_crop(
         return resized(transform, F.crop(inpt, *box), size, interpolation, antialias)
     _check_averaging(transform, inpt, mode)
     return transform._call_kernel(  # noqa: SLF001
-        F.resized_crop, inpt, *box, size=list(size), interpolation=interpolation, antialias=antialias
+        F.resized_crop, inpt, *box, size=list(size), interpolation=mode, antialias=antialias
     )
 
 

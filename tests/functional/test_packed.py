@@ -9,8 +9,10 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from jointaug import functional as K
 from jointaug.functional import _packed
 
+from ..pretend import NEEDS_CUDA
+
 pytest.importorskip("triton")
-pytestmark = pytest.mark.skipif(torch.version.cuda is None, reason="torch was built without CUDA: no fake CUDA")
+pytestmark = NEEDS_CUDA
 
 
 @pytest.mark.parametrize("shape", [(2, 5, 40, 40), (1, 3, 40000, 40000)], ids=["five channels", "beyond 32 bits"])

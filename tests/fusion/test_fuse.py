@@ -34,6 +34,8 @@ from jointaug import (
 from jointaug.distributions import JointPair
 from jointaug.rules import RULES, register
 
+from ..rules.cases import mode
+
 FAILURE_RATE = 1e-6
 GENERATOR = torch.Generator().manual_seed(0)
 BATCH = torch.rand(6, 3, 40, 56, generator=GENERATOR)
@@ -225,7 +227,7 @@ def replay(t, image, drawn):
 
 CROP = v2.RandomResizedCrop(24, (0.2, 1.0))
 PAIRS = {  # which must not share a pass over memory
-    "interpolation": (CROP, v2.RandomResizedCrop(24, (0.2, 1.0), interpolation="nearest")),
+    "interpolation": (CROP, v2.RandomResizedCrop(24, (0.2, 1.0), interpolation=mode("nearest"))),
     "antialias": (CROP, v2.RandomResizedCrop(24, (0.2, 1.0), antialias=False)),
     "size": (CROP, v2.RandomResizedCrop((24, 16), (0.2, 1.0))),
     "kernel": (v2.Compose([CROP, v2.GaussianBlur(3, 2.0)]), v2.Compose([CROP, v2.GaussianBlur(9, 2.0)])),

@@ -9,6 +9,8 @@ from torchvision.transforms.v2 import functional as F
 
 from jointaug import MultiView, fuse
 
+from ..rules.cases import mode
+
 GENERATOR = torch.Generator().manual_seed(0)
 LEVELS = torch.randint(0, 256, (3, 3, 9, 14), dtype=torch.uint8, generator=GENERATOR)
 PILS = [F.to_pil_image(image) for image in LEVELS]
@@ -135,7 +137,7 @@ def test_what_v2_does_not_do_to_a_pil_image_says_what_to_put_before(step):
 @pytest.mark.parametrize("antialias", [True, False, None])
 def test_a_pil_image_is_resized_as_pillow_does_it(interpolation, antialias):
     """Pillow antialiases whatever is asked, and its nearest pixel is the exact one."""
-    resize = v2.Resize((5, 4), interpolation, antialias=antialias)
+    resize = v2.Resize((5, 4), mode(interpolation), antialias=antialias)
     expected = torch.stack([F.pil_to_tensor(resize(image)) for image in PILS])
     difference = (fuse(resize)(PILS).int() - expected.int()).abs().max()
     assert difference <= (0 if interpolation == "nearest" else 1)
@@ -164,9 +166,9 @@ def test_a_batch_of_what_is_no_image_is_refused(cls):
 @pytest.mark.parametrize("images", [LEVELS, list(LEVELS), [LEVELS[0], LEVELS[1][:, :7], LEVELS[2][..., :9]]])
 def test_bicubic_filters_are_clipped_where_v2_has_bytes_and_where_it_has_floats_not(images):
     """v2 clips uint8; a chain that is float in v2 overshoots, whatever its source, and so does ours."""
-    resize, enlarge = v2.Resize((6, 5), "bicubic"), v2.Resize((20, 22), "bicubic")
+    resize, enlarge = v2.Resize((6, 5), mode("bicubic")), v2.Resize((20, 22), mode("bicubic"))
     to_float = v2.ToDtype(torch.float32, scale=True)
-    for steps in ([resize, enlarge], [enlarge], [v2.Resize(8, "bicubic"), enlarge]):
+    for steps in ([resize, enlarge], [enlarge], [v2.Resize(8, mode("bicubic")), enlarge]):
         bytes_first = fuse(v2.Compose([*steps, to_float]))(images)
         assert 0 <= bytes_first.min() < bytes_first.max() <= 1
         for view, image in zip(bytes_first, images, strict=True):

@@ -8,8 +8,9 @@ from jointaug import Addresses
 from jointaug import functional as K
 from jointaug._native import _cuda
 
+from ..pretend import NEEDS_CUDA
+
 pytest.importorskip("triton")
-NEEDS_CUDA = pytest.mark.skipif(torch.version.cuda is None, reason="torch was built without CUDA: no fake CUDA")
 
 
 @NEEDS_CUDA

@@ -73,6 +73,25 @@ def by_type(values: st.SearchStrategy) -> st.SearchStrategy:
 
 
 SIDES = st.integers(1, 9)
+
+
+def takes_names():
+    """Whether torchvision knows interpolations by their names: from 0.24 on."""
+    try:
+        F.resize(torch.zeros(1, 2, 2), [1, 1], interpolation="nearest")
+    except ValueError:
+        return False
+    return True
+
+
+NAMES = takes_names()
+
+
+def mode(name):
+    """An interpolation as users write it."""
+    return name if NAMES else InterpolationMode(name)
+
+
 SIZES = SIDES | sequences(SIDES, 1, 2)
 P = st.sampled_from([0.0, 0.5, 1.0])
 # Numbers as all types write them; values at rounding's edges are the business of tests/functional.
@@ -81,12 +100,7 @@ FILLS = optional(FILLS | sequences(FILLS, 1, 3))
 FILLS = FILLS | by_type(FILLS)
 INTERPOLATIONS = st.sampled_from(
     [
-        "nearest",
-        "nearest-exact",
-        "bilinear",
-        "bicubic",
-        "lanczos",
-        "box",
+        *map(mode, ("nearest", "nearest-exact", "bilinear", "bicubic", "lanczos", "box")),
         InterpolationMode.NEAREST,
         InterpolationMode.NEAREST_EXACT,
         InterpolationMode.BILINEAR,
@@ -166,13 +180,13 @@ V2: dict[type, st.SearchStrategy] = {
         num_ops=st.integers(0, 3),
         magnitude=st.sampled_from([0, 9, 30, 35]),
         num_magnitude_bins=st.sampled_from([31, 40]),
-        interpolation=st.sampled_from(["nearest", InterpolationMode.BILINEAR, 0]),
+        interpolation=st.sampled_from([mode("nearest"), InterpolationMode.BILINEAR, 0]),
         fill=FILLS,
     ),
     v2.TrivialAugmentWide: case(
         v2.TrivialAugmentWide,
         num_magnitude_bins=st.sampled_from([2, 31]),
-        interpolation=st.sampled_from(["nearest", InterpolationMode.BILINEAR]),
+        interpolation=st.sampled_from([mode("nearest"), InterpolationMode.BILINEAR]),
         fill=FILLS,
     ),
     v2.AutoAugment: case(v2.AutoAugment, policy=st.sampled_from(list(v2.AutoAugmentPolicy)), fill=FILLS),
@@ -197,7 +211,7 @@ V2: dict[type, st.SearchStrategy] = {
 }
 """What has a rule and is torchvision's, or stands for one of v1."""
 
-WARPS = {"interpolation": st.sampled_from(["nearest", InterpolationMode.BILINEAR, 0]), "fill": FILLS}
+WARPS = {"interpolation": st.sampled_from([mode("nearest"), InterpolationMode.BILINEAR, 0]), "fill": FILLS}
 ANGLES = st.sampled_from([0, 30, 200.0]) | ranges(-90, 90)
 DRAWN: dict[type, st.SearchStrategy] = {
     v2.RandomRotation: case(v2.RandomRotation, degrees=ANGLES, expand=st.booleans(), **WARPS),

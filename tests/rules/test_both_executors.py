@@ -21,7 +21,7 @@ from torchvision.transforms.v2 import functional as F
 from jointaug import Address, Addresses, JointBlur, JointColor, JointCrop, MultiView, PerView, Shared, fuse, views_at
 from jointaug._draws import DRAWS, draw_of, of_image
 
-from .cases import OF_BOXES
+from .cases import OF_BOXES, mode
 from .oracle import as_tensor
 from .test_differential import TYPICAL
 
@@ -31,7 +31,7 @@ FLOATS = v2.Compose([v2.ToImage(), v2.ToDtype(torch.float32, scale=True)])
 CLOSE = {"float": 1e-5, "uint8": 8 / 255, "PIL": 31 / 255}
 
 DRAWN = {
-    v2.RandomRotation: v2.RandomRotation((-20, 70), "bilinear"),
+    v2.RandomRotation: v2.RandomRotation((-20, 70), mode("bilinear")),
     v2.RandomAffine: v2.RandomAffine(30, (0.2, 0.1), (0.5, 1.5), (5, 10, -3, 8)),
     v2.RandomPerspective: v2.RandomPerspective(0.6, 0.8),
     v2.RandomZoomOut: v2.RandomZoomOut(p=0.7),

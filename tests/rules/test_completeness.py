@@ -98,6 +98,7 @@ def text():
     return [*lines, *(f"| `{name}` | {' | '.join(cells)} |" for name, cells in rows().items())]
 
 
+@pytest.mark.skipif(not hasattr(v2, "SanitizeKeyPoints"), reason="the page has the transforms of torchvision 0.24")
 def test_every_transform_of_torchvision_is_in_the_table():
     """A new class of either turns this red; run this file to write it, and say above what its pixels do."""
     written = [line for line in PAGE.read_text().splitlines() if line.startswith("|")]

@@ -47,7 +47,7 @@ from jointaug._draws import DRAWS, SANITIZERS
 from jointaug.chance import child_step
 from jointaug.rules import RULES, rule_of
 
-from .cases import DRAWN, FORMS, IDENTITIES, OURS, RESIZED, V2, Case, Images, images
+from .cases import DRAWN, FORMS, IDENTITIES, OURS, RESIZED, V2, Case, Images, images, mode
 from .oracle import BACKENDS, EXACT, FACTORS, OF_PIL, as_on_pil, as_tensor, by_v2, drawn_for, running_on
 
 CASES = int(os.environ.get("JOINTAUG_DIFFERENTIAL_CASES", "100"))
@@ -81,8 +81,8 @@ def fused_of(transform):
         return fuse(transform)
 
 
-BICUBIC = ("bicubic", InterpolationMode.BICUBIC, 3)
-GATHER = v2.Resize((5, 6), "nearest-exact")
+BICUBIC = (mode("bicubic"), InterpolationMode.BICUBIC, 3)
+GATHER = v2.Resize((5, 6), mode("nearest-exact"))
 """It makes a batch of images of several sizes, and computes nothing."""
 TO_FLOAT = v2.Compose([v2.ToImage(), v2.ToDtype(torch.float32, scale=True)])
 LENIENT = {v2.GaussianBlur, *SANITIZERS}

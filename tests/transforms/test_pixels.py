@@ -9,7 +9,7 @@ import PIL.Image
 import pytest
 import torch
 from torchvision import tv_tensors
-from torchvision.transforms import v2
+from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional as F
 
 from jointaug import JointBlur, JointColor, JointCrop, MultiResolution, MultiView, UncroppedView
@@ -29,6 +29,19 @@ PILLOW = {
     "bicubic": PIL.Image.Resampling.BICUBIC,
     "lanczos": PIL.Image.Resampling.LANCZOS,
 }
+
+
+def has_lanczos():
+    try:
+        torch.nn.functional.interpolate(torch.zeros(1, 1, 4, 4), (2, 2), mode="lanczos", antialias=True)
+    except (NotImplementedError, ValueError):
+        return False
+    return True
+
+
+LANCZOS = has_lanczos()
+# numpy 1.26 warns of what overshoots the range of 64 bits, which the tests then find clipped.
+pytestmark = pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning")
 
 
 def limits(dtype):
@@ -63,6 +76,8 @@ def test_crops_of_integers_are_pillows_in_floats(dtype, interpolation):
     """Pillow resizes mode F, floats, by the same filters: the oracle of every width, clipped to the dtype."""
     image = as_image(dtype)
     crop = JointCrop(37, interpolation=interpolation)
+    if interpolation == "lanczos" and not LANCZOS:
+        pytest.skip("this torch resizes no tensor by Lanczos' filter")
     torch.manual_seed(0)
     for _ in range(5):
         params = crop.make_params([image])
@@ -255,6 +270,8 @@ def test_pil_modes_are_v2s_or_refused_with_a_remedy(name, mode):
     """Taken: v2's own pixels on that mode (within the level that rounding once may differ by)."""
     transform, taken = TABLE[name]
     image = of_mode(mode)
+    if mode == "I;16" and PIL.__version__.startswith("10.0."):
+        pytest.skip("this Pillow resizes no image of 16 bits")
     torch.manual_seed(0)
     if mode not in taken:
         with pytest.raises(TypeError, match=rf"Joint\w+ .*mode '{mode}'.*convert it first: "):
@@ -271,7 +288,9 @@ def test_pil_modes_are_v2s_or_refused_with_a_remedy(name, mode):
                 kind = ("brightness", "contrast", "saturation", "hue")[operation]
                 expected = getattr(F, f"adjust_{kind}")(expected, params[kind][k])
         else:
-            expected = F.resized_crop(image, *params["box"][k], size=[16, 16], interpolation=transform.interpolation)
+            expected = F.resized_crop(
+                image, *params["box"][k], size=[16, 16], interpolation=InterpolationMode(transform.interpolation)
+            )
         difference = np.asarray(view).astype(float) - np.asarray(expected).astype(float)
         assert abs(difference).max() <= (1.0 if name == "blur" else 0.0)
 

@@ -4,6 +4,7 @@
     python examples/pretrain.py simclr-cifar10 --data FOLDER --out runs/cifar --epochs 20 --minutes 30
     python examples/pretrain.py simclr-cifar10 --help     # every setting, its value in the recipe, and whose it is
     python examples/pretrain.py simclr-cifar10 --data FOLDER --out runs/more --init runs/cifar    # from its weights
+    python examples/pretrain.py simclr-cifar10 --data FOLDER --out runs/start --untrained         # what it starts from
     torchrun --nproc-per-node 8 examples/pretrain.py moco2-imagenet --data imagenet:FOLDER --out runs/moco
 
 A finished run is made longer by more ``--epochs``: they have a schedule of their own (`trainer.training.schedules`).
@@ -85,7 +86,8 @@ def parsed(words: Sequence[str]) -> tuple[argparse.Namespace, dict[str, Setting]
     parser = argparse.ArgumentParser(
         description="Pre-train an encoder by a recipe. RECIPE --help lists its settings.",
         prog="pretrain.py",
-        usage="%(prog)s RECIPE --data DATA --out OUT [--test TEST] [--device DEVICE] [--minutes N] [--SETTING X ...]",
+        usage="%(prog)s RECIPE --data DATA --out OUT [--test TEST] [--device DEVICE] [--minutes N] [--untrained] "
+        "[--SETTING X ...]",
         epilog=f"recipes: {', '.join(sorted(RECIPES))}",
         formatter_class=Help,
         allow_abbrev=False,
@@ -96,6 +98,7 @@ def parsed(words: Sequence[str]) -> tuple[argparse.Namespace, dict[str, Setting]
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; an interrupted one goes on")
     parser.add_argument("--device", help="cpu, cuda, ...; by default a GPU where there is one")
     parser.add_argument("--minutes", type=float, help="stop at the first epoch's end after so long; go on later")
+    parser.add_argument("--untrained", action="store_true", help="train nothing: leave the network as it would start")
     if not words or words[0] in ("-h", "--help"):
         parser.parse_args(["--help"])
     if words[0].startswith("-"):
@@ -192,6 +195,10 @@ def run(options: argparse.Namespace, settings: Mapping[str, Setting], processes:
     stored = {name: asdict(setting) for name, setting in settings.items()}
     for name, more in training.beginnings.items():
         stored[name]["source"] += f"; {more}"
+    if options.untrained:
+        if training.step:
+            raise ValueError(f"--untrained must have a folder without a run, got {out} with one; name another")
+        stored["epochs"]["source"] += "; untrained: none was run"
     if processes.first:
         if training.longer:
             before = training.plan.since
@@ -203,7 +210,7 @@ def run(options: argparse.Namespace, settings: Mapping[str, Setting], processes:
         elif training.init is not None and training.step == 0:
             print(f"the backbone starts from {common.init}, {training.beginnings['init']}; all else is new")
         replace(out / SETTINGS, json.dumps(stored, indent=1).encode())
-    result = training.go(options.minutes)
+    result = training.go(options.minutes, untrained=options.untrained)
     if not processes.first:
         return 0
     if not result.finished:
@@ -219,7 +226,7 @@ def run(options: argparse.Namespace, settings: Mapping[str, Setting], processes:
                 "recipe": options.recipe,
                 **last,
                 "schedules": training.plan.stored,
-                "reported": reported(options.recipe),
+                "reported": reported(options.recipe, untrained=options.untrained),
                 **machine,
                 "settings": stored,
             },

@@ -257,7 +257,7 @@ def cell_of(row: Row, options: argparse.Namespace, changed: Mapping[str, str], s
     own = {**row.changed, **row.own}
     if own.get("weight", RECIPES[recipe].values.get("weight")) == "score":
         own["score"] = options.score
-    return Cell(recipe, seed, {**own, **changed}, row.as_long_as)
+    return Cell(recipe, seed, {**own, **changed}, row.as_long_as, untrained=row.untrained)
 
 
 def seeds_of(options: argparse.Namespace) -> range:

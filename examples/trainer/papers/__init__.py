@@ -17,14 +17,20 @@ TABLES: dict[tuple[str, str], Table] = {
 }
 
 
-def reported(recipe: str) -> list[dict[str, Any]]:
-    """What papers report for a recipe as it stands: paper, table, row, column and value, to be kept with a result."""
+def reported(recipe: str, *, untrained: bool = False) -> list[dict[str, Any]]:
+    """What papers report for a recipe as it stands: paper, table, row, column and value, to be kept with a result.
+
+    Args:
+        recipe: its whole name.
+        untrained: for the network from which it starts.
+    """
     return [
         {"paper": table.paper, "table": table.number, "row": row.name, "column": name, "value": row.reported[name]}
         for table in TABLES.values()
         for row in table.rows
         for name, column in table.columns.items()
-        if name in row.reported and not (row.changed or row.own) and row.recipe_at(column.scale) == recipe
+        if name in row.reported and not (row.changed or row.own) and row.untrained == untrained
+        if row.recipe_at(column.scale) == recipe
     ]
 
 

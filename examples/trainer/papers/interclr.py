@@ -143,11 +143,10 @@ RECIPES = (
 )
 
 STRATEGIES = ("hard", "semi-hard", "random", "semi-easy")
-UNTRAINED = "no run: evaluate.py takes a network as initialized"
 #: How lines are run, at 200 epochs and longer; "+" is InterCLR.
 RUNS = {
     "Supervised": Row("", missing=SUPERVISED),
-    "Random": Row("", missing=UNTRAINED),
+    "Random": run("npid2", untrained=True),
     "NPID": run("npid"),
     "MoCo": run("moco1"),
     "SimCLR": run("simclr", "simclr-imagenet-200"),

@@ -133,6 +133,7 @@ class Row:
         protocol: of this row, where each of the table's methods has one of its own.
         as_long_as: the row that this one takes as long as, its score network's training included: its epochs are set
             from the measured seconds of that row and of ``against``.
+        untrained: evaluated as its run would start: no step is trained.
     """
 
     name: str
@@ -150,6 +151,7 @@ class Row:
     at: Mapping[str, str] = field(default_factory=dict)
     protocol: str = ""
     as_long_as: str = ""
+    untrained: bool = False
 
     def recipe_at(self, scale: str) -> str:
         """The whole name of the recipe at a scale."""

@@ -35,6 +35,7 @@ class Cell:
     Attributes:
         as_long_as: the row whose time it takes (`trainer.papers.recipe.Row`); its epochs are not of its name.
         epochs: so many, then; None: not known yet.
+        untrained: the network as the run would start, of which no step is trained.
     """
 
     recipe: str
@@ -43,27 +44,31 @@ class Cell:
 
     as_long_as: str = ""
     epochs: int | None = None
+    untrained: bool = False
 
     @property
     def folder(self) -> str:
         """A name that says all of it: ``simclr-cifar10,crop=decoupled,seed=3``."""
         changes = (f"{name}={spelled(value)}" for name, value in sorted(self.changed.items()))
         time = [f"as long as {self.as_long_as}"] if self.as_long_as else []
-        return ",".join([self.recipe, *changes, *time, f"seed={self.seed}"]).replace("/", "_")
+        start = ["untrained"] if self.untrained else []
+        return ",".join([self.recipe, *changes, *time, *start, f"seed={self.seed}"]).replace("/", "_")
 
     @property
     def words(self) -> list[str]:
-        """The settings on pretrain.py's command line."""
+        """The settings on pretrain.py's command line, the seed's last."""
+        start = ["--untrained"] if self.untrained else []
         epochs = {} if self.epochs is None else {"epochs": self.epochs}
         changed = {**self.changed, **epochs, "seed": self.seed}
-        return [word for name, value in changed.items() for word in (f"--{name}", spelled(value))]
+        return [*start, *(word for name, value in changed.items() for word in (f"--{name}", spelled(value)))]
 
     @property
     def digest(self) -> str:
         """One word for all that the run is asked: it changes with the recipe, so that a kept result can be told."""
         told = {name: value for name, value in self.changed.items() if name not in FREE}
         time = {"as long as": self.as_long_as} if self.as_long_as else {}
-        values = {**RECIPES[self.recipe].values, **told, **time, "seed": self.seed}
+        start = {"untrained": True} if self.untrained else {}
+        values = {**RECIPES[self.recipe].values, **told, **time, **start, "seed": self.seed}
         text = json.dumps({name: spelled(value) for name, value in values.items()}, sort_keys=True)
         return blake2b(text.encode(), digest_size=5).hexdigest()
 

@@ -145,11 +145,12 @@ class Run:
         told = {"init": self.init and f"weights {self.init}", "epochs": self.plan.told}
         return {name: text for name, text in told.items() if text}
 
-    def go(self, minutes: float | None = None) -> Result:
+    def go(self, minutes: float | None = None, *, untrained: bool = False) -> Result:
         """Train to the end, or to a signal (Ctrl-C); what is left is done by another `Run` in this folder.
 
         Args:
             minutes: stop at the first epoch's end after so long; None: when all epochs are done.
+            untrained: train nothing; the backbone that is left is the one that the run starts from.
 
         Raises:
             NotFiniteError: if the loss is nan or infinite.
@@ -158,7 +159,7 @@ class Run:
         with interrupts() as interrupted, Log(self.out if self.processes.first else None, self.steps, self.step) as log:
             if self.step == 0:
                 log.add(Row(0, 0, **self._ask_monitor(), **self._cost(log)))
-            while self.step < self.steps:
+            while self.step < self.steps and not untrained:
                 self.epoch(log, interrupted)
                 late = minutes is not None and self._elapsed() - self.seconds > 60 * minutes
                 if self.step < self.steps and self.processes.any(bool(interrupted) or late):

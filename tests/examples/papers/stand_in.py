@@ -15,6 +15,8 @@ import zlib
 from pathlib import Path
 
 recipe, *words = sys.argv[1:]
+untrained = "--untrained" in words
+words = [word for word in words if word != "--untrained"]
 given = dict(zip(words[::2], words[1::2], strict=True))
 out, data = Path(given.pop("--out")), Path(given.pop("--data"))
 machine = {"device": given.pop("--device", "cpu"), "processes": int(os.environ.get("WORLD_SIZE", 1)), "threads": 1}
@@ -33,7 +35,7 @@ with (out / "log.csv").open("w", newline="") as file:
     before, last = [0, 0, "", "", 0.1, 0.4, 2.0, 0.5], [1, 4, loss, spread, after, 0.6, 4.5, 2.0]
     csv.writer(file).writerows([columns, before, last])
 result = {"recipe": recipe, "knn": 0.5 + 0.01 * chance, "ridge": 0.75, "rank": 4.5, "loss": 1.0, "seconds": 2.0}
-result["epoch"] = int(given.get("--epochs", 1))
+result["epoch"] = 0 if untrained else int(given.get("--epochs", 1))
 result["commit"] = "abc"
 result["machine"] = {"system": "none", "processor": "none", "torch": "none", **machine}
 result["settings"] = {"seed": {"value": seed}}

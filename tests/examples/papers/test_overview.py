@@ -15,7 +15,6 @@ import reproduce
 import score
 from trainer.papers import TABLES
 from trainer.papers.clim import SMALLER_CROPS
-from trainer.papers.interclr import UNTRAINED
 from trainer.papers.lines import LVIS, OTHERS, SUPERVISED
 from trainer.papers.overview import DATA, INFOMIN, ITEMS, NAMES, page
 from trainer.papers.scorecl import MEAN_PER_CLASS
@@ -78,7 +77,6 @@ LACKING = {
         "clim 1", "clim 2", "clim 3", "clim 4", "clim 5", "clim 10", "interclr 1", "interclr 2", "interclr 3",
         "interclr Fig. 5",
     },
-    UNTRAINED: {"interclr 1", "interclr 2", "interclr 3", "interclr Fig. 5"},
     SMALLER_CROPS: {"clim 7"},
     MEAN_PER_CLASS: {"scorecl 4"},
     "DINO's ten views blur with three probabilities; JointBlur takes one, or two of a pair": {"jointcrop 1"},

@@ -773,3 +773,7 @@ def test_what_is_reported_for_a_recipe():
     assert [row["value"] for row in reported("jointcrop-moco1-imagenet") if row["table"] == "F"] == [60.87]
     assert {row["value"] for row in reported("moco2-imagenet-800") if row["paper"] == "leoclr"} >= {71.1, 47.6, 82.5}
     assert reported("leoclr-cifar10") == []
+    assert {row["row"] for row in reported("npid2-imagenet")} == {"NPIDv2", "intra"}
+    start = reported("npid2-imagenet", untrained=True)
+    assert {row["row"] for row in start} == {"Random"}
+    assert [row["value"] for row in start] == [13.7, 16.6, 9.6, 9.0, 22.0, 59.0, 60.2]  # Tab. 1 to 3

@@ -180,6 +180,24 @@ def test_a_row_takes_as_long_as_another_and_its_score_network(tmp_path: Path, da
     assert row["not run"].startswith("needs the run scorecl-simclr-rendered,epochs=10,weight=none,seed=0 in")
 
 
+def test_a_row_of_a_network_as_initialized_is_run_and_kept_as_others(tmp_path: Path, data: Path, capsys):
+    """Beside the recipe's own run, in a folder and with a digest of its own."""
+    kept, out = tmp_path / "kept", tmp_path / "out"
+    words = ("interclr", "2", "--data", str(data), "--kept", str(kept), "--rows", "Random", "NPIDv2", "--seeds", "2")
+    assert run(*words, "--out", str(out)) == 0
+    random = [row for row in lines(kept / "runs.csv") if row["row"] == "Random"]
+    trained = [row for row in lines(kept / "runs.csv") if row["row"] == "NPIDv2"]
+    assert [(row["recipe"], row["changed"], row["seed"]) for row in random] == [
+        ("npid2-rendered", "--untrained", seed) for seed in "01"
+    ]
+    assert {row["settings"] for row in random}.isdisjoint(row["settings"] for row in trained)
+    epochs = {path.parent.name: json.loads(path.read_text())["epoch"] for path in out.glob("*/result.json")}
+    assert epochs["npid2-rendered,untrained,seed=1"] == 0 < epochs["npid2-rendered,seed=1"]
+    capsys.readouterr()
+    assert run(*words, "--out", str(tmp_path / "two")) == 0
+    assert "4 of 4 runs are done, 0 are left" in capsys.readouterr().out
+
+
 def test_rows_that_cannot_run_say_why(tmp_path: Path, data: Path):
     out = tmp_path / "out"
     assert run("scorecl", "6", "--data", str(data), "--out", str(out), "--seeds", "1") == 0

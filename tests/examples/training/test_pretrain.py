@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from trainer.evaluation.encoder import open_encoder
 from trainer.inputs.feed import Augment, Request, Served
+from trainer.inputs.settings import Settings
 from trainer.methods.batch import Batch
 from trainer.networks import ResNet8
 from trainer.papers import RECIPES
@@ -94,6 +95,28 @@ def test_backbones_are_kept_on_the_way_and_are_folders_of_runs(command, tmp_path
     assert pretrain.main(words) == 0
     assert not (tmp_path / "none kept" / "epochs").exists()
     assert (tmp_path / "none kept" / "backbone.pt").read_bytes() == (run / "backbone.pt").read_bytes()
+
+
+def test_untrained_leaves_the_network_that_a_run_starts_from(command, tmp_path, capsys, one_thread):
+    """What its first line says of it, too; and it does not take the place of a run."""
+    start, run = tmp_path / "start", tmp_path / "run"
+    words = [*command[:-1], str(start)]
+    assert pretrain.main([*words, "--untrained", "--seed", "3"]) == 0
+    torch.manual_seed(3)
+    fresh = loop.started(Settings(backbone="resnet8")).state_dict()
+    left = saved(start / "backbone.pt")
+    assert left.keys() == fresh.keys()
+    assert all(torch.equal(left[name], value) for name, value in fresh.items())
+    assert torch.equal(open_encoder(str(start)).network.state_dict()["conv1.weight"], fresh["conv1.weight"])
+    result = json.loads((start / "result.json").read_text())
+    assert (result["epoch"], result["step"], result["loss"]) == (0, 0, None)
+    assert result["settings"]["epochs"] == {"value": 2, "source": "command line; untrained: none was run"}
+    assert pretrain.main([*command, "--minutes", "0", "--seed", "3"]) == pretrain.INTERRUPTED
+    assert [row.knn for row in rows_of(start)] == [result["knn"]] == [rows_of(run)[0].knn]
+    capsys.readouterr()
+    assert pretrain.main([*command, "--untrained", "--seed", "3"]) == 1
+    assert "--untrained must have a folder without a run, got" in capsys.readouterr().err
+    assert not (run / "backbone.pt").exists()
 
 
 def test_crops_are_plain_until_there_are_boxes(toys, tmp_path, monkeypatch, plain):

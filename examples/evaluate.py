@@ -56,7 +56,8 @@ from trainer.evaluation.arguments import ALL, add_encoder, fraction, positive, r
 from trainer.evaluation.encoder import Encoder, open_encoder
 from trainer.evaluation.frozen import Frozen
 from trainer.evaluation.images import Images, open_images, rank_in_class
-from trainer.evaluation.protocols import FINE_TUNING, PROTOCOLS, FineTuning, Protocol
+from trainer.evaluation.probe import mean_per_class, percent
+from trainer.evaluation.protocols import FINE_TUNING, PROTOCOLS, FineTuning, Protocol, asked
 from trainer.evaluation.results import Result, by_stage, read, write
 from trainer.evaluation.subset import of_fraction, of_list
 from trainer.inputs.named import PER_CLASS
@@ -116,7 +117,7 @@ class Evaluation:
         return self.frozen.features("test", "center")
 
     def knn(self) -> Iterator[Result]:
-        """Both rules, at every ``k`` asked for."""
+        """Both rules, at every ``k`` asked for; the majority's mean per class where papers report that."""
         bank, tau = (self.train_features, self.train_labels, self.features), self.options.tau
         for k in self.options.k or [knn.fair_k(self.train.labels, self.encoder.k)]:
             right = knn.weighted(*bank, k, tau) == self.labels
@@ -124,6 +125,9 @@ class Evaluation:
         for k in self.options.k or [knn.fair_k(self.train.labels, MAJORITY_K)]:
             right = knn.majority(*bank, k) == self.labels
             yield Result("knn", metrics.MAJORITY, percent(right), f"Euclidean, k {k}")
+            if self.per_class:
+                mean = mean_per_class(right, self.labels)
+                yield Result("knn", metrics.MAJORITY_PER_CLASS, mean, f"Euclidean, k {k}")
 
     def ridge(self) -> Iterator[Result]:
         """The trainer's monitor has both as well."""
@@ -158,11 +162,14 @@ class Evaluation:
         value = tsne.agreement(points, labels[rows])
         yield Result("tsne", "nearest point of the same class, %", value, f"{len(rows)} test images")
 
+    @property
+    def per_class(self) -> bool:
+        """Whether papers report the mean of the classes' accuracies on these data."""
+        return self.options.data.partition(":")[0] in PER_CLASS
+
     def linear(self, name: str = "moco") -> Iterator[Result]:
         """A probe, on each stage where the protocol says so; the best classifier is kept for `crops`."""
-        protocol = PROTOCOLS[name]
-        if self.options.lr:
-            protocol = replace(protocol, rates=tuple(self.options.lr), rate_batch=None)
+        protocol = asked(PROTOCOLS[name], self.options.lr, per_class=self.per_class)
         if self.options.precomputed:
             protocol = replace(protocol, crop=None)
         frozen = self.frozen
@@ -188,12 +195,9 @@ class Evaluation:
         """Encoder and classifier trained on all labels, or on ``options.labelled`` of them."""
         images, part = self.options.labelled or (self.train, "all labels")
         protocol = FINE_TUNING[name].at(len(images) / len(self.train))
-        if self.options.lr:
-            protocol = replace(protocol, rates=tuple(self.options.lr), rate_batch=None)
+        protocol = asked(protocol, self.options.lr, per_class=self.per_class)
         if self.options.epochs:
             protocol = replace(protocol, epochs=self.options.epochs, steps=None)
-        if self.options.data.partition(":")[0] in PER_CLASS:  # what papers report there comes first, and chooses
-            protocol = replace(protocol, metrics=tuple(sorted(protocol.metrics)))
         protocol = replace(protocol, batch=self.options.batch or protocol.batch)
         yield from finetune.results(
             self.encoder, images, self.test, protocol, name=name, part=part, seed=self.options.seed
@@ -224,11 +228,6 @@ def on_stages(protocol: str) -> bool:
     """Whether a protocol is on a network's stages."""
     kind, _, name = protocol.partition(":")
     return kind in MACHINES or (kind in ("linear", "crops") and PROTOCOLS[name].stages)
-
-
-def percent(right: Tensor) -> float:
-    """Of the entries that are true."""
-    return 100 * right.double().mean().item()
 
 
 def protocol_name(text: str) -> str:

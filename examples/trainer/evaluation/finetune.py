@@ -23,9 +23,8 @@ from jointaug import Addresses
 
 from .encoder import Encoder
 from .images import Images, held_out_rows
-from .metrics import in_percent
-from .probe import VALIDATION, accuracy, linear_head, steps
-from .protocols import FineTuning, Metric
+from .probe import VALIDATION, linear_head, measured, measures, steps
+from .protocols import FineTuning
 from .results import Result
 
 
@@ -66,9 +65,8 @@ def results(
     labels = test.labels.to(encoder.device)
     length = f"{protocol.steps} steps" if protocol.steps else f"{protocol.epochs} epochs"
     how = f"{protocol.source}; {part}; rate {best[0]:g}, decay {best[1]:g}{chosen}; {length}, batch {protocol.batch}"
-    for metric in protocol.metrics:
-        if metric != "top-5" or len(train.classes) > 5:
-            yield Result(f"finetune:{name}", in_percent(metric), measured(metric, logits, labels), how)
+    for metric, value in measures(protocol.metrics, logits, labels).items():
+        yield Result(f"finetune:{name}", metric, value, how)
     yield Result(f"finetune:{name}", "training loss", loss, how)
 
 
@@ -162,13 +160,3 @@ def logits_of(encoder: Encoder, model: Tuned, images: Images, protocol: FineTuni
     tuned = replace(encoder, network=model, origin=f"{encoder.origin}, fine-tuned")
     views = tuned.center() if protocol.test == "center" else tuned.whole()
     return tuned.features(images, views, caption="test images")
-
-
-def measured(metric: Metric, logits: Tensor, labels: Tensor) -> float:
-    """In percent; the mean per class is over the classes that occur."""
-    if metric != "mean per class":
-        return accuracy(logits, labels, int(metric.removeprefix("top-")))
-    right = (logits.argmax(1) == labels).double()
-    counts = labels.bincount().double()
-    shares = right.new_zeros(len(counts)).index_add_(0, labels, right)[counts > 0] / counts[counts > 0]
-    return 100 * shares.mean().item()

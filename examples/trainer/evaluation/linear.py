@@ -7,8 +7,7 @@ from torch import nn
 
 from .frozen import Frozen
 from .images import held_out_rows
-from .metrics import TOP_1, TOP_5
-from .probe import VALIDATION, accuracy, train
+from .probe import VALIDATION, measured, measures, train
 from .protocols import Protocol
 from .results import Result, by_stage
 
@@ -40,17 +39,15 @@ def probed(frozen: Frozen, protocol: Protocol, *, name: str, epochs: int, batch:
     best = list(range(0, len(probe.heads), rates))  # of each part
     if validation is not None:
         logits = frozen.logits(probe.heads, "train", protocol.test, validation)
-        scores = [accuracy(of_head, labels[validation]) for of_head in logits]
+        scores = [measured(protocol.metrics[0], of_head, labels[validation]) for of_head in logits]
         best = [max(range(first, first + rates), key=scores.__getitem__) for first in best]
     found = []
     for k, logits_of_k in zip(best, frozen.logits([probe.heads[k] for k in best], "test", protocol.test), strict=True):
         how = f"{protocol.source}; rate {protocol.rates[k % rates]:g}, {epochs} epochs, batch {batch}"
         if protocol.crop is None:
             how += f", on features of {VIEWS[protocol.test]}"
-        results = [Result(f"linear:{name}", TOP_1, accuracy(logits_of_k, test_labels), how)]
-        if len(frozen.train.classes) > 5:
-            results.append(Result(f"linear:{name}", TOP_5, accuracy(logits_of_k, test_labels, 5), how))
-        found.append([*results, Result(f"linear:{name}", "training loss", probe.losses[k], how)])
+        values = {**measures(protocol.metrics, logits_of_k, test_labels), "training loss": probe.losses[k]}
+        found.append([Result(f"linear:{name}", metric, value, how) for metric, value in values.items()])
     top = max(zip(found, best, strict=True), key=lambda pair: pair[0][0].value)[1]
     stages = frozen.encoder.stages
     return list(by_stage(dict(zip(stages, found, strict=True)))) if stages else found[0], probe.heads[top]

@@ -10,6 +10,7 @@ def in_percent(what: str) -> str:
 
 TOP_1, TOP_5, MEAN_PER_CLASS = map(in_percent, ("top-1", "top-5", "mean per class"))
 WEIGHTED, MAJORITY = (f"{rule} {TOP_1}" for rule in ("weighted", "majority"))  # of k-NN
+MAJORITY_PER_CLASS = f"majority {MEAN_PER_CLASS}"
 WITHIN_CLASS, OF_ALL_PAIRS = (f"cosine {of}" for of in ("within a class", "of all pairs"))
 MAP = in_percent("mAP")
 CENTER, CROP = "center", "RandomResizedCrop(0.2, 1)"  # of one classifier's test images

@@ -17,7 +17,8 @@ from jointaug import Addresses
 from jointaug.chance import named_step
 
 from ..networks import LARS
-from .protocols import Protocol
+from .metrics import in_percent
+from .protocols import Metric, Protocol
 
 VALIDATION = 10  # one training image in ten chooses among several settings
 
@@ -158,4 +159,29 @@ def steps(images: int, batch: int, seed: int, epoch: int) -> list[Tensor]:
 def accuracy(logits: Tensor, labels: Tensor, top: int = 1) -> float:
     """Percent of rows whose label is among the ``top`` greatest logits; equal logits count for the smaller label."""
     ranks = logits.argsort(dim=1, descending=True, stable=True)[:, :top]
-    return 100 * (ranks == labels[:, None]).any(1).double().mean().item()
+    return percent((ranks == labels[:, None]).any(1))
+
+
+def percent(right: Tensor) -> float:
+    """Of the entries that are true."""
+    return 100 * right.double().mean().item()
+
+
+def mean_per_class(right: Tensor, labels: Tensor) -> float:
+    """Percent of ``[N]`` rows that are right, of each class that occurs; the mean over these classes."""
+    counts = labels.bincount().double()
+    shares = counts.new_zeros(len(counts)).index_add_(0, labels, right.double())[counts > 0] / counts[counts > 0]
+    return 100 * shares.mean().item()
+
+
+def measured(metric: Metric, logits: Tensor, labels: Tensor) -> float:
+    """In percent, of logits ``[N, classes]``."""
+    if metric == "mean per class":
+        return mean_per_class(logits.argmax(1) == labels, labels)
+    return accuracy(logits, labels, int(metric.removeprefix("top-")))
+
+
+def measures(metrics: Sequence[Metric], logits: Tensor, labels: Tensor) -> dict[str, float]:
+    """Each of them, under the name of its result; of five classes and fewer there is no top-5."""
+    asked = [metric for metric in metrics if metric != "top-5" or logits.shape[1] > 5]
+    return {in_percent(metric): measured(metric, logits, labels) for metric in asked}

@@ -8,8 +8,9 @@ epoch, on center crops or whole images.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 Metric = Literal["top-1", "top-5", "mean per class"]
 
@@ -32,6 +33,7 @@ class Protocol:
         whiten: standardize the features by batch statistics first (batch normalization without affine parameters).
         stages: a linear layer on each of a ResNet's stages, as `trainer.networks.Stages` pools them; or one, on the
             network's own features.
+        metrics: percent right, of the best 1 or 5 guesses, or the mean of the classes' shares; the first one chooses.
     """
 
     source: str
@@ -49,6 +51,7 @@ class Protocol:
     test: Literal["center", "whole"] = "center"
     whiten: bool = False
     stages: bool = False
+    metrics: tuple[Metric, ...] = ("top-1", "top-5")
 
     def rate(self, epoch: int, epochs: int) -> float:
         """The learning rate of an epoch of ``epochs``, as a fraction of the first."""
@@ -111,6 +114,19 @@ def _factor(protocol: Protocol | FineTuning, done: float, gamma: float) -> float
     return (1 + math.cos(math.pi * done)) / 2
 
 
+Asked = TypeVar("Asked", Protocol, FineTuning)
+
+
+def asked(protocol: Asked, rates: Sequence[float] | None = None, *, per_class: bool = False) -> Asked:
+    """The protocol with these rates as they stand, if there are some; ``per_class`` lets the classes' mean choose.
+
+    Without that mean among its metrics, ``per_class`` changes nothing.
+    """
+    if rates:
+        protocol = replace(protocol, rates=tuple(rates), rate_batch=None)
+    return replace(protocol, metrics=tuple(sorted(protocol.metrics))) if per_class else protocol
+
+
 FEW = 0.01  # of the labels
 
 
@@ -140,6 +156,7 @@ PROTOCOLS = {
     "scorecl": Protocol(
         "ScoreCL, on other data sets; all but the rates is MoCo's, unsaid",
         epochs=100, batch=256, rates=(10.0, 30.0, 50.0, 70.0, 90.0), schedule="step", milestones=(0.6, 0.8),
+        metrics=("top-1", "top-5", "mean per class"),
     ),
     "interclr": Protocol(
         "InterCLR's paper; pooling, batch normalization and Nesterov from its code, without its color jitter and "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import re
@@ -15,6 +16,7 @@ import pytest
 import torch
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import balanced_accuracy_score
 from torch import nn
 from torch.nn import functional as F
 from torchvision.transforms import v2
@@ -207,6 +209,21 @@ def test_test_images_and_held_out_ones_train_nothing_and_test_images_choose_noth
     assert "rate 0.1," in top_1.how
     assert (top_1.value, loss.value) == (0, 2)
     assert sorted(trained_on) == (~held_out).nonzero()[:, 0].tolist()
+
+
+def test_where_papers_report_the_mean_of_the_classes_it_is_told(evaluation):
+    """Of k-NN by majority and of ScoreCL's probe, which it chooses there; on fifteen test images, most of them red."""
+    few = evaluation.test.subset(torch.tensor([*range(10), 10, 11, 12, 20, 21]))
+    options = argparse.Namespace(**{**vars(evaluation.options), "data": "flowers102:none", "k": [5], "epochs": 1})
+    of_flowers = evaluate.Evaluation(evaluation.encoder, evaluation.train, few, options)
+    found = {result.metric: result.value for result in of_flowers.knn()}
+    answers = knn.majority(of_flowers.train_features, of_flowers.train_labels, of_flowers.features, 5)
+    assert found["majority mean per class, %"] == pytest.approx(100 * balanced_accuracy_score(few.labels, answers))
+    assert found["majority mean per class, %"] != pytest.approx(found["majority top-1, %"])
+    assert next(of_flowers.linear("scorecl")).metric == "mean per class, %"
+    options.data = "cars:none"
+    assert "majority mean per class, %" not in {result.metric for result in of_flowers.knn()}
+    assert next(of_flowers.linear("scorecl")).metric == "top-1, %"
 
 
 def test_a_probes_random_views_are_cropped_and_flipped(evaluation, monkeypatch):

@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from sklearn.metrics import balanced_accuracy_score
 from torch import nn
 from torch.nn import functional as F
 from trainer.evaluation import finetune
 from trainer.evaluation.encoder import Encoder, open_encoder
-from trainer.evaluation.finetune import choose, fine_tune, logits_of, measured, results, to_train
+from trainer.evaluation.finetune import choose, fine_tune, logits_of, results, to_train
 from trainer.evaluation.images import Images
-from trainer.evaluation.probe import linear_head
+from trainer.evaluation.probe import linear_head, measured
 from trainer.evaluation.protocols import FINE_TUNING
 from trainer.inputs.scenes import Scenes, write_voc
 from trainer.inputs.sources import Pixels
@@ -156,18 +155,6 @@ def test_settings_that_diverge_lose_and_all_of_them_are_told(encoder, noise):
         choose(encoder, noise, replace(protocol, rates=(1e38,)), [(1e38, 0.0), (1e38, 1.0)], 0)
     with pytest.raises(FloatingPointError, match=r"at rate 1e\+38 and decay 0 is not finite in epoch 0"):
         fine_tune(encoder, noise, protocol, 1e38, 0.0)
-
-
-def test_the_mean_per_class_is_scikit_learns():
-    chance = np.random.default_rng(0)
-    logits, labels = torch.from_numpy(chance.normal(size=(60, 7))), torch.from_numpy(chance.integers(0, 5, 60))
-    guesses = torch.where(torch.arange(7) < 5, logits, -9.0)  # scikit-learn warns of classes that do not occur
-    wanted = 100 * balanced_accuracy_score(labels, guesses.argmax(1))
-    assert measured("mean per class", guesses, labels) == pytest.approx(wanted)
-    assert measured("top-1", guesses, labels) != pytest.approx(wanted)
-    assert measured("top-5", logits, labels) == pytest.approx(
-        100 * np.mean([label in row.argsort(descending=True)[:5] for row, label in zip(logits, labels, strict=True)])
-    )
 
 
 def test_protocols_are_the_papers():

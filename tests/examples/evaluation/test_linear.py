@@ -76,6 +76,25 @@ def test_each_stage_has_the_rate_that_is_best_on_held_out_images(frozen, monkeyp
     assert first.value == second.value == 100
 
 
+def test_the_rate_is_chosen_by_the_first_metric(frozen, monkeypatch):
+    """One head knows the class of most images, the other one those of two classes that are fewer."""
+    images = frozen.train.subset(torch.tensor([0, 3, 6, 9, 12, 15, 1, 2]))  # classes 0 0 0 0 0 0 1 2
+    often = torch.eye(3)[torch.zeros(8, dtype=torch.long)]
+    rare = torch.eye(3)[torch.tensor([1, 1, 1, 1, 1, 1, 1, 2])]
+    monkeypatch.setattr(linear, "held_out_rows", lambda labels, *_: torch.ones(len(labels), dtype=torch.bool))
+    monkeypatch.setattr(linear, "train", lambda *_, **__: Probe([_Says(often), _Says(rare)], [0.0, 0.0]))
+    monkeypatch.setattr(Frozen, "logits", lambda self, heads, *_: [head.logits for head in heads])
+    asked, protocol = replace(frozen, train=images, test=images), replace(PROTOCOLS["scorecl"], rates=(2.0, 1.0))
+    for metrics, head, values in (
+        (("top-1", "top-5", "mean per class"), often, {"top-1, %": 75.0, "mean per class, %": 100 / 3}),
+        (("mean per class", "top-1", "top-5"), rare, {"mean per class, %": 200 / 3, "top-1, %": 25.0}),
+    ):
+        results, best = linear.probed(asked, replace(protocol, metrics=metrics), name="scorecl", epochs=1, batch=8)
+        assert best.logits is head
+        found = {result.metric: result.value for result in results}
+        assert found == pytest.approx({**values, "training loss": 0.0})
+
+
 class _Says(torch.nn.Module):
     def __init__(self, logits):
         super().__init__()

@@ -6,12 +6,13 @@ import math
 from dataclasses import replace
 from itertools import product
 
+import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import top_k_accuracy_score
+from sklearn.metrics import balanced_accuracy_score, top_k_accuracy_score
 from torch.nn import functional as F
-from trainer.evaluation.probe import accuracy, head, optimizer, steps, train
+from trainer.evaluation.probe import accuracy, head, mean_per_class, measured, measures, optimizer, steps, train
 from trainer.evaluation.protocols import PROTOCOLS, Protocol
 from trainer.networks import LARS
 
@@ -238,6 +239,32 @@ def test_accuracy_is_scikit_learns(top):
     assert accuracy(logits, labels, top) == pytest.approx(
         100 * top_k_accuracy_score(labels.numpy(), logits.numpy(), k=top)
     )
+
+
+def test_the_mean_per_class_is_scikit_learns():
+    chance = np.random.default_rng(0)
+    logits, labels = torch.from_numpy(chance.normal(size=(60, 7))), torch.from_numpy(chance.integers(0, 5, 60))
+    guesses = torch.where(torch.arange(7) < 5, logits, -9.0)  # scikit-learn warns of classes that do not occur
+    wanted = 100 * balanced_accuracy_score(labels, guesses.argmax(1))
+    assert measured("mean per class", guesses, labels) == pytest.approx(wanted)
+    assert measured("top-1", guesses, labels) != pytest.approx(wanted)
+    assert measured("top-5", logits, labels) == pytest.approx(
+        100 * np.mean([label in row.argsort(descending=True)[:5] for row, label in zip(logits, labels, strict=True)])
+    )
+
+
+def test_a_class_that_does_not_occur_is_not_in_the_mean():
+    labels = torch.tensor([0, 0, 0, 0, 3])
+    assert mean_per_class(labels == 0, labels) == 50
+    assert mean_per_class(torch.tensor([True, False, False, False, True]), labels) == 62.5
+
+
+def test_of_five_classes_there_is_no_top_5():
+    asked = ("mean per class", "top-1", "top-5")
+    labels = torch.arange(5)
+    assert measures(asked, torch.eye(5), labels) == {"mean per class, %": 100, "top-1, %": 100}
+    wide = F.pad(torch.eye(5), (0, 1), value=0.5).roll(1, 0)
+    assert measures(asked, wide, labels) == {"mean per class, %": 0, "top-1, %": 0, "top-5, %": 80}
 
 
 def test_equal_logits_count_for_the_smaller_label():

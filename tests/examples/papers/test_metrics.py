@@ -11,20 +11,25 @@ import torch
 from trainer.evaluation import low_shot, metrics, svm
 from trainer.evaluation.encoder import open_encoder
 from trainer.evaluation.images import Images
+from trainer.inputs.named import PER_CLASS
 from trainer.inputs.sources import Pixels
 from trainer.papers import TABLES
 
 CLASSES, SHOTS = 6, (1, 2)
 
 
-def asked() -> dict[tuple[str, str], set[str]]:
-    """What columns ask of each protocol of evaluate.py and these stages, whichever row's the protocol is."""
-    found: dict[tuple[str, str], set[str]] = {}
+def asked() -> dict[tuple[str, str, str], set[str]]:
+    """What columns ask of each protocol of evaluate.py, these stages, and data on which a metric of its own is told.
+
+    Whichever row's the protocol is.
+    """
+    found: dict[tuple[str, str, str], set[str]] = {}
     for table in TABLES.values():
         for column in table.columns.values():
             for protocol in dict.fromkeys(row.protocol or column.protocol for row in table.rows if column.protocol):
                 if protocol.partition(":")[0] in (*evaluate.FREE, *evaluate.MACHINES, *evaluate.TRAINED):
-                    found.setdefault((protocol, column.stages), set()).add(column.metric)
+                    data = column.data if column.data in PER_CLASS else ""
+                    found.setdefault((protocol, column.stages, data), set()).add(column.metric)
     return found
 
 
@@ -47,14 +52,14 @@ class Untrained:
         return self
 
 
-@pytest.mark.parametrize(("protocol", "stages"), asked(), ids=map(" ".join, asked()))
-def test_what_is_asked_for_is_yielded(protocol, stages, one_thread, monkeypatch):
+@pytest.mark.parametrize(("protocol", "stages", "data"), asked(), ids=map(" ".join, asked()))
+def test_what_is_asked_for_is_yielded(protocol, stages, data, one_thread, monkeypatch):
     several = protocol in evaluate.MACHINES
     if several:
         pytest.importorskip("sklearn")
         monkeypatch.setattr(svm, "machine", lambda _: Untrained())
         monkeypatch.setattr(svm, "chosen_cost", lambda *_: 1.0)
-    words = f"resnet8 {protocol} --data none --epochs 1 --batch 12 --lr 0.1 --threads 1 --shots 1 2"
+    words = f"resnet8 {protocol} --data {data}:none --epochs 1 --batch 12 --lr 0.1 --threads 1 --shots 1 2"
     options, _ = evaluate.arguments_of([*words.split(), *(("--stages", stages) if stages else ())])
     options.labelled = None
     parts = map(partial(noise, several), (6, 2))
@@ -64,4 +69,4 @@ def test_what_is_asked_for_is_yielded(protocol, stages, one_thread, monkeypatch)
         few, many = ({metrics.best_stage(metrics.at_shots(k)) for k in ks} for ks in (SHOTS, low_shot.SHOTS))
         assert few <= found
         found |= many
-    assert asked()[protocol, stages] <= found
+    assert asked()[protocol, stages, data] <= found

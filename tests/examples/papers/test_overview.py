@@ -17,7 +17,6 @@ from trainer.papers import TABLES
 from trainer.papers.clim import SMALLER_CROPS
 from trainer.papers.lines import LVIS, OTHERS, SUPERVISED
 from trainer.papers.overview import DATA, INFOMIN, ITEMS, NAMES, page
-from trainer.papers.scorecl import MEAN_PER_CLASS
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "papers" / "map.md").read_text(encoding="utf-8")
@@ -78,7 +77,6 @@ LACKING = {
         "interclr Fig. 5",
     },
     SMALLER_CROPS: {"clim 7"},
-    MEAN_PER_CLASS: {"scorecl 4"},
     "DINO's ten views blur with three probabilities; JointBlur takes one, or two of a pair": {"jointcrop 1"},
     "LPIPS compares views with their original, which a step does not have, and its weights are not at hand": {
         "scorecl 6"

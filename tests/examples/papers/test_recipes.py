@@ -549,12 +549,15 @@ MEASURES: dict[tuple[str, str], dict[str, tuple[str, str] | tuple[str, str, floa
     ("scorecl", "1"): {"k-NN": MAJORITY, "linear": LINEAR},
     ("scorecl", "3"): {"ImageNet-100": MAJORITY, "CIFAR-100": MAJORITY},
     ("scorecl", "4"): {
-        f"{name}, {how}": NONE if name in ("Flowers", "Aircraft") else (*measure, data)
-        for how, measure in (("k-NN", MAJORITY), ("linear", ("linear:scorecl", "top-1, %")))
-        for name, data in zip(
-            ("STL10", "Food", "Flowers", "Cars", "Aircraft", "DTD"),
-            ("stl10", "food101", "", "cars", "", "dtd"),
-            strict=True,
+        f"{name}, {how}": (protocol, f"{rule}{metric}, %", data)
+        for how, protocol, rule in (("k-NN", "knn", "majority "), ("linear", "linear:scorecl", ""))
+        for name, data, metric in (
+            ("STL10", "stl10", "top-1"),
+            ("Food", "food101", "top-1"),
+            ("Flowers", "flowers102", "mean per class"),
+            ("Cars", "cars", "top-1"),
+            ("Aircraft", "aircraft", "mean per class"),
+            ("DTD", "dtd", "top-1"),
         )
     },
     ("scorecl", "5"): {

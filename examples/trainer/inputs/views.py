@@ -30,6 +30,7 @@ SMALL_IMAGES = 64  # pixels
 SOLARIZED = 128  # gray levels from which on they are inverted: images are uint8 up to `_to_network`
 OWN = ("jitter_p", "gray", "blur_p", "solarize")  # settings that may be each view's own
 BLUR_REACH = 4.5  # half width of a blur's kernel, in the greatest sigma: 7e-6 of the Gaussian is cut off at most
+INDEPENDENT: dict[str, Any] = {"crop": "independent", "beta": 0.0, "alpha": None}
 CENTER_SUPPRESSED = 0.6  # alpha of a crop's place, where none is given: ContrastiveCrop's, on ImageNet
 
 
@@ -53,6 +54,8 @@ def pipeline(settings: Settings, views: int = 2) -> v2.Compose:
         return _resolutions(s, views)
     if s.joint_choice:
         return v2.Compose([v2.RandomChoice([pipeline(half, views) for half in _halves(s)])])
+    if s.locals and s.blur_law != "independent":
+        return v2.Compose([MultiView(*[pipeline(pair) for pair in _pairs(s)])])
     crops = views - int(s.original)
     if s.color_first:
         chain = [_color(s, k) for k in range(crops)]
@@ -137,7 +140,26 @@ def _halves(s: Settings) -> tuple[Settings, Settings]:
     """JointCrop with plain blur, and plain crops with JointBlur (or the decoupled controls of either)."""
     crop = replace(s, joint_choice=False, blur_law="independent", crop="joint" if s.crop == "independent" else s.crop)
     law = "joint" if s.blur_law == "independent" else s.blur_law
-    return crop, replace(s, joint_choice=False, blur_law=law, crop="independent", beta=0.0, alpha=None)
+    return crop, replace(s, joint_choice=False, blur_law=law, **INDEPENDENT)
+
+
+def _pairs(s: Settings) -> list[Settings]:
+    """Two large crops, then smaller ones two by two: each pair with the settings of a run that has no others."""
+    pairs = []
+    for first in range(0, 2 + s.locals, 2):
+        own: dict[str, Any] = {
+            name: tuple(_of_view(getattr(s, name), place) for place in (first, first + 1)) for name in OWN
+        }
+        own["randaugment_views"] = tuple(place - first for place in s.randaugment_views if 0 <= place - first < 2)
+        own["blur_law"] = s.blur_law if any(own["blur_p"]) else "independent"
+        if s.crop == "independent" or s.couple == ("locals" if first == 0 else "globals"):
+            own |= INDEPENDENT
+        elif first:
+            own |= {"alpha": None} if s.crop == "joint" else INDEPENDENT
+        if first:
+            own |= {"size": s.local_size, "scale": s.local_scale}
+        pairs.append(replace(s, **own, locals=0, couple="all"))
+    return pairs
 
 
 def _blurs(s: Settings, places: range) -> Transform:

@@ -173,10 +173,11 @@ def check(settings: Settings, method_settings: Mapping[str, Any]) -> None:
                 f"joint_choice does not go with {others[0]}={getattr(settings, others[0])}: it is a joint crop or a "
                 "joint blur of two views; leave one of them out"
             )
-    if settings.locals % 2 and settings.crop == "joint":
+    pairing = {"crop": settings.crop == "joint", "blur_law": settings.blur_law != "independent"}
+    for name in (name for name, on in pairing.items() if on and settings.locals % 2):
         raise ValueError(
-            f"locals must be even with crop=joint, which makes smaller crops in pairs, got {settings.locals}; take "
-            f"{settings.locals + 1}, or --crop independent"
+            f"locals must be even with {name}={getattr(settings, name)}, which couples smaller crops in pairs, got "
+            f"{settings.locals}; take {settings.locals + 1}, or --{name} independent"
         )
     if settings.share_box and not settings.sizes:
         raise ValueError(

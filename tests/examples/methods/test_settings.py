@@ -99,6 +99,12 @@ def test_settings_that_suit(settings_of, build):
         (Settings(method="clim", sizes=(32, 24), crop="joint"), {}, "clim, several resolutions"),
         (Settings(method="byol", locals=2), {}, "multi-crop does not go on byol"),
         (Settings(method="wmse", crop="joint"), {"m": 4}, "more than 2 views"),
+        (
+            Settings(method="dino", locals=3, blur_law="decoupled", blur_p=0.5),
+            {},
+            "locals must be even with blur_law=decoupled, which couples smaller crops in pairs, got 3; take 4, or "
+            "--blur_law independent",
+        ),
         (Settings(method="dino", locals=2, weight="random"), {}, "weight does not go with multi-crop"),
         (Settings(method="moco", sizes=(32, 24)), {}, "sizes does not go on moco"),
         (Settings(method="moco", weight="score"), {"weight_inside": True}, "weight inside does not go on moco"),
@@ -113,6 +119,8 @@ def test_options_that_exist():
     options.check(Settings(method="leoclr", crop="joint", original=True, weight="score"), {})
     options.check(Settings(method="simclr", weight="score", blur_law="joint", blur_p=0.5), {"weight_inside": True})
     options.check(Settings(method="dino", locals=4, crop="joint"), {})
+    options.check(Settings(method="dino", locals=4, blur_law="joint", blur_p=0.5), {})
+    options.check(Settings(method="dino", locals=3, blur_p=0.5), {})
     options.check(Settings(method="interclr", weight="score", joint_color=True), {"on": "byol"})
     options.check(Settings(method="clim", sizes=(32, 24)), {})
 

@@ -77,7 +77,6 @@ LACKING = {
         "interclr Fig. 5",
     },
     SMALLER_CROPS: {"clim 7"},
-    "DINO's ten views blur with three probabilities; JointBlur takes one, or two of a pair": {"jointcrop 1"},
     "LPIPS compares views with their original, which a step does not have, and its weights are not at hand": {
         "scorecl 6"
     },

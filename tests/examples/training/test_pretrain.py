@@ -244,7 +244,7 @@ def test_local_crops_of_a_joint_law_come_in_pairs(toys, tmp_path, capsys, plain)
     words = ["dino-rendered", "--data", str(toys), "--out", str(tmp_path), "--batch", "9", "--device", "cpu"]
     words += ["--epochs", "1", "--warmup", "0", "--threads", "1"]
     assert pretrain.main([*words, "--crop", "joint", "--locals", "3", "--local_size", "16"]) == 1
-    assert "locals must be even with crop=joint, which makes smaller crops in pairs, got 3" in capsys.readouterr().err
+    assert "locals must be even with crop=joint, which couples smaller crops in pairs, got 3" in capsys.readouterr().err
 
 
 def test_a_folder_of_another_run_is_refused_and_left_alone(command, tmp_path, capsys, plain):

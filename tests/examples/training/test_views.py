@@ -53,6 +53,7 @@ def served(settings: Settings, views: int = 2, images: torch.Tensor | None = Non
         ({"sizes": (32, 24)}, 2, [32, 24, 32, 24]),
         ({"sizes": (32, 24), "share_box": True}, 2, [32, 24, 32, 24]),
         *(({"blur_law": law, "blur_p": (1.0, 0.5)}, 2, [32, 32]) for law in ("joint", "decoupled")),
+        ({"blur_law": "joint", "blur_p": (1.0, 0.1, 0.5), "locals": 4, "local_size": 16}, 2, [32, 32, *[16] * 4]),
         ({"sizes": (32, 32)}, 2, [32] * 4),
         ({"joint_color": True}, 2, [32, 32]),
         ({"joint_choice": True, "crop": "joint", "blur_p": 0.5}, 2, [32, 32]),
@@ -266,6 +267,41 @@ def test_the_decoupled_blur_has_the_marginals_of_the_joint_one():
     joint, decoupled = (made[law].laws["sigma"] for law in ("joint", "decoupled"))
     assert repr(decoupled) == repr(JointPair(0.0, 0.1, 2.0).decoupled())
     assert repr(joint) == repr(JointPair(0.0, 0.1, 2.0))
+
+
+@pytest.mark.parametrize("law", ["joint", "decoupled"])
+def test_a_joint_blur_of_smaller_crops_couples_them_two_by_two(law):
+    """Each pair is that of a run of its own size and areas, with its views' own probabilities and laws of crops."""
+    blur = {"blur_law": law, "blur": (0.3, 1.7), "gray": 0.3}
+    many = {**blur, "size": 32, "locals": 4, "local_size": 16, "local_scale": (0.05, 0.14), "couple": "all"}
+    small = {**blur, "size": 16, "scale": (0.05, 0.14)}
+    own = {"blur_p": (1.0, 0.1, 0.5, 0.4, 0.3, 0.0), "solarize": (0.0, 0.2, 0.0), "jitter_p": (0.8, 0.8, 0.8, 0.6)}
+    pairs = [
+        {"blur_p": (1.0, 0.1), "solarize": (0.0, 0.2), "jitter_p": 0.8},
+        {"blur_p": (0.5, 0.4), "solarize": 0.0, "jitter_p": (0.8, 0.6)},
+        {"blur_p": (0.3, 0.0), "solarize": 0.0, "jitter_p": 0.6},
+    ]
+    for crop, couple, coupled in (
+        ("independent", "all", ()),
+        ("joint", "all", (0, 1, 2)),
+        ("joint", "globals", (0,)),
+        ("joint", "locals", (1, 2)),
+        ("decoupled", "all", (0,)),
+    ):
+        joint = {"crop": crop, "beta": 0.0 if crop == "independent" else 1.0}
+        made = pipeline(Settings(**{**many, **own, **joint, "couple": couple})).transforms[0].transforms
+        wanted = [
+            pipeline(Settings(**({"size": 32, **blur} if k == 0 else small), **pair, **(joint if k in coupled else {})))
+            for k, pair in enumerate(pairs)
+        ]
+        assert [repr(branch) for branch in made] == [repr(branch) for branch in wanted]
+    none = pipeline(Settings(**{**many, "blur_p": (0.5, 0.5, 0.0)})).transforms[0].transforms
+    assert [sum(isinstance(step, JointBlur) for step in leaves(branch)) for branch in none] == [1, 0, 0]
+    named = {"randaugment": (3, 7), "randaugment_views": (1, 2), "blur_p": 0.5}
+    made = pipeline(Settings(**{**many, **named})).transforms[0].transforms
+    wanted = ({"size": 32, **blur}, (1,)), (small, (0,)), (small, ())
+    for branch, (settings, views) in zip(made, wanted, strict=True):
+        assert repr(branch) == repr(pipeline(Settings(**settings, **{**named, "randaugment_views": views})))
 
 
 def test_either_is_a_joint_crop_with_plain_blur_or_plain_crops_with_a_joint_blur():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from jointaug.losses import LossParts, Queue, clim_multi_resolution, unit
+from jointaug.losses import LossParts, Queue, clim, clim_multi_resolution, unit
 from jointaug.neighbors import (
     NeighborCutMix,
     center_positives,
@@ -18,7 +18,7 @@ from jointaug.neighbors import (
 from ..networks import Backbone, Encoder, encode_shuffled, follow, mlp, momentum_copy, split_batch_norm
 from .batch import Batch
 from .checks import count, fraction, one_of, positive, queue_fits
-from .method import Embed, MakeBackbone, Method
+from .method import Embed, MakeBackbone, Method, mean_of
 
 SELECTORS = ("center", "knn", "kmeans", "random", "none")
 
@@ -28,10 +28,14 @@ class CLIM(Method):
 
     Views: query views at each resolution, then key views at each; `Batch.partners` likewise of the neighbor.
 
+    Further, smaller views (multi-crop, at one resolution) are queries of the same keys, mixed with the neighbor's by
+    the same box; the terms of an image are averaged.
+
     Args:
         backbone: makes a backbone.
         images: of the data set.
         seed: of the run.
+        locals: how many smaller views there are.
         selector: of the positives: ``"center"`` (eq. 2), its rivals ``"knn"``, ``"kmeans"``, ``"random"``, or
             ``"none"``: MoCo v2.
         clusters: centers of the k-means (center, kmeans).
@@ -61,6 +65,7 @@ class CLIM(Method):
         *,
         images: int,
         seed: int = 0,
+        locals: int = 0,  # noqa: A002 (the setting's name)
         selector: str = "center",
         clusters: int = 10000,
         k: int = 40,
@@ -86,6 +91,7 @@ class CLIM(Method):
         alone = torch.full((images, count("n_pos", n_pos)), -1)
         alone[:, 0] = torch.arange(images)
         self.register_buffer("positives", alone)
+        self.smaller = count("locals", locals, 0)
         self.seed, self.selector = seed, one_of("selector", selector, SELECTORS)
         self.clusters, self.k = count("clusters", clusters), count("k", k, n_pos)
         self.every, self.warmup_epochs = count("every", every), count("warmup_epochs", warmup_epochs, 0)
@@ -131,23 +137,26 @@ class CLIM(Method):
 
     def forward(self, batch: Batch) -> LossParts:
         """The batch's loss; its keys at the first resolution enter the queue."""
-        n = len(batch.views) // 2
-        queries, keys = batch.views[:n], batch.views[n:]
+        large = len(batch.views) - self.smaller
+        n = large // 2
+        queries, keys = [*batch.views[:n], *batch.views[large:]], batch.views[n:large]
         with torch.no_grad():
             k_i = k_j = [encode_shuffled(self.f_k, x, batch.addresses) for x in keys]
-        lam: list[Tensor | float] = [1.0] * n  # of the image itself: plain MoCo v2
+        lam: list[Tensor | float] = [1.0] * len(queries)  # of the image itself: plain MoCo v2
         if self.selector != "none" and batch.epoch >= self.warmup_epochs:
-            others, other_keys = batch.partners[:n], batch.partners[n:]
+            others, other_keys = [*batch.partners[:n], *batch.partners[large:]], batch.partners[n:large]
             with torch.no_grad():
                 k_j = [encode_shuffled(self.f_k, x, batch.addresses) for x in other_keys]
             if self.mix is None:
-                lam = [0.5] * n
+                lam = [0.5] * len(queries)
             else:
                 mixed = [self.mix(a, b, batch.index, epoch=batch.epoch) for a, b in zip(queries, others, strict=True)]
                 queries, lam = [x for x, _ in mixed], [kept for _, kept in mixed]
         q = [self.f_q(x) for x in queries]
         queue = self.queue(k_i[0])  # as it was before these keys
-        return clim_multi_resolution(q, k_i, k_j, lam, queue, tau=self.tau, reduction=self.reduction)
+        terms = [clim_multi_resolution(q[:n], k_i, k_j, lam[:n], queue, tau=self.tau, reduction=self.reduction)]
+        crops = zip(q[n:], lam[n:], strict=True)
+        return mean_of([*terms, *(clim(x, k_i[0], k_j[0], kept, queue, tau=self.tau) for x, kept in crops)])
 
     def after_update(self, batch: Batch) -> None:  # noqa: ARG002
         """``f_k <- m f_k + (1 - m) f_q``."""

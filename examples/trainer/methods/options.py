@@ -80,7 +80,7 @@ _REASONS: dict[str, dict[str, str]] = {
         "npid": _ONE_VIEW,
         "interclr on npid": _ONE_VIEW,
         **dict.fromkeys(("leoclr", "leoclr, end to end"), "its query is the whole image, and its keys are two crops"),
-        **dict.fromkeys(("clim", "clim, several resolutions"), "its resolutions stand in the place of smaller crops"),
+        "clim, several resolutions": "its resolutions stand in the place of smaller crops",
     },
     "contrastive crop": {
         "npid": _ONE_VIEW,
@@ -147,7 +147,7 @@ def check(settings: Settings, method_settings: Mapping[str, Any]) -> None:
         ValueError: with the option, the method and the reason.
     """
     row = variant(settings.method, method_settings)
-    if row == "clim" and len(settings.sizes) > 1:
+    if row == "clim" and settings.sizes:
         row = "clim, several resolutions"
     options = used(settings, method_settings)
     for option in options:

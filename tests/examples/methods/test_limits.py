@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 from trainer.methods import options
 
 from jointaug.losses import reduce
@@ -89,6 +90,18 @@ def test_clim_without_a_selector_or_in_its_warm_up_is_moco(how, build, make_batc
     assert torch.equal(parameters(base), parameters(method))
     assert torch.equal(base.queue.keys, method.queue.keys)
     assert not torch.equal(train(build("clim"), batches)[1], parameters(method))
+
+
+@pytest.mark.parametrize("how", [{"selector": "none"}, {"warmup_epochs": 3}])
+def test_clim_of_smaller_crops_without_neighbors_is_moco_of_smaller_crops(how, build, make_batch):
+    """Bit for bit."""
+    batches = [make_batch(epoch=epoch, views=4) for epoch in range(3)]
+    for batch in batches:
+        batch.views[2:] = [F.interpolate(crop, size=16) for crop in batch.views[2:]]
+    base, method = build("moco"), build("clim", locals=2, **how)
+    assert train(base, batches)[0] == train(method, batches)[0]
+    assert torch.equal(parameters(base), parameters(method))
+    assert torch.equal(base.queue.keys, method.queue.keys)
 
 
 def test_leoclr_of_crops_with_one_key_is_moco(build, make_batch):

@@ -98,6 +98,7 @@ def test_settings_that_suit(settings_of, build):
         (Settings(method="clim", weight="random"), {}, "weight does not go on clim: its query is mixed"),
         (Settings(method="clim", sizes=(32, 24), crop="joint"), {}, "clim, several resolutions"),
         (Settings(method="byol", locals=2), {}, "multi-crop does not go on byol"),
+        (Settings(method="clim", locals=2, sizes=(32,)), {}, "multi-crop does not go on clim, several resolutions"),
         (Settings(method="wmse", crop="joint"), {"m": 4}, "more than 2 views"),
         (
             Settings(method="dino", locals=3, blur_law="decoupled", blur_p=0.5),
@@ -123,6 +124,7 @@ def test_options_that_exist():
     options.check(Settings(method="dino", locals=3, blur_p=0.5), {})
     options.check(Settings(method="interclr", weight="score", joint_color=True), {"on": "byol"})
     options.check(Settings(method="clim", sizes=(32, 24)), {})
+    options.check(Settings(method="clim", locals=2), {})
 
 
 def test_the_table_covers_every_method_and_the_page_has_it():

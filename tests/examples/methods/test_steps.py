@@ -387,6 +387,22 @@ def test_clim_at_two_resolutions(build, make_batch):
     torch.testing.assert_close(method(batch).per_sample, expected)
 
 
+@pytest.mark.parametrize("mix", [True, False])
+def test_clim_of_smaller_crops(mix, build, make_batch):
+    """Each is a query of the large keys, mixed with its neighbor's by the box of the large one; the mean of three."""
+    method = build("clim", mix=mix, locals=2)
+    f_q, f_k, queue = copy.deepcopy(method.f_q), copy.deepcopy(method.f_k), method.queue.keys.clone()
+    batch = make_batch(views=4)
+    for views in (batch.views, batch.partners):
+        views[2:] = [F.interpolate(crop, size=16) for crop in views[2:]]
+    keys, expected = (batch.views[1], batch.partners[1]), []
+    for x_i, x_j in ((batch.views[k], batch.partners[k]) for k in (0, 2, 3)):
+        query, lam = method.mix(x_i, x_j, batch.index) if mix else (x_i, torch.full((8,), 0.5))
+        expected.append(clim_terms(f_q, f_k, queue, query, keys, lam.float()))
+    torch.testing.assert_close(method(batch).per_sample, sum(expected) / 3)
+    torch.testing.assert_close(method.queue.keys[:, :8], F.normalize(f_k(batch.views[1])).T)
+
+
 @pytest.mark.parametrize("selector", ["center", "knn", "kmeans", "random"])
 def test_clim_selects_every_few_epochs_after_the_warm_up(selector, build, embed):
     method = build("clim", selector=selector, warmup_epochs=2, every=3)

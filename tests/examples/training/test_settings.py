@@ -119,9 +119,10 @@ def test_lists_and_whole_numbers_pass_for_tuples_and_floats():
 def test_a_method_takes_what_is_named_like_a_setting_of_the_run_from_there(name):
     own = settings_of(METHODS[name])
     assert not own.keys() & {field.name for field in fields(Settings)}
-    taken = keywords_of(METHODS[name], Settings(seed=7), {}, images=100)
-    assert taken.keys() <= {"seed", "images", "weight_kind", "weight_p"}
+    taken = keywords_of(METHODS[name], Settings(seed=7, locals=4), {}, images=100)
+    assert taken.keys() <= {"seed", "images", "locals", "weight_kind", "weight_p"}
     assert taken.get("seed", 7) == 7
+    assert taken.get("locals", 4) == 4
     assert taken.get("images", 100) == 100
 
 

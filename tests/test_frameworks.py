@@ -38,7 +38,7 @@ def test_the_command_knows_every_folder(command):
 
 @pytest.mark.parametrize("name", frameworks())
 def test_the_page_shows_the_files(name):
-    """The first and the last one whole, each later one as what it changes of the one before: they cannot drift from runs."""
+    """The first and the last one whole, each later one as what it changes: they cannot drift from what is run."""
     page, here = PAGE.read_text(), f"../../benchmarks/frameworks/{name}"
     assert f"```{{literalinclude}} {here}/before.py\n:language: python\n```" in page
     for old, new in (("before", "crop"), ("crop", "fused"), ("fused", "addressed")):

@@ -6,11 +6,10 @@ from difflib import unified_diff
 
 
 def test_files_are_named_from_the_root(script, tmp_path):
-    """As Python writes the diff of the same lines with the short names; a changed line that looks like a heading stays."""
+    """As Python writes the diff of these lines by the short names; a changed line that looks like a heading stays."""
     old, new = [f"a = 1\n-- {tmp_path}/x.py\n".splitlines(keepends=True), ["a = 2\n", "b = 3\n"]]
     long, short = (
-        "".join(unified_diff(old, new, f"{before}one/old.py", f"{before}one/new.py"))
-        for before in (f"{tmp_path}/", "")
+        "".join(unified_diff(old, new, f"{before}one/old.py", f"{before}one/new.py")) for before in (f"{tmp_path}/", "")
     )
     assert long != short
     assert script("diffs").named_from(tmp_path, long) == short

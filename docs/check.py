@@ -18,7 +18,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-SEARCHES = ("Lightning", "HuggingFace", "WebDataset", "segmentation", "changelog")
+SEARCHES = (
+    *("Lightning", "HuggingFace", "WebDataset", "segmentation", "changelog"),
+    *("Windows", "compiler", "license", "cite", "bug"),
+)
 SHOTS = (
     "index",
     "gallery",

@@ -10,13 +10,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util import inspect
 
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS))
 
-import interactive  # noqa: E402  # beside this file, as the next two
+import diffs  # noqa: E402  # beside this file, as the next three
+import interactive  # noqa: E402
 import pictures  # noqa: E402
 import reference_pages  # noqa: E402
 
@@ -159,6 +161,14 @@ def sign_by_init(
     return signature, returns
 
 
+def name_diffs_from_root(app: Sphinx, doctree: nodes.document) -> None:
+    """Name the files of a shown diff as they lie in the repository."""
+    for node in doctree.findall(nodes.literal_block):
+        if node.get("language") == "udiff":
+            node.rawsource = diffs.named_from(DOCS.parent, node.astext())
+            node.children = [nodes.Text(node.rawsource)]
+
+
 def mend_links_to_pages(
     app: Sphinx,
     pagename: str,
@@ -198,4 +208,5 @@ def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-docstring", add_picture)
     app.connect("autodoc-process-signature", sign_by_init)
     app.connect("autodoc-process-bases", skip_private_bases)
+    app.connect("doctree-read", name_diffs_from_root)
     app.connect("html-page-context", mend_links_to_pages)

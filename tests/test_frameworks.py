@@ -38,11 +38,13 @@ def test_the_command_knows_every_folder(command):
 
 @pytest.mark.parametrize("name", frameworks())
 def test_the_page_shows_the_files(name):
-    """The first one whole, each later one as what it changes of the one before: it cannot drift from what is run."""
+    """The first and the last one whole, each later one as what it changes: they cannot drift from what is run."""
     page, here = PAGE.read_text(), f"../../benchmarks/frameworks/{name}"
     assert f"```{{literalinclude}} {here}/before.py\n:language: python\n```" in page
     for old, new in (("before", "crop"), ("crop", "fused"), ("fused", "addressed")):
         assert f"```{{literalinclude}} {here}/{new}.py\n:diff: {here}/{old}.py\n```" in page
+    whole = f"</summary>\n\n```{{literalinclude}} {here}/addressed.py\n:language: python\n```\n\n</details>"
+    assert page.count(whole) == 1
     for path in (FOLDER / name).glob("*.py"):
         assert f"{here}/{path.name}" in page
 
@@ -68,6 +70,17 @@ def test_all_held_where_it_was_measured():
     kept = json.loads(RESULT.read_text())["frameworks"]
     assert sorted(kept) == frameworks()
     assert not [name for name, row in kept.items() if row["wrong"]]
+
+
+def test_the_kept_table_is_written_from_the_kept_result(command):
+    kept = json.loads(RESULT.read_text())
+    assert command.markdown(kept, kept["machine"]) == RESULT.with_suffix(".md").read_text()
+
+
+@pytest.mark.parametrize(("rounds", "said"), [(1, "; one run each;"), (3, "; medians of 3 interleaved runs;")])
+def test_the_table_says_how_often_each_ran(command, rounds, said):
+    kept = json.loads(RESULT.read_text()) | {"rounds": rounds}
+    assert said in command.markdown(kept, kept["machine"]).splitlines()[0]
 
 
 def test_the_snippets_of_pytorch_run_and_repeat():

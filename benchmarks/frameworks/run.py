@@ -243,9 +243,11 @@ def files(folder: Path, images: str | None) -> None:
 
 def markdown(result: dict[str, Any], about: dict[str, Any]) -> str:
     """The table of the page."""
+    rounds = result["rounds"]
+    runs = "one run each" if rounds == 1 else f"medians of {rounds} interleaved runs"
     text = [
         f"Measured on one core of {about['processor']}, {about['date']}, commit {about['commit']}, "
-        f"{result['images']}; each speed is the median of {result['rounds']} runs of one after the other.",
+        f"{result['images']}; {runs}; small differences are noise.",
         "",
         "| | lines: JointCrop | `fuse` | addresses | images a second: before | JointCrop | `fuse` | addresses |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",

@@ -51,11 +51,11 @@ def test_difference_on_the_toys_is_that_of_the_result():
     assert f"the paper's order is **{row['order']}**" in TEXT
 
 
-def test_it_has_six_lines_of_code_and_five_cards():
+def test_it_has_six_lines_of_code_and_eight_cards():
     (code,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
     assert sum(bool(line.strip()) for line in code.splitlines()) <= 6
     cards = PAGE.partition("```{rst-class} cards\n```\n")[2].partition("\n#")[0]
-    assert len(re.findall(r"^- \*\*\[", cards, re.MULTILINE)) == 5
+    assert len(re.findall(r"^- \*\*\[", cards, re.MULTILINE)) == 8
 
 
 @pytest.mark.parametrize("word", ["Lightning", "HuggingFace", "WebDataset", "segmentation", "changelog"])

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
 import PIL.Image
 import torch
 from torch import Tensor
@@ -17,7 +16,7 @@ from torchvision.transforms.v2 import functional as F
 
 from .._draws import GOES_ALONG
 from ..transforms import CropBox
-from ..views import apart, how_to_give_an_image, memories, put_together, unshared, viewable
+from ..views import apart, how_to_give_an_image, memories, put_together, several_images, told, unshared, viewable
 
 _CHANNELS: Final = (1, 3, 4)
 """Of a tensor of three dimensions that is one image: gray, or red, green and blue, without alpha or with it."""
@@ -87,15 +86,11 @@ def sample_of(item: Any, name: str) -> Sample:
     found = [i for i, leaf in enumerate(leaves) if is_explicit(leaf)]
     found = found or [i for i, leaf in enumerate(leaves) if type(leaf) is Tensor and leaf.ndim >= 3]
     if len(found) > 1:
-        raise TypeError(
-            f"{name} must hold one image, got {len(found)}: {', '.join(_told(leaves[i]) for i in found)}; two images "
-            "are two samples (a list of them is a batch), and two views of one are made by MultiView(first, second). "
-            "What is to pass untouched goes beside a tv_tensors.Image, a mask as tv_tensors.Mask"
-        )
+        raise TypeError(several_images(name, [leaves[i] for i in found]))
     if not found:
-        told = ", ".join(_told(leaf) for leaf in leaves) or "nothing"
+        given = ", ".join(map(told, leaves)) or "nothing"
         raise TypeError(
-            f"{name} must hold an image (a PIL image, a tensor [C, H, W], a tv_tensors.Image), got {told}; "
+            f"{name} must hold an image (a PIL image, a tensor [C, H, W], a tv_tensors.Image), got {given}; "
             f"{how_to_give_an_image(leaves)}"
         )
     check_channels(leaves[found[0]], name)
@@ -170,7 +165,7 @@ def sample_along(inputs: tuple[Any, ...]) -> Sample:
     along = [i for i, leaf in enumerate(leaves) if isinstance(leaf, GOES_ALONG)]
     if not along:
         raise TypeError(
-            f"a sample without an image must hold masks, boxes or key points, got {', '.join(map(_told, leaves))}; "
+            f"a sample without an image must hold masks, boxes or key points, got {', '.join(map(told, leaves))}; "
             "give tv_tensors.Mask(...)"
         )
     carried = [isinstance(argument, (tuple, list, dict, tv_tensors.TVTensor)) for argument in inputs]
@@ -225,7 +220,7 @@ def split_batch(item: Any) -> tuple[Any, Callable[[Any], Any]] | None:
     if len(found) > 1:
         raise TypeError(
             f"a batch must hold one tensor of images [B, C, H, W], got {len(found)}: "
-            f"{', '.join(_told(leaves[i]) for i in found)}; call the pipeline on each"
+            f"{', '.join(told(leaves[i]) for i in found)}; call the pipeline on each"
         )
     left = next((leaf for leaf in leaves if isinstance(leaf, GOES_ALONG)), None)
     if left is not None:
@@ -240,15 +235,6 @@ def split_batch(item: Any) -> tuple[Any, Callable[[Any], Any]] | None:
 def is_given_whole(part: Any) -> bool:
     """Whether something is a batch, or a list of batches of views."""
     return is_batch(part) or are_views(part)
-
-
-def _told(leaf: Any) -> str:
-    if isinstance(leaf, Tensor):
-        kind = type(leaf).__name__
-        return f"a {'tensor' if kind == 'Tensor' else kind} of shape {tuple(leaf.shape)}"
-    if isinstance(leaf, np.ndarray):
-        return f"an array of shape {leaf.shape}"
-    return "a PIL image" if isinstance(leaf, PIL.Image.Image) else f"{type(leaf).__name__} {leaf!r:.30}"
 
 
 def collated(

@@ -16,7 +16,18 @@ from torchvision.transforms.v2 import functional as F
 
 from .._draws import GOES_ALONG
 from ..transforms import CropBox
-from ..views import apart, how_to_give_an_image, memories, put_together, several_images, told, unshared, viewable
+from ..views import (
+    Views,
+    apart,
+    has_views,
+    how_to_give_an_image,
+    memories,
+    put_together,
+    several_images,
+    told,
+    unshared,
+    viewable,
+)
 
 _CHANNELS: Final = (1, 3, 4)
 """Of a tensor of three dimensions that is one image: gray, or red, green and blue, without alpha or with it."""
@@ -77,12 +88,16 @@ def sample_of(item: Any, name: str) -> Sample:
         name: for messages.
 
     Raises:
-        TypeError: without an image, and for several.
+        TypeError: without an image, for several, and for views.
         ValueError: for a plain tensor that is no image.
     """
-    several = isinstance(item, tuple) and len(item) > 1
-    inputs = item if isinstance(item, tuple) else (item,)
-    leaves, spec = tree_flatten(item if several or not isinstance(item, tuple) else item[0])
+    inputs = item if isinstance(item, tuple) and not _is_views(item) else (item,)
+    leaves, spec = tree_flatten(inputs if len(inputs) > 1 else inputs[0], is_leaf=_is_views)
+    if has_views(tuple(leaves)):
+        raise TypeError(
+            f"{name} must be no views yet, got Views: the data set's transform makes them, and they would be augmented "
+            "again; leave one of the two out, that transform or this call"
+        )
     found = [i for i, leaf in enumerate(leaves) if is_explicit(leaf)]
     found = found or [i for i, leaf in enumerate(leaves) if type(leaf) is Tensor and leaf.ndim >= 3]
     if len(found) > 1:
@@ -106,6 +121,10 @@ def sample_of(item: Any, name: str) -> Sample:
     if len(boxes) > 1:
         raise ValueError(f"{name} must hold at most one CropBox, got {len(boxes)}; keep the image's own")
     return Sample(leaves, spec, found[0], along, boxes[0] if boxes else None, viewable(inputs, Sample))
+
+
+def _is_views(part: Any) -> bool:
+    return isinstance(part, Views)
 
 
 def crop_boxes_of(samples: Sequence[Sample]) -> Tensor | None:

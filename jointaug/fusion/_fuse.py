@@ -82,7 +82,8 @@ class Fused(Planner, Addressable):
             warnings.warn(
                 f"fuse has no rule for {named} and runs it image by image, at "
                 f"{', '.join(place.path for place in slow)}; write one with "
-                "@jointaug.rules.register, or say which v2 transform it stands for with @jointaug.rules.adapt",
+                "@jointaug.rules.register, or say which v2 transform it stands for with @jointaug.rules.adapt (of a "
+                "class that makes views by itself: write MultiView(t, t))",
                 stacklevel=3,
             )
 

@@ -261,8 +261,9 @@ def collated(
 ) -> Any:
     """What ``default_collate`` gives of the samples' results: a list of arguments, each a list of views' batches.
 
-    What cannot be one tensor (boxes, PIL images, None) stays a list. Where samples are nested differently, the result
-    is the list of the samples' results.
+    What cannot be one tensor (masks of different numbers, PIL images, None) stays a list, and so do boxes and key
+    points: their numbers vary from batch to batch. Where samples are nested differently, the result is the list of the
+    samples' results.
 
     Args:
         samples: of the batch.
@@ -279,9 +280,13 @@ def collated(
     used = memories(*(column for i, column in enumerate(columns) if i != first.place))
     outputs = []
     for k, batch in enumerate(views):
+        of_view = [
+            [new.get(i, leaf) for i, leaf in enumerate(sample.leaves)]
+            for new, sample in zip(moved[k], samples, strict=True)
+        ]
         beside = [
-            None if i == first.place else passed[i] if i in passed else [leaves[i] for leaves in moved[k]]
-            for i in range(len(columns))
+            None if i == first.place else passed[i] if i in passed else _moved_column(column)
+            for i, column in enumerate(zip(*of_view, strict=True))
         ]
         leaves = unshared(beside, used)
         used |= memories(leaves)
@@ -309,3 +314,8 @@ def _column(values: Sequence[Any]) -> Any:
         return default_collate(list(values))
     except (TypeError, RuntimeError):
         return list(values)
+
+
+def _moved_column(values: Sequence[Any]) -> Any:
+    masks = all(isinstance(value, tv_tensors.Mask) for value in values)
+    return _column(values) if masks else list(values)

@@ -35,10 +35,10 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 from torchvision.transforms import v2
-from tqdm.auto import tqdm
 from trainer.inputs.thumbnails import Split, Thumbnails, available_cores, folder_thumbnails, rendered_thumbnails
 from trainer.record.intervals import PILOT, difference, mean
 from trainer.record.machine import processor
+from trainer.record.progress import tqdm
 from trainer.record.versions import versions
 from trainer.training.small import (
     BATCH,

@@ -29,12 +29,12 @@ import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from pretrain import parsed
+from trainer.inputs.settings import nearest
 from trainer.papers import RECIPES, TABLES, Column, Row, Table
 from trainer.papers.measures import KNN, asked, by_column, by_monitor, folders, told
 from trainer.papers.runs import PRETRAIN, Cell, Outcome, Runs, spelled
@@ -85,7 +85,7 @@ def main(arguments: Sequence[str] | None = None, *, pretrain: Path = PRETRAIN, e
         allow_abbrev=False,
     )
     parser.add_argument("paper", help=", ".join(dict.fromkeys(paper for paper, _ in TABLES)))
-    parser.add_argument("table", help="its number, such as 6 or 'Fig. 8'")
+    parser.add_argument("table", nargs="?", help="its number, such as 6 or 'Fig. 8'")
     parser.add_argument("--scale", default="rendered", help="end of the recipes' names (default: %(default)s)")
     parser.add_argument("--data", default="rendered", help="as pretrain.py takes it (default: %(default)s)")
     parser.add_argument(
@@ -113,6 +113,7 @@ def main(arguments: Sequence[str] | None = None, *, pretrain: Path = PRETRAIN, e
     options, others = parser.parse_known_args(words)
     try:
         table = find(options.paper, options.table)
+        refuse_scale(table, options.scale)
         changed = settings_of(others)
         if options.seeds < 1:
             raise ValueError(f"--seeds must be at least 1, got {options.seeds}")
@@ -174,18 +175,41 @@ def origin(outcome: Outcome) -> dict[str, str]:
     return {name: str(known.get(name, "")) for name in ORIGIN}
 
 
-def find(paper: str, number: str) -> Table:
+def find(paper: str, number: str | None) -> Table:
     """The table of a paper.
 
     Raises:
-        ValueError: with the nearest names, if there is none.
+        ValueError: with the paper's tables and the nearest, if there is none; with the papers, for none of them.
     """
-    names = {f"{paper} {number}".lower(): table for (paper, number), table in TABLES.items()}
-    wanted = f"{paper} {number}".lower()
-    if wanted not in names:
-        near = get_close_matches(wanted, names, 3, 0.0)
-        raise ValueError(f"there is no table {paper} {number}; nearest: {', '.join(near)}; all: {', '.join(names)}")
-    return names[wanted]
+    papers = list(dict.fromkeys(paper for paper, _ in TABLES))
+    if paper.lower() not in papers:
+        raise ValueError(f"paper must be one of {', '.join(papers)}, got {paper!r}{nearest(paper, papers, 1)}")
+    own = {number.lower(): table for (of, number), table in TABLES.items() if of == paper.lower()}
+    if number is None or number.lower() not in own:
+        has = [table.number for table in own.values()]
+        got = "none; write it after the paper" if number is None else f"{number!r}{nearest(number, has, 1)}"
+        raise ValueError(f"table must be one of {paper.lower()}'s ({', '.join(has)}), got {got}")
+    return own[number.lower()]
+
+
+def refuse_scale(table: Table, scale: str) -> None:
+    """Refuse a scale at which no row of a table has a recipe.
+
+    Raises:
+        ValueError: with those that have one.
+    """
+    scales = sorted(set().union(*(scales_of(row) for row in table.rows if row.recipe)))
+    if scale not in scales:
+        raise ValueError(f"--scale must be one of {', '.join(scales)}, got {scale!r}{nearest(scale, scales, 1)}")
+
+
+def scales_of(row: Row) -> set[str]:
+    """The ends of its recipe's names; ``leoclr-e2e-imagenet`` is another one's than ``leoclr``'s."""
+    own = f"{row.recipe}-"
+    families = {f"{other.recipe}-" for table in TABLES.values() for other in table.rows if other.recipe}
+    others = tuple(family for family in families - {own} if family.startswith(own))
+    names = {name for name in RECIPES if name.startswith(own) and not name.startswith(others)}
+    return {name.removeprefix(own) for name in names} | row.at.keys()
 
 
 def settings_of(words: Sequence[str]) -> dict[str, str]:
@@ -213,8 +237,7 @@ def why_not(table: Table, row: Row, scale: str, score: str | None) -> str:
         return f"{own}: of the paper's scale, {', '.join(sorted(table.scales))}"
     recipe = row.recipe_at(scale)
     if recipe not in RECIPES:
-        has = sorted(name.removeprefix(f"{row.recipe}-") for name in RECIPES if name.startswith(f"{row.recipe}-"))
-        return f"there is no recipe {recipe}; scales: {', '.join(has)}"
+        return f"there is no recipe {recipe}; scales: {', '.join(sorted(scales_of(row)))}"
     weight = row.changed.get("weight", RECIPES[recipe].values.get("weight"))
     if (weight == "score" or row.as_long_as) and score is None:
         return "needs a score network that was trained on this data: --score FILE"

@@ -103,7 +103,7 @@ def take_apart(inputs: tuple[Any, ...], taker: object) -> list[tuple[Any, ...]]:
     """The arguments of each view: view ``k`` of every `Views`, and all else as it is.
 
     Raises:
-        TypeError: if no argument is `Views`.
+        TypeError: if no argument is `Views`, or a view holds two explicit images.
         ValueError: if there are none, or two arguments differ in their number.
     """
     counts = {len(argument) for argument in inputs if isinstance(argument, Views)}
@@ -117,7 +117,10 @@ def take_apart(inputs: tuple[Any, ...], taker: object) -> list[tuple[Any, ...]]:
             f"{name} needs the same number of views (at least one) in all arguments, got {sorted(counts)}; make all of "
             "them by one view maker, of one sample"
         )
-    return [tuple(a[k] if isinstance(a, Views) else a for a in inputs) for k in range(counts.pop())]
+    samples = [tuple(a[k] if isinstance(a, Views) else a for a in inputs) for k in range(counts.pop())]
+    for sample in samples:
+        explicit_image(tree_flatten(sample)[0])
+    return samples
 
 
 def put_together(outputs: Sequence[Any], carried: Sequence[bool]) -> Any:
@@ -133,7 +136,7 @@ def put_together(outputs: Sequence[Any], carried: Sequence[bool]) -> Any:
 
 
 def check_one_image(flat: Sequence[Any], taker: object) -> None:
-    """Refuse a sample of plain tensors of which a second one could be an image: v2 would let it pass uncropped.
+    """Refuse a second image in a sample: v2 would blend a PIL mask, and let a plain tensor pass uncropped.
 
     Where an image is explicit (`tv_tensors.Image`, `PIL.Image.Image`, ...) plain tensors pass, as in v2.
 
@@ -142,10 +145,12 @@ def check_one_image(flat: Sequence[Any], taker: object) -> None:
         taker: what was called on it.
 
     Raises:
+        TypeError: for two explicit images.
         ValueError: for a second plain tensor ``[..., C, H, W]``, or one of the image's height and width.
     """
+    explicit = explicit_image(flat)
     bare = [leaf for leaf in flat if is_bare(leaf)]
-    if not bare or any(isinstance(leaf, _IMAGES) for leaf in flat):
+    if not bare or explicit is not None:
         return
     if bare[0].ndim < 2:
         raise ValueError(
@@ -159,6 +164,37 @@ def check_one_image(flat: Sequence[Any], taker: object) -> None:
                 f"{tuple(other.shape)} in one sample; two images are two samples: call it on each. A mask goes along "
                 "as tv_tensors.Mask, and what is to pass untouched beside a tv_tensors.Image"
             )
+
+
+def explicit_image(flat: Sequence[Any]) -> Any:
+    """The image of a sample's leaves, where it is one by its type; or None.
+
+    Raises:
+        TypeError: for two.
+    """
+    found = [leaf for leaf in flat if isinstance(leaf, _IMAGES)]
+    if len(found) > 1:
+        raise TypeError(several_images("a sample", found))
+    return found[0] if found else None
+
+
+def several_images(name: str, images: Sequence[Any]) -> str:
+    """The error of a sample with several images; ``name`` is the sample's."""
+    return (
+        f"{name} must hold one image, got {len(images)}: {', '.join(map(told, images))}; two images are two samples (a "
+        "list of them is a batch), and two views of one are made by MultiView(first, second). What is to pass "
+        "untouched goes beside a tv_tensors.Image, a mask as tv_tensors.Mask"
+    )
+
+
+def told(leaf: Any) -> str:
+    """What a leaf of a sample is, for messages."""
+    if isinstance(leaf, Tensor):
+        kind = type(leaf).__name__
+        return f"a {'tensor' if kind == 'Tensor' else kind} of shape {tuple(leaf.shape)}"
+    if isinstance(leaf, np.ndarray):
+        return f"an array of shape {leaf.shape}"
+    return "a PIL image" if isinstance(leaf, PIL.Image.Image) else f"{type(leaf).__name__} {leaf!r:.30}"
 
 
 def apart(outputs: list[Any], inputs: tuple[Any, ...], carried: Sequence[bool]) -> list[Any]:
@@ -334,7 +370,7 @@ class MultiView(_Coupling):
         branches: transforms of a sample, each with a draw of its own.
 
     Raises:
-        TypeError: if called on views, or on a sample without an image; if a branch drops an argument.
+        TypeError: if called on views, or on a sample without an image or with two; if a branch drops an argument.
         ValueError: if a second plain tensor of the sample could be an image: two images are two samples.
     """
 

@@ -106,6 +106,15 @@ CALLS = {
     "CropBox(None)": (lambda: CropBox(None), r"four numbers \(left, top, right, bottom\), got None"),
     "CropBox(strings)": (lambda: CropBox(["a", "b", "c", "d"]), "four numbers"),
     "data=3": (lambda: AddressedDataset(3, FLIP), "dataset must be map-style"),
+    "swapped": (
+        lambda: AddressedDataset(v2.Compose([CROP]), [IMAGE]),
+        r"got Compose; data set first, then pipeline: AddressedDataset\(images, pipeline\)",
+    ),
+    "swapped, with a length": (
+        lambda: AddressedDataset(torch.nn.Sequential(CROP), [IMAGE]),
+        "got Sequential; data set first, then pipeline",
+    ),
+    "not swapped": (lambda: jointaug.fuse(CROP).loader(FLIP, 2), "got RandomHorizontalFlip; an iterable one"),
     "data=bytes": (lambda: AddressedDataset(b"ab", FLIP), "dataset must be map-style"),
     "data=text": (lambda: NeighborDataset("ab", FLIP), "dataset must be map-style"),
     "pipeline=None": (lambda: NeighborDataset([IMAGE], None), "pipeline must be a callable of a sample, got None"),

@@ -14,6 +14,7 @@ from torch.utils._pytree import tree_flatten
 from torch.utils.data import DataLoader, default_collate
 from torchvision import tv_tensors
 from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional as F
 
 from jointaug import (
     Address,
@@ -24,6 +25,7 @@ from jointaug import (
     PerView,
     Shared,
     Views,
+    fuse,
     views_at,
 )
 
@@ -314,7 +316,7 @@ def test_pipelines_print_what_they_do():
         (lambda: JointCrop(16)(torch.tensor(3), image()), ValueError, "a label must come after the image"),
         (lambda: JointCrop(16)(torch.zeros(3, 0, 5)), ValueError, r"must have pixels, got height, width \(0, 5\)"),
         (
-            lambda: JointCrop(16)(tv_tensors.Image(image()), tv_tensors.Image(image(20, 20))),
+            lambda: JointCrop(16)(tv_tensors.Image(image()), tv_tensors.Mask(image(20, 20))),
             ValueError,
             r"must have one size, got \(height, width\) \[\(20, 20\), \(40, 30\)\]",
         ),
@@ -338,3 +340,41 @@ def test_pipelines_print_what_they_do():
 def test_wrong_input_is_named(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+PHOTO, PIL_MASK = F.to_pil_image(image()), F.to_pil_image(image()[:1])
+LARGE = tv_tensors.Image(image())
+CENTER = v2.CenterCrop(8)
+TWO = {
+    "a PIL mask": (PHOTO, PIL_MASK),
+    "what a two-crops class gives": ([PHOTO, PHOTO],),
+    "a dict": ({"image": PHOTO, "target": [{"mask": PIL_MASK}]},),
+    "two of torchvision's type": (LARGE, LARGE),
+    "both": (LARGE, PHOTO),
+}
+
+
+@pytest.mark.parametrize(
+    "maker", [JointCrop(16), JointBlur(), MultiView(CENTER, CENTER)], ids=lambda m: type(m).__name__
+)
+@pytest.mark.parametrize("name", TWO)
+def test_two_images_in_a_sample_are_refused_in_the_words_of_fuse(maker, name):
+    """fuse is the oracle, letter by letter."""
+    with pytest.raises(TypeError, match=r"got 2: .*MultiView\(first, second\).* a mask as tv_tensors.Mask") as ours:
+        maker(*TWO[name])
+    with pytest.raises(TypeError) as fused:
+        views_at(fuse(maker), Address(0, 0, 0), *TWO[name])
+    assert str(ours.value) == str(fused.value)
+
+
+@pytest.mark.parametrize("coupling", [PerView(CENTER), Shared(CENTER), JointBlur()], ids=lambda c: type(c).__name__)
+def test_a_view_of_two_images_is_refused(coupling):
+    for views in ((Views([(PHOTO, PIL_MASK)] * 2),), (Views([PHOTO] * 2), Views([PIL_MASK] * 2))):
+        with pytest.raises(TypeError, match="a sample must hold one image, got 2: a PIL image, a PIL image; "):
+            coupling(*views)
+
+
+@pytest.mark.parametrize("one", [(PHOTO, 3), ((PHOTO, 3),), ({"image": PHOTO, "label": 3},), (LARGE, image(8, 8))])
+def test_one_image_and_what_is_none_pass(one):
+    views = JointCrop(16)(*one)
+    assert len(views if len(one) == 1 else views[0]) == 2

@@ -33,9 +33,9 @@ from typing import Any
 
 import torch
 from matplotlib.figure import Figure
-from tqdm.auto import tqdm
 from trainer.inputs.thumbnails import Split, open_thumbnails, spread
 from trainer.record.intervals import Interval, mean
+from trainer.record.progress import tqdm
 from trainer.training.small import (
     FIGURE_STEPS,
     IMAGES,

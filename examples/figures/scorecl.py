@@ -41,9 +41,9 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
-from tqdm.auto import tqdm
 from trainer.inputs.thumbnails import Split, Thumbnails, open_thumbnails, spread
 from trainer.record.intervals import student
+from trainer.record.progress import tqdm
 from trainer.training.difficulty import told
 from trainer.training.small import IMAGES
 

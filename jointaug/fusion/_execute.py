@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..functional import Step, crop_and_finish, finish, horizontal_flip, own_parameters, views_of_one
 from ..rules import Call, Cut, Each, Known, View
+from ._given import is_image
 from ._images import kind_of, one_size, pixels_of, shown_as
 
 Images: TypeAlias = "Tensor | list[Tensor]"
@@ -244,8 +245,8 @@ def _seen(each: Each, images: Images, acted: Sequence[tuple[Tensor, Tensor, type
     forms = {(after.shape[0], after.dtype) for _, after, _ in acted}
     if len(forms) > 1:
         raise ValueError(
-            f"{each.transform!r} must give images that become one batch, got several numbers of channels or dtypes: "
-            f"{sorted(f'{channels} of {dtype}' for channels, dtype in forms)}; convert in it"
+            f"{_named(each.transform)} must give images that become one batch, got several numbers of channels or "
+            f"dtypes: {sorted(f'{channels} of {dtype}' for channels, dtype in forms)}; convert in it"
         )
     ((channels, dtype),) = forms
     kinds = {kind for _, _, kind in acted}
@@ -254,8 +255,8 @@ def _seen(each: Each, images: Images, acted: Sequence[tuple[Tensor, Tensor, type
     size: Any = None if kept else sizes[0] if len(set(sizes)) == 1 else sizes
     if size is sizes and len(sizes) < len(images):
         raise ValueError(
-            f"{each.transform!r} changes the size of some images of a batch and runs on a part of them, got sizes "
-            f"{sorted(set(sizes))[:3]}...; resize outside of the random choice"
+            f"{_named(each.transform)} changes the size of some images of a batch and runs on a part of them, got "
+            f"sizes {sorted(set(sizes))[:3]}...; resize outside of the random choice"
         )
     return Known(size, channels, dtype, kinds.pop() if len(kinds) == 1 else None)
 
@@ -275,8 +276,19 @@ def _answer(image: Tensor, i: int, each: Each) -> tuple[Tensor, type]:
         output = each.function(shown, i)
     except (TypeError, AttributeError) as error:
         raise TypeError(
-            f"{each.transform!r} has no rule in fuse and runs image by image, but failed on image {i}, a "
+            f"{_named(each.transform)} has no rule in fuse and runs image by image, but failed on image {i}, a "
             f"{type(shown).__name__} of shape {tuple(image.shape)}: {error}; give fuse what this transform takes (a "
             "list of PIL images, v2.ToImage() before), or write a rule with @jointaug.rules.register"
         ) from error
-    return pixels_of(output, f"what {each.transform!r} gives"), kind_of(output)
+    if isinstance(output, (list, tuple)) and output and all(map(is_image, output)):
+        raise TypeError(
+            f"{_named(each.transform)} must give one image of an image, got a {type(output).__name__} of "
+            f"{len(output)}: it makes views by itself; write MultiView(t, t) with the transform t in it, or "
+            "v2.Compose([JointCrop(224), PerView(rest)])"
+        )
+    return pixels_of(output, f"what {_named(each.transform)} gives"), kind_of(output)
+
+
+def _named(transform: Any) -> str:
+    """A transform for messages: its class, where its ``repr`` has an address in memory."""
+    return type(transform).__name__ if repr(transform) == object.__repr__(transform) else repr(transform)

@@ -82,7 +82,8 @@ class Fused(Planner, Addressable):
             warnings.warn(
                 f"fuse has no rule for {named} and runs it image by image, at "
                 f"{', '.join(place.path for place in slow)}; write one with "
-                "@jointaug.rules.register, or say which v2 transform it stands for with @jointaug.rules.adapt",
+                "@jointaug.rules.register, or say which v2 transform it stands for with @jointaug.rules.adapt (of a "
+                "class that makes views by itself: write MultiView(t, t))",
                 stacklevel=3,
             )
 
@@ -123,7 +124,8 @@ class Fused(Planner, Addressable):
                 a dict of lists (``set_transform`` of HF ``datasets``)   a batch; a dict of lists
                 =======================================================  ==========================================
 
-                Images are uint8, or floating point on [0, 1]. Masks, boxes and key points of a sample go along.
+                Images are uint8, or floating point on [0, 1]. Masks, boxes and key points of a sample go along; of a
+                list of samples, boxes and key points stay lists, one entry for each.
             generator: of torch, on the images' device, for all draws; torch's global one by default.
             addresses: one for each image (an `Address` for one): then each image's views are those of its address,
                 whatever the batch.

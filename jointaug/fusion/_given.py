@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
 import PIL.Image
 import torch
 from torch import Tensor
@@ -17,7 +16,18 @@ from torchvision.transforms.v2 import functional as F
 
 from .._draws import GOES_ALONG
 from ..transforms import CropBox
-from ..views import apart, how_to_give_an_image, memories, put_together, unshared, viewable
+from ..views import (
+    Views,
+    apart,
+    has_views,
+    how_to_give_an_image,
+    memories,
+    put_together,
+    several_images,
+    told,
+    unshared,
+    viewable,
+)
 
 _CHANNELS: Final = (1, 3, 4)
 """Of a tensor of three dimensions that is one image: gray, or red, green and blue, without alpha or with it."""
@@ -78,24 +88,24 @@ def sample_of(item: Any, name: str) -> Sample:
         name: for messages.
 
     Raises:
-        TypeError: without an image, and for several.
+        TypeError: without an image, for several, and for views.
         ValueError: for a plain tensor that is no image.
     """
-    several = isinstance(item, tuple) and len(item) > 1
-    inputs = item if isinstance(item, tuple) else (item,)
-    leaves, spec = tree_flatten(item if several or not isinstance(item, tuple) else item[0])
+    inputs = item if isinstance(item, tuple) and not _is_views(item) else (item,)
+    leaves, spec = tree_flatten(inputs if len(inputs) > 1 else inputs[0], is_leaf=_is_views)
+    if has_views(tuple(leaves)):
+        raise TypeError(
+            f"{name} must be no views yet, got Views: the data set's transform makes them, and they would be augmented "
+            "again; leave one of the two out, that transform or this call"
+        )
     found = [i for i, leaf in enumerate(leaves) if is_explicit(leaf)]
     found = found or [i for i, leaf in enumerate(leaves) if type(leaf) is Tensor and leaf.ndim >= 3]
     if len(found) > 1:
-        raise TypeError(
-            f"{name} must hold one image, got {len(found)}: {', '.join(_told(leaves[i]) for i in found)}; two images "
-            "are two samples (a list of them is a batch), and two views of one are made by MultiView(first, second). "
-            "What is to pass untouched goes beside a tv_tensors.Image, a mask as tv_tensors.Mask"
-        )
+        raise TypeError(several_images(name, [leaves[i] for i in found]))
     if not found:
-        told = ", ".join(_told(leaf) for leaf in leaves) or "nothing"
+        given = ", ".join(map(told, leaves)) or "nothing"
         raise TypeError(
-            f"{name} must hold an image (a PIL image, a tensor [C, H, W], a tv_tensors.Image), got {told}; "
+            f"{name} must hold an image (a PIL image, a tensor [C, H, W], a tv_tensors.Image), got {given}; "
             f"{how_to_give_an_image(leaves)}"
         )
     check_channels(leaves[found[0]], name)
@@ -111,6 +121,10 @@ def sample_of(item: Any, name: str) -> Sample:
     if len(boxes) > 1:
         raise ValueError(f"{name} must hold at most one CropBox, got {len(boxes)}; keep the image's own")
     return Sample(leaves, spec, found[0], along, boxes[0] if boxes else None, viewable(inputs, Sample))
+
+
+def _is_views(part: Any) -> bool:
+    return isinstance(part, Views)
 
 
 def crop_boxes_of(samples: Sequence[Sample]) -> Tensor | None:
@@ -170,7 +184,7 @@ def sample_along(inputs: tuple[Any, ...]) -> Sample:
     along = [i for i, leaf in enumerate(leaves) if isinstance(leaf, GOES_ALONG)]
     if not along:
         raise TypeError(
-            f"a sample without an image must hold masks, boxes or key points, got {', '.join(map(_told, leaves))}; "
+            f"a sample without an image must hold masks, boxes or key points, got {', '.join(map(told, leaves))}; "
             "give tv_tensors.Mask(...)"
         )
     carried = [isinstance(argument, (tuple, list, dict, tv_tensors.TVTensor)) for argument in inputs]
@@ -225,7 +239,7 @@ def split_batch(item: Any) -> tuple[Any, Callable[[Any], Any]] | None:
     if len(found) > 1:
         raise TypeError(
             f"a batch must hold one tensor of images [B, C, H, W], got {len(found)}: "
-            f"{', '.join(_told(leaves[i]) for i in found)}; call the pipeline on each"
+            f"{', '.join(told(leaves[i]) for i in found)}; call the pipeline on each"
         )
     left = next((leaf for leaf in leaves if isinstance(leaf, GOES_ALONG)), None)
     if left is not None:
@@ -242,22 +256,14 @@ def is_given_whole(part: Any) -> bool:
     return is_batch(part) or are_views(part)
 
 
-def _told(leaf: Any) -> str:
-    if isinstance(leaf, Tensor):
-        kind = type(leaf).__name__
-        return f"a {'tensor' if kind == 'Tensor' else kind} of shape {tuple(leaf.shape)}"
-    if isinstance(leaf, np.ndarray):
-        return f"an array of shape {leaf.shape}"
-    return "a PIL image" if isinstance(leaf, PIL.Image.Image) else f"{type(leaf).__name__} {leaf!r:.30}"
-
-
 def collated(
     samples: Sequence[Sample], views: Sequence[Any], moved: Sequence[Sequence[Mapping[int, Any]]], *, made: bool
 ) -> Any:
     """What ``default_collate`` gives of the samples' results: a list of arguments, each a list of views' batches.
 
-    What cannot be one tensor (boxes, PIL images, None) stays a list. Where samples are nested differently, the result
-    is the list of the samples' results.
+    What cannot be one tensor (masks of different numbers, PIL images, None) stays a list, and so do boxes and key
+    points: their numbers vary from batch to batch. Where samples are nested differently, the result is the list of the
+    samples' results.
 
     Args:
         samples: of the batch.
@@ -274,9 +280,13 @@ def collated(
     used = memories(*(column for i, column in enumerate(columns) if i != first.place))
     outputs = []
     for k, batch in enumerate(views):
+        of_view = [
+            [new.get(i, leaf) for i, leaf in enumerate(sample.leaves)]
+            for new, sample in zip(moved[k], samples, strict=True)
+        ]
         beside = [
-            None if i == first.place else passed[i] if i in passed else [leaves[i] for leaves in moved[k]]
-            for i in range(len(columns))
+            None if i == first.place else passed[i] if i in passed else _moved_column(column)
+            for i, column in enumerate(zip(*of_view, strict=True))
         ]
         leaves = unshared(beside, used)
         used |= memories(leaves)
@@ -304,3 +314,8 @@ def _column(values: Sequence[Any]) -> Any:
         return default_collate(list(values))
     except (TypeError, RuntimeError):
         return list(values)
+
+
+def _moved_column(values: Sequence[Any]) -> Any:
+    masks = all(isinstance(value, tv_tensors.Mask) for value in values)
+    return _column(values) if masks else list(values)

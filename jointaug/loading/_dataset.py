@@ -94,10 +94,12 @@ class AddressedDataset(Dataset[Any]):
                 "dataset must not be addressed already, got AddressedDataset: its samples would be drawn from twice; "
                 "put both pipelines in one v2.Compose"
             )
-        if isinstance(dataset, (str, bytes)) or not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
+        swapped = callable(dataset) and not callable(pipeline) and _is_map_style(pipeline)
+        if swapped or not _is_map_style(dataset):
+            remedy = "data set first, then pipeline: AddressedDataset(images, pipeline)"
             raise TypeError(
-                f"dataset must be map-style (with __getitem__ and __len__), got {type(dataset).__name__}; an iterable "
-                "one has no index to address"
+                f"dataset must be map-style (with __getitem__ and __len__), got {type(dataset).__name__}; "
+                f"{remedy if swapped else 'an iterable one has no index to address'}"
             )
         check_pipeline(pipeline)
         Address(seed, 0, 0, draw)  # checks them
@@ -256,6 +258,10 @@ class AddressedDataset(Dataset[Any]):
         sample = views_at(self.dataset.__getitem__, address.step(_FETCH), index)
         refuse_views(sample, f"sample {index}")
         return sample
+
+
+def _is_map_style(data: Any) -> bool:
+    return not isinstance(data, (str, bytes)) and hasattr(data, "__getitem__") and hasattr(data, "__len__")
 
 
 def refuse_views(sample: Any, told: str) -> None:

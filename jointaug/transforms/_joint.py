@@ -59,7 +59,8 @@ class JointTransform(ViewTransform):
             independently.
 
     Raises:
-        TypeError: if a law is no `PairLaw`; on a call, if there is no image in the sample.
+        TypeError: if a law is no `PairLaw`; on a call, if there is no image in the sample, or two that say so (PIL,
+            ``tv_tensors.Image``).
         ValueError: if a probability is outside [0, 1] or there are not one or two; on a call, if the number of views
             is odd, the image is empty, the images of one sample differ in size, or a second plain tensor could be an
             image: two images are two samples.

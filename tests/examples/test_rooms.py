@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -62,3 +64,15 @@ def test_no_script_changes_the_path(folder):
     changing = re.compile(r"sys\.path(\.(insert|append|extend)|\[)")
     files = [path for path in (ROOT / folder).rglob("*.py") if path.name != "conf.py"]
     assert [path.name for path in files if changing.search(path.read_text(encoding="utf-8"))] == []
+
+
+def test_without_the_extra_a_script_says_which_to_install():
+    """tqdm stands for all of it: whoever lacks the extra lacks it. One module asks for it, for all scripts."""
+    scripts = ROOT / "examples"
+    importing = [path for path in scripts.rglob("*.py") if "from tqdm" in path.read_text(encoding="utf-8")]
+    assert importing == [TRAINER / "record" / "progress.py"]
+    code = f"import runpy, sys; sys.modules['tqdm'] = None; runpy.run_path({str(scripts / 'pretrain.py')!r})"
+    outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert outcome.returncode
+    assert outcome.stderr.splitlines()[-1].startswith("ModuleNotFoundError: the trainer needs tqdm, which is not")
+    assert "pip install 'jointaug[examples]'" in outcome.stderr

@@ -3,10 +3,12 @@
 import pytest
 import torch
 from torch import Tensor
+from torch.utils.data import default_collate
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from jointaug import Address, Addresses, JointBlur, JointColor, JointCrop, MultiView, PerView, Shared, fuse, views_at
+from jointaug.loading import Loader
 
 GENERATOR = torch.Generator().manual_seed(0)
 SIZES = [(40, 56), (33, 61), (48, 35)]
@@ -81,12 +83,58 @@ def test_of_one_sample_and_of_many_they_are_those_of_image_by_image(name):
     same(fused.samples(SAMPLES, addresses=Addresses(3, 1, torch.arange(3))), expected)
 
 
-def test_collated_they_stay_lists_by_view():
+def test_collated_boxes_and_points_stay_lists_by_view_and_masks_are_stacked():
     (first, second), targets = fuse(PIPELINES["pair"]).collate(SAMPLES)
     assert first.shape == second.shape == (3, 3, 24, 24)
     assert [sorted(target) for target in targets] == [sorted(SAMPLES[0][1])] * 2
-    assert [mask.shape for mask in targets[1]["masks"]] == [(2, 24, 24)] * 3
+    for target in targets:
+        assert target["masks"].shape == (3, 2, 24, 24)
+        assert [type(boxes) for boxes in target["boxes"]] == [tv_tensors.BoundingBoxes] * 3
+        assert [type(points) for points in target["points"]] == [tv_tensors.KeyPoints] * 3
     assert torch.equal(targets[0]["labels"], torch.stack([one[1]["labels"] for one in SAMPLES]))
+
+
+SEGMENTED = [
+    (image, tv_tensors.Mask(target["masks"][0].long()), {"both": target["masks"], "label": i})
+    for i, (image, target) in enumerate(SAMPLES)
+]
+
+
+@pytest.mark.parametrize("name", ["pair", "joint", "colors", "one view"])
+def test_collated_masks_are_what_default_collate_makes_of_the_samples_results(name):
+    pipeline, addresses = PIPELINES[name], Addresses(3, 1, torch.arange(3))
+    expected = default_collate([views_at(pipeline, Address(3, 1, i), *one) for i, one in enumerate(SEGMENTED)])
+    images, *along = fuse(pipeline)(SEGMENTED, addresses=addresses)
+    torch.testing.assert_close(images, expected[0], atol=1e-5, rtol=0)
+    same(along, expected[1:])
+
+
+def test_a_loader_stacks_masks_as_default_collate_does():
+    """Image by image, torch's collate is the oracle; in a worker too."""
+    pipeline = PIPELINES["pair"]
+    for workers in (0, 1):
+        options = {"seed": 5, "num_workers": workers}
+        theirs = list(Loader(SEGMENTED, pipeline, 2, **options))
+        same(list(fuse(pipeline).loader(SEGMENTED, 2, **options)), theirs)
+    assert theirs[0][1][0].shape == (2, 24, 24)
+
+
+def test_masks_of_as_many_things_as_each_image_has_stay_a_list():
+    things = [(image, tv_tensors.Mask(target["masks"][: 1 + i % 2])) for i, (image, target) in enumerate(SAMPLES)]
+    _, (first, _) = fuse(PIPELINES["pair"]).collate(things)
+    assert [mask.shape for mask in first] == [(1, 24, 24), (2, 24, 24), (1, 24, 24)]
+
+
+def test_labels_that_some_images_of_a_batch_change():
+    """Boxes of one pixel are left out of the images that are drawn for it, with their labels."""
+    one = {"boxes": [[0, 0, 1, 1], [2, 3, 20, 22]], "format": "XYXY", "canvas_size": (24, 24)}
+    boxes = tv_tensors.BoundingBoxes(one.pop("boxes"), **one)
+    samples = [(SAMPLES[0][0][:, :24, :24], {"boxes": boxes, "labels": torch.arange(2)})] * 8
+    fused = fuse(v2.RandomApply([v2.SanitizeBoundingBoxes(4)]))
+    _, target = fused(samples, addresses=Addresses(3, 1, torch.arange(8)))
+    counts = [len(boxes) for boxes in target["boxes"]]
+    assert set(counts) == {1, 2}
+    assert [labels.tolist() for labels in target["labels"]] == [[1] if n == 1 else [0, 1] for n in counts]
 
 
 def test_a_mask_follows_the_crop_to_the_pixel():

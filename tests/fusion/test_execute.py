@@ -319,3 +319,34 @@ def test_memory_of_a_fused_batch(path, times, monkeypatch):
 def test_labels_beside_images_are_told_to_go_with_them():
     with pytest.raises(TypeError, match=r"batch\[1\] must be an image .*, got int; .* goes with it, \[\(image, label"):
         fuse(v2.RandomHorizontalFlip())([torch.zeros(3, 8, 8), 3])
+
+
+class TwoCropsTransform:
+    """MoCo's, SimSiam's, lightly's: v1's way to make a pair."""
+
+    def __init__(self, transform, kind=list):
+        self.transform, self.kind = transform, kind
+
+    def __call__(self, image):
+        return self.kind([self.transform(image), self.transform(image)])
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+@pytest.mark.parametrize("given", [LEVELS, F.to_pil_image(LEVELS[0])], ids=["batch", "PIL"])
+def test_a_class_that_makes_views_by_itself_is_told_what_to_write(kind, given):
+    with pytest.warns(
+        UserWarning, match=r"no rule for TwoCropsTransform .* makes views by itself: .*MultiView\(t, t\)"
+    ):
+        fused = fuse(TwoCropsTransform(v2.RandomResizedCrop(8), kind))
+    with pytest.raises(
+        TypeError, match=r"TwoCropsTransform must give one image of an image, got a .* of 2: "
+    ) as caught:
+        fused(given)
+    assert "it makes views by itself; write MultiView(t, t) with" in str(caught.value)
+    assert " object at 0x" not in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore:fuse has no rule")
+def test_a_class_without_a_repr_of_its_own_is_named():
+    with pytest.raises(TypeError, match=r"^what TwoCropsTransform gives must be an image .* got str"):
+        fuse(TwoCropsTransform(lambda image: "ab", lambda pair: pair[0]))(LEVELS)

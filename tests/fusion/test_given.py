@@ -205,6 +205,7 @@ def test_a_dict_of_lists_stays_one():
 
 # ---- what is refused -----------------------------------------------------------------------------------------------
 
+PAIR = Views([LEVELS[0], LEVELS[1]])
 MASK = tv_tensors.Mask(torch.zeros(1, 20, 28, dtype=torch.uint8))
 
 
@@ -226,6 +227,10 @@ MASK = tv_tensors.Mask(torch.zeros(1, 20, 28, dtype=torch.uint8))
         ((np.zeros((20, 28, 3), np.uint8),), TypeError, "got ndarray; convert arrays with v2.ToImage"),
         ((np.zeros((2, 3, 20, 28), np.uint8),), TypeError, "got ndarray; write torch.from_numpy"),
         ((), TypeError, "must be given images, got nothing"),
+        (([Views([LEVELS[0]])],), TypeError, r"batch\[0\] must be no views yet, got Views: .*; leave one of the two o"),
+        (([PAIR],), TypeError, r"batch\[0\] must be no views yet"),
+        (([(LEVELS[0], 3), (PAIR, 3)],), TypeError, r"batch\[1\] must be no views yet, got Views"),
+        (([{"image": PAIR}],), TypeError, r"batch\[0\] must be no views yet, got Views"),
     ],
 )  # fmt: skip
 def test_what_is_no_image_is_named(given, error, message):

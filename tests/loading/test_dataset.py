@@ -319,6 +319,8 @@ def sample_of(kind):
     image = (IMAGES[0] * 255).byte()
     if kind == "PIL":
         return F.to_pil_image(image)
+    if kind == "inner":
+        return {"inner": [F.to_pil_image(image)]}
     explicit = {
         "image": tv_tensors.Image(image),
         "mask": tv_tensors.Mask(image[:1].clone()),
@@ -326,7 +328,7 @@ def sample_of(kind):
         "points": tv_tensors.KeyPoints([[1.0, 2.0]], canvas_size=(24, 24)),
         "scores": torch.ones(2),
         "array": np.ones(3),
-        "inner": [F.to_pil_image(image)],
+        "inner": [np.ones(2)],
     }
     return {"tensor": image, "slice": image[:, 2:, 3:], "expanded": image[:1].expand(3, -1, -1), "dict": explicit}[kind]
 
@@ -359,7 +361,7 @@ def overwrite(view):
             leaf[...] = 0
 
 
-@pytest.mark.parametrize("kind", ["tensor", "slice", "expanded", "PIL", "dict"])
+@pytest.mark.parametrize("kind", ["tensor", "slice", "expanded", "PIL", "inner", "dict"])
 @pytest.mark.parametrize("name", IDENTITIES)
 @pytest.mark.parametrize("label", [False, True])
 def test_a_step_in_place_changes_one_view_alone(name, kind, label):

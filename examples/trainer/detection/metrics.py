@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
+from ..record.progress import tqdm
 from .boxes import Boxed, Target
 
 #: Of results: torchmetrics' name of each.

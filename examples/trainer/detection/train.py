@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import SGD
-from tqdm.auto import tqdm
 
 from jointaug import Addresses
 from jointaug.chance import named_step
 
 from ..evaluation.probe import steps
+from ..record.progress import tqdm
 from .boxes import Boxed, Target
 from .protocols import Protocol
 

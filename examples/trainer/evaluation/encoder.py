@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torchvision.transforms import v2
-from tqdm.auto import tqdm
 
 from jointaug import Addresses, fuse
 
 from ..inputs.settings import Settings
 from ..inputs.views import plain_view
 from ..networks import Backbone, Stages, check_input, digest_of, load_weights, read_weights
+from ..record.progress import tqdm
 from ..record.settings import read_settings
 from .images import Images
 

@@ -17,10 +17,10 @@ from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import SGD
 from torchvision.transforms import v2
-from tqdm.auto import tqdm
 
 from jointaug import Addresses
 
+from ..record.progress import tqdm
 from .encoder import Encoder
 from .images import Images, held_out_rows
 from .probe import VALIDATION, linear_head, measured, measures, steps

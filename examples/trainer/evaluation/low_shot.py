@@ -13,12 +13,12 @@ from itertools import product
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from jointaug import Addresses
 from jointaug.chance import named_step
 
 from ..inputs.objects import ABSENT, SHOWN, UNSURE
+from ..record.progress import tqdm
 from .images import Images
 from .metrics import MAP, at_shots
 from .results import Result

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import SGD, Adam, Optimizer
-from tqdm.auto import tqdm
 
 from jointaug import Addresses
 from jointaug.chance import named_step
 
 from ..networks import LARS
+from ..record.progress import tqdm
 from .metrics import in_percent
 from .protocols import Metric, Protocol
 

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchvision.transforms import v2
-from tqdm.auto import tqdm
 
 from ..inputs.objects import ABSENT, SHOWN, UNSURE
+from ..record.progress import tqdm
 from .encoder import Encoder
 from .images import Images
 from .metrics import MAP

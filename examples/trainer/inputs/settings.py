@@ -306,9 +306,9 @@ def checked(name: str, value: Any, hint: Any) -> Any:
     raise TypeError(f"{name} must be {_in_words(hint)}, got {value!r}")
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
-    """``; did you mean a, b, c?``: the three names that are the nearest."""
-    return f"; did you mean {', '.join(difflib.get_close_matches(name, list(names), n=3, cutoff=0.0))}?"
+def nearest(name: str, names: Iterable[str], count: int = 3) -> str:
+    """``; did you mean a, b, c?``: the names that are the nearest, so many of them."""
+    return f"; did you mean {', '.join(difflib.get_close_matches(name, list(names), n=count, cutoff=0.0))}?"
 
 
 def _members(hint: Any) -> tuple[Any, ...]:

@@ -15,9 +15,10 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.transforms.v2 import functional as F
-from tqdm.auto import tqdm
 
 from jointaug.image_files import read_image, to_rgb
+
+from ..record.progress import tqdm
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from torch.utils.data import Dataset
-from tqdm.auto import tqdm
 
 from jointaug.image_files import image_files, is_junk, read_image
 
+from ..record.progress import tqdm
 from .rendered import RenderedToys
 
 HELD_OUT = 4  # one image in four

@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
-from tqdm.auto import tqdm
 
 from ..record.files import replace
+from ..record.progress import tqdm
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -19,7 +19,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torchvision.transforms import v2
-from tqdm.auto import tqdm
 
 from jointaug import Addresses, MultiView, PerView, UncroppedView, fuse
 from jointaug.losses import nt_xent, reduce
@@ -27,6 +26,7 @@ from jointaug.losses import nt_xent, reduce
 from ..evaluation.knn import fair_k, weighted
 from ..inputs.thumbnails import Split, Thumbnails
 from ..networks import Backbone, mlp
+from ..record.progress import tqdm
 
 SCALE = (0.2, 1.0)  # area of a crop as a fraction of the image's: MoCo's and JointCrop's range
 VIEW = 64  # side of a view that is looked at or measured, in pixels

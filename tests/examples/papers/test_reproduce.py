@@ -269,12 +269,32 @@ def test_a_setting_that_no_row_has(tmp_path: Path, data: Path, capsys):
     assert "| SimSiam, none | 63.15 | 50" in page
 
 
-def test_a_scale_without_recipes(tmp_path: Path, data: Path):
+def test_a_scale_that_some_rows_have(tmp_path: Path, data: Path):
     out = tmp_path / "out"
-    assert run("leoclr", "6", "--scale", "places", "--data", str(data), "--out", str(out)) == 1
+    rows = ("--seeds", "1", "--rows", "MoCo-v2", "DINO", "CLSA")
+    assert run("leoclr", "6", "--scale", "imagenet-200", "--data", str(data), "--out", str(out), *rows) == 0
     page = (out / "table.md").read_text()
-    assert "there is no recipe leoclr-places; scales: cifar10, cifar10-cpu, cifar10-paper" in page
+    assert "there is no recipe dino-imagenet-200; scales: cifar10, cifar10-cpu, cifar10-paper, imagenet, imag" in page
     assert "not run: another paper's method" in page
+
+
+@pytest.mark.parametrize("key", [("leoclr", "8"), ("jointcrop", "10"), ("scorecl", "8")])
+def test_a_table_takes_each_scale_at_which_a_row_has_a_recipe(key: tuple[str, str]):
+    """By brute force: all ends of all recipes' names; those of LeOCLR end to end are no scales of LeOCLR."""
+    ends = {name[k + 1 :] for name in RECIPES for k, letter in enumerate(name) if letter == "-"}
+    ends = {end for end in ends if not end.startswith("e2e-")}
+    right = {end for end in ends if any(row.recipe_at(end) in RECIPES for row in TABLES[key].rows)}
+    for end in (ends - right) | {"e2e-cifar10"}:
+        with pytest.raises(ValueError, match=f"--scale must be one of .*, got '{end}'; did you mean "):
+            reproduce.refuse_scale(TABLES[key], end)
+    for end in right:
+        reproduce.refuse_scale(TABLES[key], end)
+
+
+def test_a_table_takes_the_scales_of_its_paper():
+    for table in TABLES.values():
+        for scale in table.scales:
+            reproduce.refuse_scale(table, scale)
 
 
 def test_killed_it_goes_on(tmp_path: Path, data: Path):
@@ -371,8 +391,21 @@ def test_settings_are_spelled_as_the_command_line_reads_them():
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("leoclr", "10"), "nearest: leoclr 1"),
-        (("leocl", "8"), "nearest: leoclr 8"),
+        (
+            ("leoclr", "10"),
+            "table must be one of leoclr's (1, 2, 3, 4, 5, 6, 7, 8, 9, Fig. 4, Fig. 5), got '10'; did you",
+        ),
+        (("leoclr", "Fig.5"), "got 'Fig.5'; did you mean Fig. 5?"),
+        (("LeOCLR",), "table must be one of leoclr's (1, 2, 3, 4, 5, 6, 7, 8, 9, Fig. 4, Fig. 5), got none; write it"),
+        (
+            ("leocl", "8"),
+            "paper must be one of leoclr, interclr, clim, scorecl, jointcrop, got 'leocl'; did you mean leo",
+        ),
+        (
+            ("interclr", "fig. 6B", "--scale", "rendred"),
+            "--scale must be one of cifar10, cifar10-cpu, imagenet, imagenette, rendered, got 'rendred'; did you mean",
+        ),
+        (("scorecl", "8", "--scale", "rendred"), "--scale must be one of cifar10-paper, cifar100-paper, got 'rendred'"),
         (("leoclr", "8", "epochs", "3"), "--NAME VALUE"),
         (("leoclr", "8", "--epochs"), "--NAME VALUE"),
         (("leoclr", "8", "--seeds", "0"), "at least 1"),
@@ -385,6 +418,7 @@ def test_settings_are_spelled_as_the_command_line_reads_them():
 )
 def test_bad_command_lines(words: tuple[str, ...], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert run(*words, "--out", str(tmp_path / "out")) == 1
+    assert not (tmp_path / "out").exists()
     assert told in capsys.readouterr().err
 
 
@@ -397,8 +431,10 @@ def test_a_folder_of_other_data_is_refused(tmp_path: Path, data: Path, capsys: p
 def test_every_table_is_listed_and_a_dry_run_runs_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert run() == 0
     listed = re.sub(r"\s+", " ", capsys.readouterr().out)
-    for paper, number in reproduce.TABLES:
+    for (paper, number), table in TABLES.items():
         assert f"{paper} {number} (" in listed
-        assert run(paper, number, "--dry-run", "--out", str(tmp_path / "out")) == 0
+        toys = any(row.recipe_at("rendered") in RECIPES for row in table.rows)
+        scale = [] if toys else ["--scale", min(table.scales)]
+        assert run(paper, number, *scale, "--dry-run", "--out", str(tmp_path / "out")) == 0
     assert not (tmp_path / "out").exists()
     assert "leoclr-rendered,original=false,seed=0" in capsys.readouterr().out

@@ -26,7 +26,7 @@ def command(toys: Path, one_thread: None) -> list[str]:
 def begun(monkeypatch: pytest.MonkeyPatch) -> list[nn.Module]:
     """The methods of runs that end before their first step."""
     methods: list[nn.Module] = []
-    monkeypatch.setattr(loop.Run, "go", lambda run, _: methods.append(run.method) or loop.Result(False, []))
+    monkeypatch.setattr(loop.Run, "go", lambda run, _, **__: methods.append(run.method) or loop.Result(False, []))
     return methods
 
 

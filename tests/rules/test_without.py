@@ -280,7 +280,7 @@ CHANGING = v2.Lambda(lambda image: image.float() if image[0, 0, 0] > 127 else im
 @pytest.mark.parametrize(
     ("transform", "images", "error", "words"),
     [
-        (v2.FiveCrop(5), LEVELS, TypeError, r"FiveCrop\(size=\(5, 5\)\) must give one image .* tuple of 5: .* MultiView"),
+        (v2.FiveCrop(5), LEVELS, TypeError, r"FiveCrop\(size=\(5, 5\)\) must give one image .* of 5: .* MultiView"),
         (v2.Lambda(np.asarray), LEVELS, TypeError, "must be an image .* got ndarray"),
         (v2.Lambda(lambda image: None), LEVELS, TypeError, "must be an image .* got NoneType"),
         (v1.Lambda(v1.functional.to_tensor), LEVELS, TypeError, r"failed on image 0, a Tensor .*pic should be PIL"),

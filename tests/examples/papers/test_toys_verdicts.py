@@ -142,6 +142,12 @@ def test_readme_says_what_is_kept():
     assert control["order"] == "lower"
     assert f"crops of the same areas are {-float(control['difference']):.1f} points below" in words
     assert float(control["difference"]) < float(row["difference"]) / 2  # most of it
+    harder = kept["jointcrop 5", "SimCLR, J-Crop(-2)"]
+    said = (
+        f"JointCrop(-2) is {-float(harder['difference']):.1f} points below ({harder['seeds']} seeds), {harder['order']}"
+    )
+    assert f"{said} too" in words
+    assert kept["jointcrop 5", "SimCLR, J-Crop(2)"]["order"] == "not told"
 
 
 def test_what_is_kept_is_what_it_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

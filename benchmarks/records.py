@@ -93,10 +93,11 @@ def _all(record: Any) -> Any:
 def peak(side: int, *, record: bool) -> float:
     """MiB that a process takes at most while it makes a batch's views."""
     code = (
-        "import resource, torch; torch.set_num_threads(1); from records import fuse, images_of, pipeline; "
+        "import torch; torch.set_num_threads(1); from records import fuse, images_of, pipeline; "
+        "from trainer.record.machine import peak_gb; "
         f"fused, batch = fuse(pipeline({side})), images_of({side}, None); "
         f"kept = [fused(batch, record={record}) for _ in range(3)]; "
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+        "print(peak_gb(torch.device('cpu')) * 1e9 / 2**20)"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)

@@ -37,8 +37,8 @@ def read_json(kind: str, version: int, text: Any, make: Callable[[Any], T]) -> T
         found = data[f"jointaug_{kind}"]
     except (TypeError, KeyError, ValueError) as error:
         raise ValueError(
-            f"text must be the JSON of one {kind}, got {text!r:.60} ({type(error).__name__}: {error}); write "
-            f"{kind}.to_json()"
+            f"text must be the JSON of one {kind}, got {text!r:.60} ({type(error).__name__}: {error}); pass "
+            "what its to_json() wrote"
         ) from error
     if found != version:
         raise ValueError(
@@ -50,5 +50,5 @@ def read_json(kind: str, version: int, text: Any, make: Callable[[Any], T]) -> T
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(
             f"text must be all of the JSON of one {kind}, got one that breaks off or was changed ({error!r}); write "
-            f"{kind}.to_json() again"
+            "to_json() again"
         ) from error

@@ -24,12 +24,12 @@ def test_holds_no_nan_which_json_has_not():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", r"text must be the JSON of one thing, got '\{' \(JSONDecodeError.*; write thing.to_json\(\)"),
+        ("{", r"text must be the JSON of one thing, got '\{' \(JSONDecodeError.*; pass what its to_json\(\) wrote"),
         ("[]", r"the JSON of one thing, got '\[\]' \(TypeError"),
         (None, "the JSON of one thing, got None"),
         (written("other", 1, {}), r"the JSON of one thing, got .*\(KeyError"),
         (written("thing", 2, {"number": 1}), "one thing of version 1, got version 2; make it again, or read it with"),
-        (written("thing", 1, {}), r"breaks off or was changed \(KeyError\('number'\)\); write thing.to_json\(\) again"),
+        (written("thing", 1, {}), r"breaks off or was changed \(KeyError\('number'\)\); write to_json\(\) again"),
         (written("thing", 1, {"number": "one"}), "breaks off or was changed"),
     ],
 )

@@ -34,7 +34,7 @@ from .pipeline import Addressable, Part, replay, run, several_outputs, views_mad
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-_IMAGES = (tv_tensors.Image, tv_tensors.Video, PIL.Image.Image)
+IMAGES = (tv_tensors.Image, tv_tensors.Video, PIL.Image.Image)
 
 
 class Views(tuple[Any, ...]):
@@ -172,7 +172,7 @@ def explicit_image(flat: Sequence[Any]) -> Any:
     Raises:
         TypeError: for two.
     """
-    found = [leaf for leaf in flat if isinstance(leaf, _IMAGES)]
+    found = [leaf for leaf in flat if isinstance(leaf, IMAGES)]
     if len(found) > 1:
         raise TypeError(several_images("a sample", found))
     return found[0] if found else None
@@ -256,7 +256,7 @@ def viewable(inputs: tuple[Any, ...], taker: object) -> list[bool]:
         TypeError: if there is no image in the sample.
     """
     flat = tree_flatten(inputs)[0]
-    explicit = any(isinstance(leaf, _IMAGES) for leaf in flat)
+    explicit = any(isinstance(leaf, IMAGES) for leaf in flat)
     bare = None if explicit else next((leaf for leaf in flat if is_bare(leaf)), None)
     if not explicit and bare is None:
         raise TypeError(
@@ -265,7 +265,7 @@ def viewable(inputs: tuple[Any, ...], taker: object) -> list[bool]:
         )
     return [
         (bare is not None and argument is bare)
-        or isinstance(argument, (tuple, list, dict, *_IMAGES))
+        or isinstance(argument, (tuple, list, dict, *IMAGES))
         or (isinstance(argument, tv_tensors.TVTensor) and not getattr(argument, "passes_once", False))
         for argument in inputs
     ]

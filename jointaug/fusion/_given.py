@@ -17,6 +17,7 @@ from torchvision.transforms.v2 import functional as F
 from .._draws import GOES_ALONG
 from ..transforms import CropBox
 from ..views import (
+    IMAGES,
     Views,
     apart,
     has_views,
@@ -193,7 +194,7 @@ def sample_along(inputs: tuple[Any, ...]) -> Sample:
 
 def is_explicit(item: Any) -> bool:
     """Whether something is an image by its type."""
-    return isinstance(item, (PIL.Image.Image, tv_tensors.Image, tv_tensors.Video))
+    return isinstance(item, IMAGES)
 
 
 def is_image(item: Any) -> bool:

@@ -6,7 +6,6 @@ import copy
 from functools import cached_property
 from typing import Any, Final
 
-import PIL.Image
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
@@ -16,11 +15,10 @@ from torchvision.transforms.v2 import functional as F
 from ..chance import Address, Addresses
 from ..fusion import Fused, fuse
 from ..pipeline import views_at
-from ..views import Views
+from ..views import IMAGES, Views
 from ._difference import laid_out
 
 BATCH: Final = 4
-IMAGES: Final = (PIL.Image.Image, tv_tensors.Image, tv_tensors.Video)
 ALONG: Final = (tv_tensors.Mask, tv_tensors.BoundingBoxes, tv_tensors.KeyPoints)
 
 

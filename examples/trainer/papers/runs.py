@@ -19,12 +19,8 @@ from jointaug.image_files import image_files, is_junk
 from . import RECIPES
 
 PRETRAIN = Path(__file__).resolve().parents[2] / "pretrain.py"
-FREE = (
-    "score",
-    "knn_every",
-    "checkpoint_every",
-    "keep_every",
-)  # a path; how often a run is looked at, which its end does not tell
+#: A path; how often a run is looked at and kept, which its end does not tell.
+FREE = ("score", "knn_every", "checkpoint_every", "keep_every")
 RESULT, OUTPUT, LOCK, DATA = "result.json", "output.txt", "lock", "data.txt"
 
 

@@ -54,7 +54,9 @@ def plot_sdf(results: Mapping[str, Estimate], *, ax: Axes | None = None) -> Axes
     first = results[names[0]]
     about = "these images" if first.target == "dataset" else "images like these"
     ax.set_yticks(range(len(names)), names)
-    ax.set(xlabel="mean cosine similarity, larger is easier", ylim=(len(names) - 0.5, -0.5))
+    policies = hasattr(first, "pairs")  # a difference of two has none
+    what = "mean cosine similarity, larger is easier" if policies else "difference of the mean cosine similarities"
+    ax.set(xlabel=what, ylim=(len(names) - 0.5, -0.5))
     ax.set_title(f"{100 * first.level:.4g} % intervals for {about}", size="medium")
     ax.grid(axis="x", alpha=0.3)
     return ax

@@ -43,6 +43,7 @@ def test_policies_are_drawn_with_their_intervals_easiest_first(results):
         np.testing.assert_allclose(numbers, (results[name].mean, *results[name].interval))
     assert ax.get_ylim()[0] > ax.get_ylim()[1], "the first row is on top"
     assert ax.get_title() == "95 % intervals for these images"
+    assert ax.get_xlabel() == "mean cosine similarity, larger is easier"
     assert rendered(ax.figure).std() > 10
 
 
@@ -51,6 +52,7 @@ def test_differences_are_drawn_too(results):
     ax = plot_sdf(differences)
     assert set(read_back(ax)) == set(differences)
     assert ax.get_title() == "98.33 % intervals for these images"
+    assert ax.get_xlabel() == "difference of the mean cosine similarities"
 
 
 def test_one_image_of_a_population_is_a_point():

@@ -40,3 +40,11 @@ def test_beyond_the_host_computes():
 
 def test_on_the_cpu_it_is_scipys_bit_for_bit():
     assert torch.equal(_beta.beta_quantile(U, 0.6), torch.from_numpy(betaincinv(0.6, 0.6, U.numpy())))
+
+
+@pytest.mark.parametrize("alpha", [5e-324, 1e-310, 1e-300])
+def test_the_least_alphas_give_the_ends(alpha):
+    """Half of the law is at 0 and half at 1; scipy makes 1/2 of them, or nan, where alpha is subnormal."""
+    low, high = _beta.beta_quantile(torch.tensor([0.3, 0.7], dtype=torch.float64), alpha).tolist()
+    assert low < 1e-300
+    assert high > 1 - 1e-15

@@ -331,3 +331,18 @@ def test_pillows_filters_are_pillows(interpolation):
     assert len(JointCrop(8, interpolation=interpolation)(image)) == 2
     with pytest.raises(ValueError, match=f"got '{interpolation}', which Pillow alone knows"):
         JointCrop(8, interpolation=interpolation)(F.pil_to_tensor(image))
+
+
+def test_v2s_kernels_are_given_modes_and_no_names(monkeypatch):
+    """Names are known to torchvision from 0.24 on."""
+    given, call = [], JointCrop._call_kernel
+
+    def seen(transform, kernel, inpt, *args, **keywords):
+        given.append(keywords["interpolation"])
+        return call(transform, kernel, inpt, *args, **keywords)
+
+    monkeypatch.setattr(JointCrop, "_call_kernel", seen)
+    crop = JointCrop(8, interpolation="nearest-exact")
+    for image in (of_mode("RGB"), torch.zeros(1, 24, 20, dtype=torch.int16)):
+        crop(image)
+    assert set(given) == {InterpolationMode.NEAREST_EXACT}

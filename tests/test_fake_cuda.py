@@ -40,7 +40,7 @@ def test_a_plan_is_a_few_launches_and_no_wait(fake_cuda, addressed):
 
 
 def test_a_plan_by_address_is_few_launches_without_triton_too(fake_cuda, monkeypatch):
-    """The hash is one Philox over all positions of the pipeline (it was 2,900 launches, one for each position)."""
+    """The hash is one Philox over all positions of the pipeline (one for each position made 2,900 launches)."""
     monkeypatch.setattr(_cuda, "hashes", lambda *_: False)
     launches, waits = fake_cuda.planning(fake_cuda.two_views(32), 1024, 32, addressed=True)
     assert waits == 0

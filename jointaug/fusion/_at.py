@@ -24,7 +24,7 @@ from ._images import kind_of
 from ._origin import Origin
 from ._record import Record
 from ._rows import PlanRows
-from ._walk import State, walk
+from ._walk import State, node_of
 
 
 @overload
@@ -68,7 +68,7 @@ def views_at(pipeline: Callable[..., Any], address: Address, *inputs: Any, recor
     sources = [_source(sample, number) for number, sample in enumerate(samples)]
     at = Position(*address.position)
     draws = Draws(PlanRows(address.rows_at), [], results, at)
-    state = walk(pipeline, State(sources, made=made), draws)
+    state = node_of(pipeline, at).plan(State(sources, made=made), draws)
     signatures = tuple(((source.channels, source.height, source.width), source.dtype) for source in sources)
     origin = _origin_of(pipeline) if at == Position() else Origin(pipeline, at)
     return views, Record.of_views(state.views, signatures, origin, made=state.made, alone=True)

@@ -86,7 +86,7 @@ def chosen_view(before: View, branches: Sequence[View], masks: Sequence[Any]) ->
     cuts = [tail[0] if tail and isinstance(tail[0], Cut) else None for tail in tails]
     first = next((cut for cut in cuts if cut is not None), None)
     if first is not None:
-        whole = replace(first, boxes=before.whole)
+        whole = first._replace(boxes=before.whole)
         if any(cut is None for cut in cuts) and (_static(before.height), _static(before.width)) != first.size:
             raise ValueError(
                 f"a random choice between a crop to {first.size} and none needs images of that size, got "
@@ -100,7 +100,7 @@ def chosen_view(before: View, branches: Sequence[View], masks: Sequence[Any]) ->
         boxes = whole.boxes
         for cut, mask in zip(cuts, masks, strict=True):
             boxes = boxes if cut is None else torch.where(mask[:, None], cut.boxes, boxes)
-        program = (*program, replace(first, boxes=boxes))
+        program = (*program, first._replace(boxes=boxes))
         tails = [tail[1:] if cut is not None else tail for tail, cut in zip(tails, cuts, strict=True)]
     history = before.history
     for branch, mask in zip(branches, masks, strict=True):
@@ -133,7 +133,7 @@ def _taken(before: View, branches: Sequence[View], masks: Sequence[bool]) -> Vie
     program = before.program
     first = next((cut for cut in cuts if cut is not None), None)
     if first is not None:
-        cut = cuts[masks.index(True)] or replace(first, boxes=before.whole)
+        cut = cuts[masks.index(True)] or first._replace(boxes=before.whole)
         if cut.size != (before.height, before.width) and None in cuts:
             return taken
         if len({(c.size, c.interpolation, c.antialias) for c in cuts if c is not None}) > 1:

@@ -21,7 +21,7 @@ from ._origin import Origin
 from ._plan import Plan
 from ._record import Record
 from ._rows import Asked, Fetch, PlanRows, checked_fetch, for_one, halves
-from ._walk import State, walk
+from ._walk import Node, State, node_of
 
 
 class Planner(nn.Module):
@@ -36,6 +36,7 @@ class Planner(nn.Module):
         self.pipeline = pipeline
         self._known: dict[Any, Known] = {}
         self._asked: dict[Any, tuple[Asked, ...]] = {}
+        self._nodes: dict[Position, Node] = {}
         self._origins: dict[Position, Origin] = {}
 
     def make_params(
@@ -138,7 +139,7 @@ class Planner(nn.Module):
     ) -> Plan:
         drawn: list[Drawn] = []
         state = State([source.view(k, alone=alone, crop_box=crop_box) for k, source in enumerate(sources)], made=made)
-        state = walk(self.pipeline, state, Draws(rows, drawn, known, at))
+        state = self._node(at).plan(state, Draws(rows, drawn, known, at))
         if rows.form is not None:
             self._asked[rows.form] = rows.asked
         signature = tuple(map(signature_of, sources))
@@ -187,6 +188,11 @@ class Planner(nn.Module):
             params.views[:], params.drawn[:] = after.views, after.drawn
         self._known |= {place: seen for place, seen in known.items() if seen.stays}
         return results
+
+    def _node(self, at: Position) -> Node:
+        if at not in self._nodes:
+            self._nodes[at] = node_of(self.pipeline, at)
+        return self._nodes[at]
 
     def origin(self, at: Position) -> Origin:
         """The pipeline as records know it."""

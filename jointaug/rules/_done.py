@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from .._draws import any_draw_of
 from ..transforms import JointTransform
-from ._registry import is_planned, rule_of
+from ._registry import Rule, is_planned, rule_of
 from ._view import Draws, Rows, View
 from ._without import by_image, by_view
 
@@ -49,14 +48,18 @@ def done(transform: Any, view: View, params: dict[str, Any], draws: Draws) -> Vi
         params: numbers for one image alone, tensors for a batch.
         draws: at its position; no number of its source is used.
     """
-    rule = rule_of(transform)
+    return done_by(rule_of(transform), transform, view, params, draws)
+
+
+def done_by(rule: Rule | None, transform: Any, view: View, params: dict[str, Any], draws: Draws) -> View:
+    """`done`, of a transform whose rule is known (None: it has none)."""
     if isinstance(transform, JointTransform):
         if rule is None:
             return by_image(transform, view, params, draws, by_view)
         own = params if is_planned(rule) else {name: view.own(value) for name, value in params.items()}
         return rule(transform, view, own)
-    if rule is not None and not is_planned(rule):
-        return rule(transform, view, replace(draws, source=Again(params[ROWS])))
-    if rule is not None:
+    if rule is None:
+        return by_image(transform, view, params, draws, any_draw_of(transform).act)
+    if is_planned(rule):
         return rule(transform, view, params)
-    return by_image(transform, view, params, draws, any_draw_of(transform).act)
+    return rule(transform, view, draws._replace(source=Again(params[ROWS])))

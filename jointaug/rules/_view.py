@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import PIL.Image
@@ -22,8 +23,7 @@ Side: TypeAlias = "int | Tensor"
 """A height or width in pixels: one number for the batch, or int64 ``[B]`` for a list of images of different sizes."""
 
 
-@dataclass(frozen=True)
-class Cut:
+class Cut(NamedTuple):
     """Cut a box out of each image and resize it.
 
     Attributes:
@@ -94,8 +94,7 @@ class Each:
 Instruction: TypeAlias = "Cut | Step | Call | Each"
 
 
-@dataclass(frozen=True)
-class Drawn:
+class Drawn(NamedTuple):
     """What one transform drew for the batch.
 
     Attributes:
@@ -114,7 +113,7 @@ class Drawn:
 
     def under(self, mask: Tensor) -> Drawn:
         """The same, on those images where ``mask`` holds, too."""
-        return replace(self, where=mask if self.where is None else mask & self.where)
+        return self._replace(where=mask if self.where is None else mask & self.where)
 
 
 @dataclass(frozen=True)
@@ -335,8 +334,7 @@ class Rows(Protocol):
         """``n`` uniforms in (0, 1): float64 tensors ``[B]``, or numbers."""
 
 
-@dataclass(frozen=True)
-class Draws:
+class Draws(NamedTuple):
     """Chance for a batch at a position in the pipeline: `jointaug.chance.Address` for many images at once.
 
     Attributes:
@@ -345,7 +343,7 @@ class Draws:
 
     source: Rows
     log: list[Drawn]
-    known: Mapping[tuple[Any, ...], Known] = field(default_factory=dict)
+    known: Mapping[tuple[Any, ...], Known] = MappingProxyType({})
     at: Position = ROOT
 
     def row(self, n: int) -> list[Tensor]:
@@ -358,16 +356,15 @@ class Draws:
 
     def step(self, child: int) -> Draws:
         """Chance for the ``child``-th part of the pipeline at this position."""
-        return self._at(self.at.step(child))
+        return self.moved(self.at.step(child))
 
     def view(self, view: int) -> Draws:
         """Chance for view (or group of views) number ``view`` at this position."""
-        return self._at(self.at.view(view))
+        return self.moved(self.at.view(view))
 
-    def _at(self, position: Position) -> Draws:
-        moved: Draws = object.__new__(Draws)
-        moved.__dict__.update(self.__dict__, at=position)
-        return moved
+    def moved(self, position: Position) -> Draws:
+        """Chance at another position."""
+        return Draws(self.source, self.log, self.known, position)
 
     def record(self, transform: Any, params: dict[str, Any]) -> dict[str, Any]:
         """Note what was drawn here."""

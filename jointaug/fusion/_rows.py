@@ -71,7 +71,9 @@ def halves(count: int, device: torch.device, positions: Sequence[Asked]) -> list
 def for_one(generator: torch.Generator | None, positions: Sequence[Asked]) -> list[Any]:
     """Numbers of a CPU generator: in one call, which gives what several do."""
     ends = list(accumulate(n for n, _, _ in positions))
-    drawn = torch.rand(ends[-1], dtype=torch.float64, generator=generator).clamp_(min=LEAST).tolist()
+    drawn = torch.rand(ends[-1], dtype=torch.float64, generator=generator).tolist()
+    if 0.0 in drawn:
+        drawn = [u or LEAST for u in drawn]
     return [drawn[end - n : end] for (n, _, _), end in zip(positions, ends, strict=True)]
 
 

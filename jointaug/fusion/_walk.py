@@ -1,13 +1,11 @@
 """Planning: a pipeline walked with views that do not exist yet, at the same positions as image by image.
 
-What a pipeline is made of is looked up once, in a tree of nodes: one for each transform at its position. Planning is then
-a walk of the tree. A container that was given other transforms since has its nodes made anew.
+What a pipeline is made of is looked up once, in a tree of nodes: one for each transform at its position. Planning is
+then a walk of the tree. A container that was given other transforms since has its nodes made anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
@@ -16,8 +14,8 @@ from torch import Tensor, nn
 from torchvision.transforms import v2
 
 from .._draws import adapted, any_draw_of
-from ..pipeline import Part, Position, chosen, container_of, odds, parts
-from ..rules import ROWS, Drawn, Draws, Kept, View, done, done_by, is_planned, rule_of
+from ..pipeline import Position, chosen, container_of, odds, parts
+from ..rules import ROWS, Drawn, Draws, Kept, Rule, View, by_image, done, is_planned, rule_of
 from ..transforms import ContrastiveCrop, JointTransform
 from ..views import MultiView, PerView, Shared
 from ._plan import chosen_view, masked, resizes
@@ -69,18 +67,20 @@ def node_of(transform: Any, at: Position) -> Node:
 class _Container(Node):
     """A node with others in it."""
 
-    __slots__ = ("_nodes", "_parts")
+    __slots__ = ("_held", "_nodes")
 
     def __init__(self, transform: Any, at: Position) -> None:
         super().__init__(transform, at)
-        self._parts: Sequence[Part] = ()
+        self._held: tuple[Any, ...] = ()
         self._nodes: list[Node] = []
 
     def inside(self, views: int | None = None) -> list[Node]:
         """The nodes of its parts, for so many views."""
-        found = parts(self.transform, views)
-        if found != self._parts:
-            self._parts, self._nodes = found, [node_of(part.transform, part.of(self.at)) for part in found]
+        transform = self.transform
+        held = (views, *(transform if isinstance(transform, nn.Sequential) else transform.transforms))
+        if held != self._held:
+            own = parts(transform, views)
+            self._held, self._nodes = held, [node_of(part.transform, part.of(self.at)) for part in own]
         return self._nodes
 
     def one_after_another(self, state: State, draws: Draws) -> State:
@@ -165,7 +165,7 @@ class _Order(_Container):
                 for i, part in enumerate(planned):
                     tail = part.views[k].program[len(before.program) :]
                     past = part.views[k].history[len(before.history) :]
-                    step = replace(part.views[k], program=(*view.program, *tail), history=(*view.history, *past))
+                    step = part.views[k].having(program=(*view.program, *tail), history=(*view.history, *past))
                     view = masked(view, step, place == i)
             views.append(view)
         return State(views, state.made)
@@ -234,7 +234,7 @@ class _Joint(Node):
             for k, view in enumerate(coupled):
                 own = {name: pair[k] for name, pair in params.items()}
                 after = done(transform, view, own, draws.moved(self.at.view(group * n + k)))
-                outputs.append(_planned(after, transform).after(here.drawn(transform, own)))
+                outputs.append(_planned(after, transform).after(here.drawn(transform, own), view))
         return State(outputs, made=True)
 
 
@@ -257,21 +257,27 @@ class _Leaf(Node):
         transform = self.transform
         if state.made:
             raise _takes_one_sample(transform, state)
-        (view,), here, rule = state.views, draws.moved(self.at), rule_of(transform)
+        (view,), (step, number), rule = state.views, self.at, rule_of(transform)
         if rule is not None and not is_planned(rule):
-            before, kept = len(draws.log), Kept(draws.source)
-            after = _planned(rule(transform, view, here._replace(source=kept)), transform)
-            params = {name: value for drawn in draws.log[before:] for name, value in drawn.params.items()}
-            drawn = here.drawn(transform, {**params, ROWS: kept.rows_asked})
+            return State([self._by_own_draws(rule, view, draws.moved(self.at))], made=False)
+        draw = any_draw_of(transform)
+        width = draw.width(transform)
+        params = draw.params(transform, draws.source.rows(width, step=step, view=number) if width else (), view)
+        if rule is None:
+            after = by_image(transform, view, params, draws.moved(self.at), draw.act)
         else:
-            draw = any_draw_of(transform)
-            width = draw.width(transform)
-            params = draw.params(transform, here.numbers(width) if width else (), view)
-            after = _planned(done_by(rule, transform, view, params, here), transform)
-            drawn = here.drawn(transform, params)
-            if width:
-                draws.log.append(drawn)
-        return State([after.after(drawn)], made=False)
+            after = _planned(rule(transform, view, params), transform)
+        drawn = Drawn(transform, step, number, params)
+        if width:
+            draws.log.append(drawn)
+        return State([after.after(drawn, view)], made=False)
+
+    def _by_own_draws(self, rule: Rule, view: View, here: Draws) -> View:
+        """By a rule that asks for its rows itself."""
+        before, kept = len(here.log), Kept(here.source)
+        after = _planned(rule(self.transform, view, here._replace(source=kept)), self.transform)
+        params = {name: value for drawn in here.log[before:] for name, value in drawn.params.items()}
+        return after.after(here.drawn(self.transform, {**params, ROWS: kept.rows_asked}), view)
 
 
 def _planned(view: Any, transform: Any) -> View:

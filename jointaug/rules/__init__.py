@@ -7,7 +7,7 @@ Every rule draws a fixed number of uniforms, whatever they turn out to be, and f
 from .._draws import adapt
 from .._exports import claim as _claim
 from . import _augment, _color, _geometry, _kind, _ours  # noqa: F401 (they register their rules)
-from ._done import ROWS, Kept, done, done_by
+from ._done import ROWS, Kept, done
 from ._map import STILL, Map
 from ._places import maps_of
 from ._registry import RULES as RULES  # the table itself, for tests
@@ -34,7 +34,6 @@ __all__ = [
     "by_image",
     "by_view",
     "done",
-    "done_by",
     "is_planned",
     "maps_of",
     "register",

@@ -6,7 +6,7 @@ from typing import Any
 
 from .._draws import any_draw_of
 from ..transforms import JointTransform
-from ._registry import Rule, is_planned, rule_of
+from ._registry import is_planned, rule_of
 from ._view import Draws, Rows, View
 from ._without import by_image, by_view
 
@@ -48,11 +48,7 @@ def done(transform: Any, view: View, params: dict[str, Any], draws: Draws) -> Vi
         params: numbers for one image alone, tensors for a batch.
         draws: at its position; no number of its source is used.
     """
-    return done_by(rule_of(transform), transform, view, params, draws)
-
-
-def done_by(rule: Rule | None, transform: Any, view: View, params: dict[str, Any], draws: Draws) -> View:
-    """`done`, of a transform whose rule is known (None: it has none)."""
+    rule = rule_of(transform)
     if isinstance(transform, JointTransform):
         if rule is None:
             return by_image(transform, view, params, draws, by_view)

@@ -145,11 +145,10 @@ class View:
     alone: bool = False
     crop_box: tuple[Any, ...] | None = None
 
-    def _with(self, **changes: Any) -> View:
-        """`dataclasses.replace`, several times as fast."""
+    def having(self, **changes: Any) -> View:
+        """The view with other attributes: `dataclasses.replace`, several times as fast."""
         view: View = object.__new__(View)
-        view.__dict__.update(self.__dict__)
-        view.__dict__.update(changes)
+        view.__dict__.update(self.__dict__, **changes)
         return view
 
     def box(self, top: Side, left: Side, height: Side, width: Side) -> Any:
@@ -185,7 +184,7 @@ class View:
         resized_size(size, self.channels, *size)
         mode, smooth = self._filter(interpolation, antialias)
         instruction = Cut(boxes, size, mode, smooth, self._clips(mode))
-        return self._with(height=size[0], width=size[1], program=(*self.program, instruction))
+        return self.having(height=size[0], width=size[1], program=(*self.program, instruction))
 
     def _filter(
         self, interpolation: InterpolationMode | str | int, antialias: bool | None
@@ -199,7 +198,7 @@ class View:
 
     def step(self, kernel: Callable[..., Tensor], *parameters: Any, where: Tensor | bool | None = None) -> View:
         """The view after a kernel of `jointaug.functional`, its parameters numbers or tensors ``[B]``."""
-        return self._with(program=(*self.program, Step(kernel, parameters, where)))
+        return self.having(program=(*self.program, Step(kernel, parameters, where)))
 
     def call(
         self,
@@ -230,7 +229,7 @@ class View:
         if isinstance(height, int) and isinstance(width, int):
             resized_size((height, width), self.channels, height, width)
         instruction = Call(function, parameters, where, self.dtype, map)
-        return self._with(height=height, width=width, program=(*self.program, instruction))
+        return self.having(height=height, width=width, program=(*self.program, instruction))
 
     def each(
         self, transform: Any, function: Callable[[Any, int], Any], draws: Draws, where: Tensor | bool | None = None
@@ -255,7 +254,7 @@ class View:
             height, width = expected.size
         elif expected.size is not None:
             height, width = torch.tensor(expected.size, device=self.device).unbind(1)
-        return self._with(
+        return self.having(
             height=height,
             width=width,
             channels=expected.channels,
@@ -285,7 +284,7 @@ class View:
         height, width = targets.unbind(1)
         work = torch.float64 if self.dtype is torch.float64 else torch.float32
         instruction = Call(resize, (targets,), None, work, of_cut(self.whole, (height, width)))
-        return self._with(height=height, width=width, program=(*self.program, instruction))
+        return self.having(height=height, width=width, program=(*self.program, instruction))
 
     def of_kind(self, options: Mapping[Any, Any], transform: Any) -> Any:
         """What a transform's ``options`` by type say of images as they are here, ``"others"`` included, else None.
@@ -302,15 +301,19 @@ class View:
 
     def cast(self, dtype: torch.dtype) -> View:
         """The view in another dtype; values scale between [0, 1] and [0, 255]."""
-        return self._with(dtype=dtype)
+        return self.having(dtype=dtype)
 
     def running(self, program: tuple[Instruction, ...]) -> View:
         """The view with another program."""
-        return self._with(program=program)
+        return self.having(program=program)
 
-    def after(self, drawn: Drawn) -> View:
-        """The view, knowing what a transform drew for it."""
-        return self._with(history=(*self.history, drawn))
+    def after(self, drawn: Drawn, before: View) -> View:
+        """The view, knowing what a transform drew for it that was given the view ``before``."""
+        history = (*self.history, drawn)
+        if self is before:
+            return self.having(history=history)
+        self.__dict__["history"] = history  # it was made by the transform's rule, and nobody else has it
+        return self
 
     @property
     def whole(self) -> Any:

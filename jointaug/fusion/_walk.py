@@ -258,6 +258,8 @@ class _Leaf(Node):
         if state.made:
             raise _takes_one_sample(transform, state)
         (view,), (step, number), rule = state.views, self.at, rule_of(transform)
+        if rule is None and adapted(transform) is not transform:  # it was taught since
+            return _StandsFor(transform, self.at).plan(state, draws)
         if rule is not None and not is_planned(rule):
             return State([self._by_own_draws(rule, view, draws.moved(self.at))], made=False)
         draw = any_draw_of(transform)

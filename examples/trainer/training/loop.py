@@ -102,6 +102,11 @@ class Run:
         images = len(data.train)
         check_batch(s, images, processes.count)
         kind = METHODS[s.method]
+        if s.locals < kind.crops:
+            raise ValueError(
+                f"locals must be at least {kind.crops} with method={s.method}, got {s.locals}; "
+                f"add --locals {kind.crops}"
+            )
         weights = None if s.init is None else weights_in(s.init)
         torch.manual_seed(s.seed)
         method = kind(partial(started, s, weights), **keywords_of(kind, s, own, images))

@@ -585,6 +585,7 @@ MEASURES: dict[tuple[str, str], dict[str, tuple[str, str] | tuple[str, str, floa
     ("jointcrop", "10"): {"ImageNet": ("linear:dino", "top-1, %")},
     ("jointcrop", "11"): {"ImageNet": LINEAR},
     ("jointcrop", "F"): {"ImageNet": LINEAR},
+    ("jointcrop", "InfoMin"): {"ImageNet": LINEAR},
     ("jointcrop", "Fig. 5"): {"Tiny-ImageNet": ("log", "loss")},
 }
 
@@ -727,6 +728,7 @@ SUMS = {
     ("jointcrop", "5", "Tiny-ImageNet"): 282.48 + 299.55 + 286.42 + 271.98,
     ("jointcrop", "10", "ImageNet"): 66.36 + 66.55 + 66.58,
     ("jointcrop", "11", "ImageNet"): 237.79,
+    ("jointcrop", "InfoMin", "ImageNet"): 67.4 + 67.81,
     ("jointcrop", "F", "ImageNet"): 57.25 + 60.87 + 60.58 + 61.24,
 }  # fmt: skip
 

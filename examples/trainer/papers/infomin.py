@@ -32,8 +32,12 @@ IMAGENET = moco.V2.but(
     jigsaw=code(0.5),
 ).without("head", "symmetric")
 
-#: The jigsaw's crop and pieces at 32 px are as large beside the views as at 224 px.
-PIECES: Changes = {"locals": ours(1), "local_size": ours(36), "patch": ours(9)}
+#: As much of a cell is in a piece as in the code, 64 of 85 pixels; at 32 px pieces are half as large as the views.
+PIECES: Changes = {
+    "locals": ours(1),
+    "local_size": ours(63, "255 / 7, the views' share, leaves pieces of 9 px, too small for the network"),
+    "patch": ours(16),
+}
 SCALED: dict[str, Changes] = {
     "cifar10": {**QUEUE_CIFAR10, **HEAD_RESNET18, **PIECES},
     "imagenette": {**QUEUE_IMAGENETTE, **HEAD_RESNET18, "local_size": ours(147), "patch": ours(37)},

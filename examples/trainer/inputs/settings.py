@@ -90,6 +90,7 @@ class Settings:
     # Difficulty weights (ScoreCL)
     weight: Literal["score", "random", "pixel", "saliency", "lpips"] | None = None
     score: str | None = None  # the score network's checkpoint; views are resized to its size
+    lpips: str | None = None  # file with the state of an lpips.LPIPS; views are compared with the whole image
     weight_kind: Literal["vector", "norm_gap"] = "vector"
     weight_p: int = 1
     half: Literal["above", "below"] | None = None  # twice the batch is drawn; that half by the median weight is learned
@@ -199,6 +200,11 @@ class Settings:
             raise ValueError(
                 f"score is the network of --weight score, got score={self.score} with weight="
                 f"{'none' if self.weight is None else self.weight}; add --weight score, or leave it out"
+            )
+        if self.lpips is not None and self.weight != "lpips":
+            raise ValueError(
+                f"lpips is the network of --weight lpips, got lpips={self.lpips} with weight="
+                f"{'none' if self.weight is None else self.weight}; add --weight lpips, or leave it out"
             )
         if self.half is not None and self.weight is None:
             raise ValueError(

@@ -84,6 +84,11 @@ def whole_view(settings: Settings) -> v2.Compose:
     return v2.Compose([v2.Resize([settings.size, settings.size]), *_to_network(settings)])
 
 
+def original_view(settings: Settings) -> v2.Compose:
+    """What views are made of, as large as they are, without chance: what LPIPS compares them with."""
+    return v2.Compose([UncroppedView(settings.size, **_filter(settings)), *_to_network(settings)])
+
+
 def plain_view(settings: Settings) -> v2.Compose:
     """The view of a test: the middle of an image, normalized."""
     return v2.Compose([centered(settings.size), *_to_network(settings)])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from . import RECIPES, TABLES
 from .recipe import Table
+from .runs import FILES
 
 NAMES = {"leoclr": "LeOCLR", "jointcrop": "JointCrop", "clim": "CLIM", "interclr": "InterCLR", "scorecl": "ScoreCL"}
 DATA = {
@@ -137,8 +138,7 @@ def commands(table: Table) -> list[str]:
             for row in table.rows
             if row.recipe and not row.missing and row.recipe_at(scale) in RECIPES
         ]
-        if "score" in weights:
-            words += ["--score", "FILE"]
+        words += [word for weight in FILES if weight in weights for word in (f"--{weight}", "FILE")]
         found.append(shlex.join(words))
     return found
 

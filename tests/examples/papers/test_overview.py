@@ -75,9 +75,6 @@ LACKING = {
         "clim 1", "clim 2", "clim 3", "clim 4", "clim 5", "clim 10", "interclr 1", "interclr 2", "interclr 3",
         "interclr Fig. 5",
     },
-    "LPIPS compares views with their original, which a step does not have, and its weights are not at hand": {
-        "scorecl 6"
-    },
 }  # fmt: skip
 
 

@@ -93,6 +93,7 @@ def test_a_wrong_word_is_told_what_would_be_right(name, text, error, told):
         ({"order": "flip,flip,jitter,gray,blur,solarize"}, "order must have each of flip, jitter, gray, blur, solariz"),
         ({"order": "crop,flip,jitter,gray,blur,solarize"}, "what is off (--gray 0) stands there, too"),
         ({"randaugment": (0, 9)}, "randaugment must be at least one operation"),
+        ({"lpips": "net.pt", "weight": "pixel"}, "got lpips=net.pt with weight=pixel; add --weight lpips, or leave"),
         ({"sizes": (32, 0)}, "sizes must be sides in pixels, at least 1, got 32,0"),
         ({"weight": "score", "weight_p": 0}, "weight_p must be at least 1, got 0; raise it"),
         ({"epochs": 5, "warmup": 10.0}, "warmup must be shorter than the run, got warmup=10.0 for epochs=5"),

@@ -280,8 +280,7 @@ def cell_of(row: Row, options: argparse.Namespace, changed: Mapping[str, str], s
     recipe = row.recipe_at(options.scale)
     own = {**row.changed, **row.own}
     weight = own.get("weight", RECIPES[recipe].values.get("weight"))
-    if weight in FILES:
-        own[weight] = getattr(options, weight)
+    own |= {name: getattr(options, name) for name in FILES if name == weight}
     return Cell(recipe, seed, {**own, **changed}, row.as_long_as, untrained=row.untrained)
 
 

@@ -80,13 +80,11 @@ def centered(size: int) -> v2.Compose:
 
 
 def whole_view(settings: Settings) -> v2.Compose:
-    """The view of a heat map: the whole image, resized, its aspect ratio not kept, so that places are shares of it."""
+    """The whole image as large as a view, its aspect ratio not kept: of a heat map, so that places are shares of it.
+
+    Also what LPIPS compares views with.
+    """
     return v2.Compose([v2.Resize([settings.size, settings.size]), *_to_network(settings)])
-
-
-def original_view(settings: Settings) -> v2.Compose:
-    """What views are made of, as large as they are, without chance: what LPIPS compares them with."""
-    return v2.Compose([UncroppedView(settings.size, **_filter(settings)), *_to_network(settings)])
 
 
 def plain_view(settings: Settings) -> v2.Compose:

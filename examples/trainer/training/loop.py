@@ -24,7 +24,7 @@ from ..inputs.feed import Request, feed, placed
 from ..inputs.order import order_of
 from ..inputs.settings import Settings, keywords_of
 from ..inputs.sources import Data
-from ..inputs.views import original_view, pipeline, whole_view
+from ..inputs.views import pipeline, whole_view
 from ..methods import METHODS, options
 from ..methods.contrastive_crop import Boxes
 from ..networks import Backbone, check_input, digest_of, load_weights, read_weights, start_branches
@@ -136,7 +136,7 @@ class Run:
         self.longer = self.step == self.plan.since * self.per_epoch > 0  # nothing of the last schedule is done yet
 
         self.train = placed(data.train, s, processes.device)
-        beside = original_view(s) if s.weight == "lpips" else None
+        beside = whole_view(s) if s.weight == "lpips" else None
         views = pipeline(s, self.method.views)
         self.feed = feed(self.train, views, s.seed, processes.device, workers=s.workers, original=beside)
         self.embed = Embedder(s, processes)

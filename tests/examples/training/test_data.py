@@ -19,7 +19,7 @@ from trainer.inputs.order import order_of
 from trainer.inputs.rendered import render
 from trainer.inputs.settings import Settings
 from trainer.inputs.sources import Images, Pixels, in_memory
-from trainer.inputs.views import original_view, pipeline
+from trainer.inputs.views import pipeline, whole_view
 from trainer.training.logs import rows_of
 
 from jointaug import Addresses
@@ -265,7 +265,7 @@ def test_workers_serve_the_views_of_the_addresses(sizes, tmp_path):
     source = folder_of(tmp_path, sizes)
     steps = pipeline(Settings(size=16, blur_p=(1.0, 0.1), solarize=(0.0, 0.5)))
     state = torch.get_rng_state()
-    whole = original_view(Settings(size=16))
+    whole = whole_view(Settings(size=16))
     served = feed(source, steps, 3, CPU, workers=2, original=whole)
     for epoch in (0, 1):  # the workers live on
         requests = [

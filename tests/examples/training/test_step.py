@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from trainer.inputs.feed import Request, Served, feed
 from trainer.inputs.settings import Settings
 from trainer.inputs.sources import Pixels
-from trainer.inputs.views import original_view, pipeline
+from trainer.inputs.views import pipeline, whole_view
 from trainer.methods.method import Method
 from trainer.networks import Backbone
 from trainer.training.difficulty import scores_of, weight_of
@@ -178,7 +178,7 @@ def test_lpips_compares_views_with_the_image_that_they_were_made_of(half, tmp_pa
     torch.save(network.state_dict(), file)
     given = settings(weight="lpips", lpips=str(file), half=half, size=16, batch=6 if half is None else 3)
     pixels = torch.randint(256, (6, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    make = feed(Pixels(pixels, None), pipeline(given), 0, CPU, workers=0, original=original_view(given))
+    make = feed(Pixels(pixels, None), pipeline(given), 0, CPU, workers=0, original=whole_view(given))
     (served,) = make([Request(0, torch.arange(6))])
     mean, std = (torch.tensor(x)[:, None, None] for x in (given.mean, given.std))
     v1, v2 = (2 * (view * std + mean) - 1 for view in served.views)

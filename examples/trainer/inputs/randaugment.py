@@ -156,7 +156,7 @@ def _sharpened(images: Tensor, factor: Tensor) -> Tensor:
 
 
 def _added(images: Tensor, levels: Tensor) -> Tensor:
-    """What is dark, below 128, is lighter by so many levels, up to white."""
+    """What is dark, below 128, is lighter by so many whole levels, up to white."""
     lighter = (images + levels[:, None, None, None]).clamp(max=255).to(images.dtype)
     return torch.where(images < 128, lighter, images)
 
@@ -175,7 +175,7 @@ OPERATIONS: dict[str, Operation] = {
     "Rotate": lambda x, level, sign, fill: _rotated(x, (sign * 30 * level).deg2rad(), fill),
     "Posterize": lambda x, level, _sign, _fill: posterize(x, (4 * level).long()),
     "Solarize": lambda x, level, _sign, _fill: solarize(x, (256 * level).floor()),
-    "SolarizeAdd": lambda x, level, _sign, _fill: _added(x, (110 * level).floor()),
+    "SolarizeAdd": lambda x, level, _sign, _fill: _added(x, 110 * level),
     "Color": lambda x, level, _sign, _fill: adjust_saturation(x, _factor(level)),
     "Contrast": lambda x, level, _sign, _fill: adjust_contrast(x, _factor(level)),
     "Brightness": lambda x, level, _sign, _fill: adjust_brightness(x, _factor(level)),

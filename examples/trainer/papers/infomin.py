@@ -5,7 +5,7 @@ from __future__ import annotations
 from . import moco
 from .moco import HEAD_RESNET18, QUEUE_CIFAR10, QUEUE_IMAGENETTE, QUEUE_RENDERED
 from .recipe import marks, ours
-from .scales import Changes, family
+from .scales import HALF_JITTER, Changes, family
 
 _, code = marks("InfoMin")
 
@@ -39,8 +39,8 @@ PIECES: Changes = {
     "patch": ours(16),
 }
 SCALED: dict[str, Changes] = {
-    "cifar10": {**QUEUE_CIFAR10, **HEAD_RESNET18, **PIECES},
-    "imagenette": {**QUEUE_IMAGENETTE, **HEAD_RESNET18, "local_size": ours(147), "patch": ours(37)},
-    "rendered": {**QUEUE_RENDERED, **PIECES},
+    "cifar10": {**QUEUE_CIFAR10, **HEAD_RESNET18, **PIECES, **HALF_JITTER},
+    "imagenette": {**QUEUE_IMAGENETTE, **HEAD_RESNET18, "local_size": ours(147), "patch": ours(37), **HALF_JITTER},
+    "rendered": {**QUEUE_RENDERED, **PIECES, **HALF_JITTER},
 }
 RECIPES = family("infomin", IMAGENET, **SCALED)

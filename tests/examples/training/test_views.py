@@ -358,8 +358,8 @@ INFOMIN = {"randaugment": (2, 10), "randaugment_of": "infomin"}
             ["blur,solarize,gray,jitter,flip", "blur,solarize,randaugment,gray,jitter,flip"],
         ),
         (
-            {**INFOMIN, "order": "gray,jitter,flip,solarize,blur"},
-            ["gray,jitter,flip,solarize,blur", "randaugment,flip,solarize,blur"],
+            {**INFOMIN, "order": "gray,flip,jitter,solarize,blur"},
+            ["gray,flip,jitter,solarize,blur", "flip,randaugment,solarize,blur"],
         ),
         (
             {"color_first": True, "order": "flip,gray,blur,jitter,solarize"},

@@ -58,9 +58,9 @@ class InfoMin(MoCo):
         self.of_piece, self.of_all = mlp(self.encoder.width, hidden, dim), nn.Linear(CELLS * dim, dim)
         self.jigsaw, self.patch = fraction("jigsaw", jigsaw), count("patch", patch)
 
-    def query(self, crop: Tensor, batch: Batch) -> Tensor:
-        """The embedding ``[B, dim]`` of a crop's pieces, each through the backbone by itself."""
-        cut = pieces(crop, self.patch, batch.addresses.rows(3 * CELLS, step=named_step("jigsaw")))
+    def query(self, crop: Tensor, place: int, batch: Batch) -> Tensor:
+        """The embedding ``[B, dim]`` of the pieces of a further crop, each of them through the backbone by itself."""
+        cut = pieces(crop, self.patch, batch.addresses.rows(3 * CELLS, step=named_step("jigsaw"), view=place))
         found: Tensor = self.of_all(self.of_piece(self.encoder(cut.flatten(0, 1))).view(len(crop), -1))
         return found
 
@@ -69,7 +69,7 @@ class InfoMin(MoCo):
         x1, x2, *crops = batch.views
         k = self.key(x2, batch)
         queue = self.queue(k)  # as it was before these keys
-        queries = [self.f_q(x1), *(self.query(x, batch) for x in crops)]
+        queries = [self.f_q(x1), *(self.query(x, place, batch) for place, x in enumerate(crops))]
         whole, *cut = (info_nce(q, k, queue, tau=self.tau) for q in queries)
         return (1 - self.jigsaw) * whole + self.jigsaw * mean_of(cut)
 

@@ -309,23 +309,26 @@ def test_pieces_of_a_crop(side):
         pieces(crops, 12, list(rows))
 
 
-def test_infomin_by_hand(build, make_batch):
-    """The second view's key is found by the first view, and by the pieces of the third, one image after another."""
+@pytest.mark.parametrize("crops", [1, 2])
+def test_infomin_by_hand(crops, build, make_batch):
+    """The second view's key is found by the first view, and by the pieces of those after it, image by image."""
     method = build("infomin", jigsaw=0.25)
     f_q, f_k, queue = copy.deepcopy(method.f_q), copy.deepcopy(method.f_k), method.queue.keys.clone()
-    batch = make_batch(views=3)
+    batch = make_batch(views=2 + crops)
     k, head = F.normalize(f_k(batch.views[1])), method.of_piece
     found = method(batch).per_sample
-    rows = torch.stack(batch.addresses.rows(27, step=named_step("jigsaw")))
-    cut = torch.cat([cut_by_hand(x, u.tolist(), 5) for x, u in zip(batch.views[2], rows.T, strict=True)])
-    of_pieces = head(f_q.backbone(cut)).view(8, 9, 8)
     weight, bias = method.of_all.weight.view(8, 9, 8), method.of_all.bias
-    q_jigsaw = torch.stack([(weight * one).sum((1, 2)) + bias for one in of_pieces])
+    queries = [f_q(batch.views[0])]
+    for place, crop in enumerate(batch.views[2:]):
+        rows = torch.stack(batch.addresses.rows(27, step=named_step("jigsaw"), view=place))
+        cut = torch.cat([cut_by_hand(x, u.tolist(), 5) for x, u in zip(crop, rows.T, strict=True)])
+        of_pieces = head(f_q.backbone(cut)).view(8, 9, 8)
+        queries.append(torch.stack([(weight * one).sum((1, 2)) + bias for one in of_pieces]))
     terms = []
-    for q in (F.normalize(f_q(batch.views[0])), F.normalize(q_jigsaw)):
+    for q in map(F.normalize, queries):
         logits = torch.cat([(q * k).sum(1, keepdim=True), q @ queue], 1) / 0.15
         terms.append(logits.logsumexp(1) - logits[:, 0])
-    torch.testing.assert_close(found, 0.75 * terms[0] + 0.25 * terms[1])
+    torch.testing.assert_close(found, 0.75 * terms[0] + 0.25 * sum(terms[1:]) / crops)
     torch.testing.assert_close(method.queue.keys[:, :8], k.T)
 
 

@@ -37,7 +37,7 @@ from pretrain import parsed
 from trainer.inputs.settings import nearest
 from trainer.papers import RECIPES, TABLES, Column, Row, Table
 from trainer.papers.measures import KNN, asked, by_column, by_monitor, folders, told
-from trainer.papers.runs import PRETRAIN, Cell, Outcome, Runs, spelled
+from trainer.papers.runs import FILES, PRETRAIN, Cell, Outcome, Runs, spelled
 from trainer.record.files import replace
 from trainer.record.intervals import PILOT, Interval, difference, mean
 from trainer.record.seconds import seconds_of
@@ -98,6 +98,7 @@ def main(arguments: Sequence[str] | None = None, *, pretrain: Path = PRETRAIN, e
         "--on", nargs="+", default=[], metavar="NAME:FOLDER", help="further data, for columns that are measured on them"
     )
     parser.add_argument("--score", help="checkpoint of a score network for this data, which rows of ScoreCL need")
+    parser.add_argument("--lpips", help="file with the state of an lpips.LPIPS, which rows of ScoreCL's Tab. 6 need")
     parser.add_argument("--processes", type=int, default=1, help="of each run, by torchrun (default: %(default)s)")
     parser.add_argument(
         "--device", help="of training and evaluation: cpu, cuda, ... (default: a GPU where there is one)"
@@ -125,7 +126,7 @@ def main(arguments: Sequence[str] | None = None, *, pretrain: Path = PRETRAIN, e
         on = folders(options.on)
         measures, absent = asked(table, options.scale, on) if options.measure == "paper" else ({KNN: None}, {})
         out = options.out or Path("runs") / f"{table.paper}-{table.number}-{options.scale}".replace(" ", "")
-        rows = [Measured(row, reason=why_not(table, row, options.scale, options.score)) for row in table.rows]
+        rows = [Measured(row, reason=why_not(table, row, options)) for row in table.rows]
         refuse_unknown(rows, options, changed)
         chosen = named(rows, options.rows)
         if options.dry_run:
@@ -228,8 +229,9 @@ def settings_of(words: Sequence[str]) -> dict[str, str]:
     return pairs
 
 
-def why_not(table: Table, row: Row, scale: str, score: str | None) -> str:
-    """Why a row cannot run at a scale; empty if it can."""
+def why_not(table: Table, row: Row, options: argparse.Namespace) -> str:
+    """Why a row cannot run at a scale, with the files that there are; empty if it can."""
+    scale = options.scale
     if row.missing or not row.recipe:
         return row.missing
     if row.own and scale not in table.scales:
@@ -239,9 +241,8 @@ def why_not(table: Table, row: Row, scale: str, score: str | None) -> str:
     if recipe not in RECIPES:
         return f"there is no recipe {recipe}; scales: {', '.join(sorted(scales_of(row)))}"
     weight = row.changed.get("weight", RECIPES[recipe].values.get("weight"))
-    if (weight == "score" or row.as_long_as) and score is None:
-        return "needs a score network that was trained on this data: --score FILE"
-    return ""
+    needed = "score" if row.as_long_as else weight
+    return FILES[needed] if needed in FILES and getattr(options, needed) is None else ""
 
 
 def refuse_unknown(rows: Sequence[Measured], options: argparse.Namespace, changed: Mapping[str, str]) -> None:
@@ -278,8 +279,8 @@ def cell_of(row: Row, options: argparse.Namespace, changed: Mapping[str, str], s
     """The run of a row with a seed."""
     recipe = row.recipe_at(options.scale)
     own = {**row.changed, **row.own}
-    if own.get("weight", RECIPES[recipe].values.get("weight")) == "score":
-        own["score"] = options.score
+    weight = own.get("weight", RECIPES[recipe].values.get("weight"))
+    own |= {name: getattr(options, name) for name in FILES if name == weight}
     return Cell(recipe, seed, {**own, **changed}, row.as_long_as, untrained=row.untrained)
 
 

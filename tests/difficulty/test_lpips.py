@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-import types
 
 import pytest
 import torch
 from torch import nn
 
 from jointaug.difficulty import LPIPSWeight
+
+from ..stand_in_lpips import install, made
 
 X, V1, V2 = torch.rand(3, 6, 3, 16, 16, generator=torch.Generator().manual_seed(0)).unbind()
 
@@ -28,32 +29,13 @@ def test_lpips_compares_the_distances_from_the_original():
         assert weight[k].item() == pytest.approx(abs(d1 - d2).item(), rel=1e-4)
 
 
-class StandIn(nn.Module):
-    """The part of lpips.LPIPS that is called."""
-
-    def __init__(self, pretrained=True, net="alex", pnet_rand=False, verbose=True):
-        assert not pretrained
-        assert pnet_rand, "the trunk's weights would be downloaded"
-        super().__init__()
-        self.layer = nn.Conv2d(3, 4 if net == "alex" else 5, 3)
-
-    def forward(self, a, b):
-        return (self.layer(a) - self.layer(b)).square().mean((1, 2, 3), keepdim=True)
-
-
 @pytest.fixture
 def package(monkeypatch):
-    module = types.ModuleType("lpips")
-    module.LPIPS = StandIn
-    monkeypatch.setitem(sys.modules, "lpips", module)
-
-
-def stand_in(net="alex"):
-    return StandIn(pretrained=False, pnet_rand=True, net=net)
+    install(monkeypatch)
 
 
 def test_weights_come_from_the_user_s_file(package, tmp_path):
-    metric = stand_in()
+    metric = made()
     torch.save(metric.state_dict(), tmp_path / "lpips.pt")
     weigh = LPIPSWeight(tmp_path / "lpips.pt")
     assert torch.equal(weigh(V1, V2, original=X), LPIPSWeight(metric)(V1, V2, original=X))

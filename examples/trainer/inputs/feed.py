@@ -59,21 +59,30 @@ def together(requests: Sequence[Request], device: torch.device) -> list[Request]
 
 @dataclass(frozen=True)
 class Served:
-    """The views of a request, on the device."""
+    """The views of a request, on the device.
+
+    Attributes:
+        partners: views of the images' positives, where they were asked for.
+        originals: the images themselves ``[B, 3, h, w]``, as large as their views, where these are compared with them.
+    """
 
     index: Tensor
     views: list[Tensor]
     partners: list[Tensor]
+    originals: Tensor | None = None
 
     def to(self, device: torch.device) -> Served:
         """The same, on a device; pinned memory is copied while both work on."""
-        moved = [[view.to(device, non_blocking=True) for view in views] for views in (self.views, self.partners)]
-        return Served(self.index.to(device, non_blocking=True), *moved)
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pin_memory(self) -> Served:
         """In memory that a GPU copies from while it works."""
-        pinned = [[view.pin_memory() for view in views] for views in (self.views, self.partners)]
-        return Served(self.index.pin_memory(), *pinned)
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Served:
+        views, partners = ([change(view) for view in several] for several in (self.views, self.partners))
+        originals = None if self.originals is None else change(self.originals)
+        return Served(change(self.index), views, partners, originals)
 
 
 class Feed(Protocol):
@@ -84,18 +93,29 @@ class Feed(Protocol):
 
 
 class Augment(Dataset[Served]):
-    """Requests to views, by `fuse`, at the images' addresses."""
+    """Requests to views, by `fuse`, at the images' addresses.
 
-    def __init__(self, source: Source, pipeline: Callable[..., Any], seed: int) -> None:
+    Args:
+        source: of the images.
+        pipeline: makes their views.
+        seed: of the addresses.
+        original: makes what the views are compared with, one of each image, without chance; None: nothing.
+    """
+
+    def __init__(
+        self, source: Source, pipeline: Callable[..., Any], seed: int, original: Callable[..., Any] | None = None
+    ) -> None:
         self.source, self.fused, self.seed = source, fuse(pipeline), seed
+        self.original = None if original is None else fuse(original)
 
     def __getitem__(self, request: Request) -> Served:
-        addresses = Addresses(self.seed, request.epoch, request.index)
-        views = self.fused(self._images(request.index), addresses=addresses, crop_boxes=request.boxes)
+        addresses, images = Addresses(self.seed, request.epoch, request.index), self._images(request.index)
+        views = self.fused(images, addresses=addresses, crop_boxes=request.boxes)
+        originals = None if self.original is None else self.original(images)
         if request.partners is None:
-            return Served(request.index, views, [])
+            return Served(request.index, views, [], originals)
         beside = Addresses(self.seed, request.epoch, request.index, PARTNER)
-        return Served(request.index, views, self.fused(self._images(request.partners), addresses=beside))
+        return Served(request.index, views, self.fused(self._images(request.partners), addresses=beside), originals)
 
     def _images(self, index: Tensor) -> Tensor | list[Tensor]:
         if isinstance(self.source, Pixels):
@@ -107,9 +127,8 @@ class Augment(Dataset[Served]):
 class DeviceFeed:
     """Views of images in the device's memory, made there."""
 
-    def __init__(self, pixels: Pixels, pipeline: Callable[..., Any], seed: int, device: torch.device) -> None:
-        self.augment = Augment(pixels.to(device), pipeline, seed)
-        self.device = device
+    def __init__(self, augment: Augment, device: torch.device) -> None:
+        self.augment, self.device = augment, device
 
     def __call__(self, requests: Sequence[Request]) -> Iterator[Served]:
         """The views of each request."""
@@ -120,12 +139,10 @@ class DeviceFeed:
 class LoaderFeed:
     """Views of images that DataLoader workers decode and augment; the workers live on from epoch to epoch."""
 
-    def __init__(
-        self, source: Source, pipeline: Callable[..., Any], seed: int, device: torch.device, workers: int
-    ) -> None:
+    def __init__(self, augment: Augment, device: torch.device, workers: int) -> None:
         self.device, self._requests = device, _Requests()
         self.loader: DataLoader[Served] = DataLoader(
-            Augment(source, pipeline, seed),
+            augment,
             batch_size=None,  # a request is a batch
             sampler=self._requests,
             num_workers=workers,
@@ -157,17 +174,25 @@ class _Requests:
         return len(self.now)
 
 
-def feed(source: Source, pipeline: Callable[..., Any], seed: int, device: torch.device, *, workers: int) -> Feed:
-    """Views of a source: with workers from their DataLoader, without from the device's memory.
+def feed(
+    source: Source,
+    pipeline: Callable[..., Any],
+    seed: int,
+    device: torch.device,
+    *,
+    workers: int,
+    original: Callable[..., Any] | None = None,
+) -> Feed:
+    """Views of a source, and originals as of `Augment`: by workers of a DataLoader, or 0, from the device's memory.
 
     Raises:
         TypeError: for images that are not in memory and no workers.
     """
     if workers:
-        return LoaderFeed(source, pipeline, seed, device, workers)
+        return LoaderFeed(Augment(source, pipeline, seed, original), device, workers)
     if isinstance(source, Images):
         raise TypeError("workers must be at least 1 for images that are not in memory; call in_memory(source) first")
-    return DeviceFeed(source, pipeline, seed, device)
+    return DeviceFeed(Augment(source.to(device), pipeline, seed, original), device)
 
 
 def _leave_signals_to_the_parent(_: int) -> None:

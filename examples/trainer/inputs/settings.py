@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+STEPS = ("flip", "jitter", "gray", "blur", "solarize")  # of a view, after its crop; a setting has their order
+RANDAUGMENT = "randaugment"  # which may stand among them
 FILLED_IN = "images"  # a method's keyword that the trainer fills in: the data set's size
 
 
@@ -77,8 +79,10 @@ class Settings:
     blur_law: Literal["independent", "joint", "decoupled"] = "independent"  # of the two sigmas of a pair
     joint_choice: bool = False  # JointCrop or JointBlur, one of the two for each pair (JointCrop, App. F)
     solarize: float | tuple[float, ...] = 0.0  # probability
-    randaugment: tuple[int, int] | None = None  # operations, magnitude: instead of color, on the views named below
+    randaugment: tuple[int, int] | None = None  # operations, magnitude, on the views named below: instead of color
     randaugment_views: tuple[int, ...] = (1,)
+    randaugment_of: Literal["torchvision", "infomin"] = "torchvision"  # whose operations; magnitudes to 30, or to 10
+    order: str = "flip,jitter,gray,blur,solarize"  # after the crop; with randaugment among them: there, beside color
     color_first: bool = False  # color before the crop (W-MSE's order)
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
@@ -86,6 +90,7 @@ class Settings:
     # Difficulty weights (ScoreCL)
     weight: Literal["score", "random", "pixel", "saliency", "lpips"] | None = None
     score: str | None = None  # the score network's checkpoint; views are resized to its size
+    lpips: str | None = None  # file with the state of an lpips.LPIPS; views are compared with the whole image
     weight_kind: Literal["vector", "norm_gap"] = "vector"
     weight_p: int = 1
     half: Literal["above", "below"] | None = None  # twice the batch is drawn; that half by the median weight is learned
@@ -174,15 +179,32 @@ class Settings:
                 f"std must be above 0 in each channel, got {','.join(f'{value:g}' for value in self.std)}; "
                 "1,1,1 leaves colors as they are"
             )
-        if self.randaugment is not None and not (self.randaugment[0] >= 1 and 0 <= self.randaugment[1] <= 30):
+        most = {"torchvision": 30, "infomin": 10}[self.randaugment_of]
+        if self.randaugment is not None and not (self.randaugment[0] >= 1 and 0 <= self.randaugment[1] <= most):
             raise ValueError(
-                "randaugment must be at least one operation and a magnitude in [0, 30], got "
+                f"randaugment must be at least one operation and a magnitude in [0, {most}], got "
                 f"{self.randaugment[0]},{self.randaugment[1]}; 2,9 is usual, none turns it off"
+            )
+        steps = self.order.split(",")
+        if sorted({*steps} - {RANDAUGMENT}) != sorted(STEPS) or len({*steps}) < len(steps):
+            raise ValueError(
+                f"order must have each of {', '.join(STEPS)} once, and {RANDAUGMENT} or not, with commas between, got "
+                f"{self.order}; what is off (--gray 0) stands there, too"
+            )
+        if self.randaugment is None and (RANDAUGMENT in steps or self.randaugment_of != "torchvision"):
+            raise ValueError(
+                f"order and randaugment_of are of a randaugment, got none with order={self.order}, randaugment_of="
+                f"{self.randaugment_of}; add --randaugment 2,9, or leave them out"
             )
         if self.score is not None and self.weight != "score":
             raise ValueError(
                 f"score is the network of --weight score, got score={self.score} with weight="
                 f"{'none' if self.weight is None else self.weight}; add --weight score, or leave it out"
+            )
+        if self.lpips is not None and self.weight != "lpips":
+            raise ValueError(
+                f"lpips is the network of --weight lpips, got lpips={self.lpips} with weight="
+                f"{'none' if self.weight is None else self.weight}; add --weight lpips, or leave it out"
             )
         if self.half is not None and self.weight is None:
             raise ValueError(

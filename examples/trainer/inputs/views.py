@@ -23,11 +23,13 @@ from jointaug import (
 )
 from jointaug.distributions import IndependentPair, JointPair
 
-from .settings import Settings
+from .randaugment import RandAugment
+from .settings import RANDAUGMENT, Settings
 
 Transform = Any  # of jointaug or of torchvision, which has no types
 SMALL_IMAGES = 64  # pixels
 SOLARIZED = 128  # gray levels from which on they are inverted: images are uint8 up to `_to_network`
+COLOR = ("jitter", "gray", RANDAUGMENT)  # steps that may come before the crop
 OWN = ("jitter_p", "gray", "blur_p", "solarize")  # settings that may be each view's own
 BLUR_REACH = 4.5  # half width of a blur's kernel, in the greatest sigma: 7e-6 of the Gaussian is cut off at most
 INDEPENDENT: dict[str, Any] = {"crop": "independent", "beta": 0.0, "alpha": None}
@@ -58,7 +60,7 @@ def pipeline(settings: Settings, views: int = 2) -> v2.Compose:
         return v2.Compose([MultiView(*[pipeline(pair) for pair in _pairs(s)])])
     crops = views - int(s.original)
     if s.color_first:
-        chain = [_color(s, k) for k in range(crops)]
+        chain = [_steps(s, k, [name for name in _order(s, k) if name in COLOR]) for k in range(crops)]
         couple = [MultiView(*[v2.Compose([*steps, _random_crop(s, s.size, s.scale)]) for steps in chain])]
     else:
         couple = [_view_maker(s, crops)]
@@ -67,7 +69,7 @@ def pipeline(settings: Settings, views: int = 2) -> v2.Compose:
     places = range(views + s.locals)
     if not any(_of_view(s.blur_p, place) for place in places):
         return v2.Compose([*couple, _per_view(_rest, s, places)])
-    before, after = (_per_view(steps, s, places) for steps in (_flip_and_color, _last))
+    before, after = (_per_view(steps, s, places) for steps in (_before_blur, _after_blur))
     return v2.Compose([*couple, before, _blurs(s, places), after])
 
 
@@ -78,7 +80,10 @@ def centered(size: int) -> v2.Compose:
 
 
 def whole_view(settings: Settings) -> v2.Compose:
-    """The view of a heat map: the whole image, resized, its aspect ratio not kept, so that places are shares of it."""
+    """The whole image as large as a view, its aspect ratio not kept: of a heat map, so that places are shares of it.
+
+    Also what LPIPS compares views with.
+    """
     return v2.Compose([v2.Resize([settings.size, settings.size]), *_to_network(settings)])
 
 
@@ -179,12 +184,48 @@ def _kernel(s: Settings) -> int:
 
 def _rest(s: Settings, place: int) -> list[Transform]:
     """All that one view goes through after its crop."""
-    return [*_flip_and_color(s, place), *_blur(s, place), *_last(s, place)]
+    return [*_steps(s, place, _after_crop(s, place)), *_to_network(s)]
 
 
-def _flip_and_color(s: Settings, place: int) -> list[Transform]:
-    steps: list[Transform] = [v2.RandomHorizontalFlip(s.flip)] if s.flip else []
-    return steps if s.color_first else [*steps, *_color(s, place)]
+def _before_blur(s: Settings, place: int) -> list[Transform]:
+    names = _after_crop(s, place)
+    return _steps(s, place, names[: names.index("blur")])
+
+
+def _after_blur(s: Settings, place: int) -> list[Transform]:
+    names = _after_crop(s, place)
+    return [*_steps(s, place, names[names.index("blur") + 1 :]), *_to_network(s)]
+
+
+def _order(s: Settings, place: int) -> list[str]:
+    """The steps of one view. RandAugment without a place of its own is instead of color, on the views that have it."""
+    names = s.order.split(",")
+    if s.randaugment is None or RANDAUGMENT in names or place not in s.randaugment_views:
+        return names
+    return [RANDAUGMENT if name == "jitter" else name for name in names if name != "gray"]
+
+
+def _after_crop(s: Settings, place: int) -> list[str]:
+    return [name for name in _order(s, place) if not (s.color_first and name in COLOR)]
+
+
+def _steps(s: Settings, place: int, names: list[str]) -> list[Transform]:
+    """What is done to one view by steps of these names; one whose probability is 0 is left out."""
+    return [step for name in names for step in STEP[name](s, place)]
+
+
+def _flip(s: Settings, place: int) -> list[Transform]:  # noqa: ARG001
+    return [v2.RandomHorizontalFlip(s.flip)] if s.flip else []
+
+
+def _jitter(s: Settings, place: int) -> list[Transform]:
+    p = _of_view(s.jitter_p, place)
+    return [v2.RandomApply([v2.ColorJitter(*s.jitter)], p)] if not s.joint_color and any(s.jitter) and p else []
+
+
+def _gray(s: Settings, place: int) -> list[Transform]:
+    p = _of_view(s.gray, place)
+    return [v2.RandomGrayscale(p)] if p else []
 
 
 def _blur(s: Settings, place: int) -> list[Transform]:
@@ -192,20 +233,27 @@ def _blur(s: Settings, place: int) -> list[Transform]:
     return [v2.RandomApply([v2.GaussianBlur(_kernel(s), s.blur)], p)] if p else []
 
 
-def _last(s: Settings, place: int) -> list[Transform]:
+def _solarize(s: Settings, place: int) -> list[Transform]:
     p = _of_view(s.solarize, place)
-    return [*([v2.RandomSolarize(SOLARIZED, p)] if p else []), *_to_network(s)]
+    return [v2.RandomSolarize(SOLARIZED, p)] if p else []
 
 
-def _color(s: Settings, place: int) -> list[Transform]:
-    if s.randaugment is not None and place in s.randaugment_views:
+def _randaugment(s: Settings, place: int) -> list[Transform]:
+    if s.randaugment is None or place not in s.randaugment_views:
+        return []
+    if s.randaugment_of == "torchvision":
         return [v2.RandAugment(*s.randaugment)]
-    steps: list[Transform] = []
-    if not s.joint_color and any(s.jitter) and (p := _of_view(s.jitter_p, place)):
-        steps.append(v2.RandomApply([v2.ColorJitter(*s.jitter)], p))
-    if p := _of_view(s.gray, place):
-        steps.append(v2.RandomGrayscale(p))
-    return steps
+    return [RandAugment(*s.randaugment, fill=[round(255 * value) for value in s.mean])]
+
+
+STEP: dict[str, Callable[[Settings, int], list[Transform]]] = {
+    "flip": _flip,
+    "jitter": _jitter,
+    "gray": _gray,
+    "blur": _blur,
+    "solarize": _solarize,
+    RANDAUGMENT: _randaugment,
+}
 
 
 def _to_network(s: Settings) -> list[Transform]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .byol import BYOL
 from .clim import CLIM
 from .dino import DINO
+from .infomin import InfoMin
 from .interclr import InterCLR
 from .leoclr import LeOCLR
 from .method import Method
@@ -19,6 +20,7 @@ from .wmse import WMSE
 METHODS: dict[str, type[Method]] = {
     "simclr": SimCLR,
     "moco": MoCo,
+    "infomin": InfoMin,
     "mocov3": MoCoV3,
     "byol": BYOL,
     "simsiam": SimSiam,

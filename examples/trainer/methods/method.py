@@ -58,6 +58,7 @@ class Method(nn.Module):
 
     Attributes:
         views: how many views of an image `forward` takes.
+        crops: how many further crops of it (`locals`) at the least.
         pair: the views whose difficulty weights an image's loss; None where one pair cannot say it.
         constant_rate: names of submodules whose learning rate stays at its peak (SimSiam's predictor).
         partners: whether `forward` also takes the views of each image's positive (`Batch.partners`).
@@ -66,6 +67,8 @@ class Method(nn.Module):
     """
 
     views: int = 2
+
+    crops: ClassVar[int] = 0
 
     pair: tuple[int, int] | None = (0, 1)
 

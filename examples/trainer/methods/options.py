@@ -24,6 +24,7 @@ OPTIONS: dict[str, str] = {
 VARIANTS: tuple[str, ...] = (
     "simclr",
     "moco",
+    "infomin",
     "mocov3",
     "byol",
     "simsiam",
@@ -51,6 +52,7 @@ _REASONS: dict[str, dict[str, str]] = {
     "weight": {
         "npid": _ONE_VIEW,
         "interclr on npid": _ONE_VIEW,
+        "infomin": "its second query is a crop's pieces, and difficulty is that of two views",
         "leoclr, end to end": "its two pairs share the negatives of one batch, and its loss takes no weights of pairs",
         "clim": "its query is mixed of two images, and difficulty is that of two views of one",
         "clim, several resolutions": "its query is mixed of two images, and difficulty is that of two views of one",
@@ -173,7 +175,10 @@ def check(settings: Settings, method_settings: Mapping[str, Any]) -> None:
                 f"joint_choice does not go with {others[0]}={getattr(settings, others[0])}: it is a joint crop or a "
                 "joint blur of two views; leave one of them out"
             )
-    pairing = {"crop": settings.crop == "joint", "blur_law": settings.blur_law != "independent"}
+    pairing = {
+        "crop": settings.crop == "joint" and settings.couple != "globals",
+        "blur_law": settings.blur_law != "independent",
+    }
     for name in (name for name, on in pairing.items() if on and settings.locals % 2):
         raise ValueError(
             f"locals must be even with {name}={getattr(settings, name)}, which couples smaller crops in pairs, got "

@@ -4,10 +4,42 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import byol, clim, dino, interclr, jointcrop, leoclr, moco, mocov3, npid, scorecl, simclr, simsiam, vicreg, wmse
+from . import (
+    byol,
+    clim,
+    dino,
+    infomin,
+    interclr,
+    jointcrop,
+    leoclr,
+    moco,
+    mocov3,
+    npid,
+    scorecl,
+    simclr,
+    simsiam,
+    vicreg,
+    wmse,
+)
 from .recipe import Column, Marked, Recipe, Row, Table, by_name, marks, ours
 
-PAPERS = (simclr, moco, mocov3, byol, simsiam, dino, vicreg, wmse, npid, leoclr, interclr, clim, scorecl, jointcrop)
+PAPERS = (
+    simclr,
+    moco,
+    infomin,
+    mocov3,
+    byol,
+    simsiam,
+    dino,
+    vicreg,
+    wmse,
+    npid,
+    leoclr,
+    interclr,
+    clim,
+    scorecl,
+    jointcrop,
+)
 
 RECIPES: dict[str, Recipe] = by_name(recipe for module in PAPERS for recipe in module.RECIPES)
 TABLES: dict[tuple[str, str], Table] = {

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from . import RECIPES, TABLES
 from .recipe import Table
+from .runs import FILES
 
 NAMES = {"leoclr": "LeOCLR", "jointcrop": "JointCrop", "clim": "CLIM", "interclr": "InterCLR", "scorecl": "ScoreCL"}
 DATA = {
@@ -39,7 +40,6 @@ measured is trained by the command all the same. This page is made from the data
 PRETRAIN, EVALUATE = "python examples/pretrain.py", "python examples/evaluate.py RUN --data imagenet:FOLDER"
 FIGURES = "python examples/figures"
 DRAWING = "a drawing: nothing to run"
-INFOMIN = "its method has a jigsaw branch, and its list RandAugment between blur and gray: the trainer has neither"
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,6 @@ ITEMS: dict[str, tuple[Item, ...]] = {
             "Figs. 1, 6, 8", "pairs", f"{FIGURES}/pairs.py jointcrop-1 jointcrop-6 jointcrop-8 --data imagenet:FOLDER"
         ),
         Item("Fig. 5", "the curves of the table below", f"{FIGURES}/losses.py RUN RUN"),
-        Item("InfoMin", "67.4 to 67.81 (sec. 4.6)", missing=INFOMIN),
     ),
     "clim": (
         Item("Eqs. 1 to 6", "the method", f"{PRETRAIN} clim-rendered --data rendered --out runs/clim"),
@@ -139,8 +138,7 @@ def commands(table: Table) -> list[str]:
             for row in table.rows
             if row.recipe and not row.missing and row.recipe_at(scale) in RECIPES
         ]
-        if "score" in weights:
-            words += ["--score", "FILE"]
+        words += [word for weight in FILES if weight in weights for word in (f"--{weight}", "FILE")]
         found.append(shlex.join(words))
     return found
 

@@ -19,8 +19,13 @@ from jointaug.image_files import image_files, is_junk
 from . import RECIPES
 
 PRETRAIN = Path(__file__).resolve().parents[2] / "pretrain.py"
-#: A path; how often a run is looked at and kept, which its end does not tell.
-FREE = ("score", "knn_every", "checkpoint_every", "keep_every")
+#: Paths; how often a run is looked at and kept, which its end does not tell.
+FREE = ("score", "lpips", "knn_every", "checkpoint_every", "keep_every")
+#: Weights of pairs that need a file, the setting by their name; and what is missing without it.
+FILES: Mapping[str, str] = {
+    "lpips": "needs LPIPS's weights, the state of an lpips.LPIPS: --lpips FILE",
+    "score": "needs a score network that was trained on this data: --score FILE",
+}
 RESULT, OUTPUT, LOCK, DATA = "result.json", "output.txt", "lock", "data.txt"
 
 

@@ -116,6 +116,7 @@ PREDICTORS: Changes = {
 FITTED: dict[str, Changes] = {
     "simclr": NEGATIVES,
     "moco": NEGATIVES,
+    "infomin": NEGATIVES,
     "leoclr": NEGATIVES,
     "clim": NEGATIVES,
     "mocov3": NEGATIVES,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from jointaug.difficulty import (
+    LPIPSWeight,
     PairWeight,
     PixelWeight,
     RandomWeight,
@@ -29,13 +31,18 @@ def weight_of(settings: Settings, device: torch.device) -> PairWeight | None:
     Raises:
         ValueError: for a weight that needs a checkpoint, without one.
         FileNotFoundError: if there is no such checkpoint.
+        ModuleNotFoundError: for LPIPS, without the package ``lpips``.
     """
     s = settings
     if s.weight == "lpips":
-        raise ValueError(
-            'weight must not be "lpips" here: it compares views with their original, which a step does not have; call '
-            "jointaug.difficulty.LPIPSWeight in a loop of your own"
-        )
+        if s.lpips is None:
+            raise ValueError(
+                'lpips must be the file of a network for weight="lpips", got None; nothing is downloaded: write '
+                "torch.save(lpips.LPIPS().state_dict(), FILE) where you may, and add --lpips FILE"
+            )
+        weight = LPIPSWeight(s.lpips, mean=s.mean, std=s.std)
+        cast("nn.Module", weight.metric).to(device)
+        return weight
     if s.weight == "score":
         if s.score is None:
             raise ValueError(

@@ -102,6 +102,11 @@ class Run:
         images = len(data.train)
         check_batch(s, images, processes.count)
         kind = METHODS[s.method]
+        if s.locals < kind.crops:
+            raise ValueError(
+                f"locals must be at least {kind.crops} with method={s.method}, got {s.locals}; "
+                f"add --locals {kind.crops}"
+            )
         weights = None if s.init is None else weights_in(s.init)
         torch.manual_seed(s.seed)
         method = kind(partial(started, s, weights), **keywords_of(kind, s, own, images))
@@ -131,7 +136,9 @@ class Run:
         self.longer = self.step == self.plan.since * self.per_epoch > 0  # nothing of the last schedule is done yet
 
         self.train = placed(data.train, s, processes.device)
-        self.feed = feed(self.train, pipeline(s, self.method.views), s.seed, processes.device, workers=s.workers)
+        beside = whole_view(s) if s.weight == "lpips" else None
+        views = pipeline(s, self.method.views)
+        self.feed = feed(self.train, views, s.seed, processes.device, workers=s.workers, original=beside)
         self.embed = Embedder(s, processes)
         self.monitor: Monitor | None = None
         if s.knn_every and data.test is not None and data.bank.labels is not None and data.test.labels is not None:

@@ -130,8 +130,9 @@ class Learner:
     def _batch(self, served: Served, step: int) -> Batch:
         s, index, views, partners = self.settings, served.index, served.views, served.partners
         addresses = Addresses(s.seed, step // self.per_epoch, index)
-        if s.half is not None and self.weight is not None and (pair := self.method.pair) is not None:
-            kept = half(self.weight(views[pair[0]], views[pair[1]], addresses=addresses), s.half)
+        weigh = None if self.weight is None else partial(self.weight, original=served.originals, addresses=addresses)
+        if s.half is not None and weigh is not None and (pair := self.method.pair) is not None:
+            kept, weigh = half(weigh(views[pair[0]], views[pair[1]]), s.half), None
             index, views, partners = index[kept], [view[kept] for view in views], [view[kept] for view in partners]
         layout = torch.channels_last if s.channels_last else torch.contiguous_format
         views, partners = ([view.contiguous(memory_format=layout) for view in several] for several in (views, partners))
@@ -143,7 +144,7 @@ class Learner:
             step=step - self.before,
             steps=self.scheduled.epochs * self.per_epoch,
             partners=partners,
-            weigh=None if self.weight is None or s.half else partial(self.weight, addresses=addresses),
+            weigh=weigh,
             scores=self.scores,
         )
 

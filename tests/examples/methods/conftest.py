@@ -26,6 +26,7 @@ TINY: dict[str, tuple[str, dict[str, Any]]] = {
     "simclr": ("simclr", HEAD),
     "moco": ("moco", QUEUE),
     "moco, symmetric": ("moco", {**QUEUE, "symmetric": True}),
+    "infomin": ("infomin", {**QUEUE, "patch": 5}),
     "mocov3": ("mocov3", {**HEAD, "m": 0.25}),
     "byol": ("byol", {**HEAD, "m": 0.25}),
     "simsiam": ("simsiam", {**HEAD, "bottleneck": 4}),

@@ -104,6 +104,20 @@ def test_clim_of_smaller_crops_without_neighbors_is_moco_of_smaller_crops(how, b
     assert torch.equal(base.queue.keys, method.queue.keys)
 
 
+def test_infomin_without_its_jigsaw_is_moco(build, make_batch):
+    """Bit for bit: the pieces take part with weight 0. They leave their mark in running statistics alone."""
+    three, two = ([make_batch(epoch=epoch, views=views) for epoch in range(3)] for views in (3, 2))
+    for more, fewer in zip(three, two, strict=True):
+        fewer.views[:] = more.views[:2]
+    base, method = build("moco", tau=0.15), build("infomin", jigsaw=0.0)
+    method.f_q.load_state_dict(base.f_q.state_dict())
+    method.f_k.load_state_dict(base.f_k.state_dict())
+    method.queue.load_state_dict(base.queue.state_dict())
+    assert train(base, two)[0] == train(method, three)[0]
+    assert torch.equal(parameters(base.f_q), parameters(method.f_q))
+    assert torch.equal(base.queue.keys, method.queue.keys)
+
+
 def test_leoclr_of_crops_with_one_key_is_moco(build, make_batch):
     """X replaced by a crop, X2 by X1, and the mean of the two equal terms: bit for bit."""
     batches = [make_batch(epoch=epoch) for epoch in range(3)]

@@ -31,7 +31,7 @@ def learner(method, device, **given):
 
 @pytest.mark.parametrize("name", TINY)
 def test_a_step_is_the_cpus(name, build, make_batch):
-    given = make_batch(views=build(name).views)
+    given = make_batch(views=build(name).views + build(name).crops)
     served = Served(given.index, given.views, given.partners)
     torch.manual_seed(3)
     on_cpu = learner(build(name), torch.device("cpu"))

@@ -107,6 +107,12 @@ def test_settings_that_suit(settings_of, build):
             "--blur_law independent",
         ),
         (Settings(method="dino", locals=2, weight="random"), {}, "weight does not go with multi-crop"),
+        (Settings(method="infomin", locals=1, weight="random"), {}, "weight does not go on infomin: its second query"),
+        (
+            Settings(method="infomin", locals=1, crop="joint"),
+            {},
+            "locals must be even with crop=joint, which couples smaller crops in pairs, got 1; take 2, or --crop",
+        ),
         (Settings(method="moco", sizes=(32, 24)), {}, "sizes does not go on moco"),
         (Settings(method="moco", weight="score"), {"weight_inside": True}, "weight inside does not go on moco"),
     ],
@@ -125,6 +131,7 @@ def test_options_that_exist():
     options.check(Settings(method="interclr", weight="score", joint_color=True), {"on": "byol"})
     options.check(Settings(method="clim", sizes=(32, 24)), {})
     options.check(Settings(method="clim", locals=2), {})
+    options.check(Settings(method="infomin", locals=1, crop="joint", couple="globals"), {})
 
 
 def test_the_table_covers_every_method_and_the_page_has_it():
@@ -134,11 +141,13 @@ def test_the_table_covers_every_method_and_the_page_has_it():
         options.refusal("swav", "weight")
 
 
-@pytest.mark.parametrize("name", ["moco", "dino", "wmse", "simclr", "mocov3", "byol", "simsiam", "vicreg", "leoclr"])
+@pytest.mark.parametrize(
+    "name", ["moco", "dino", "wmse", "infomin", "simclr", "mocov3", "byol", "simsiam", "vicreg", "leoclr"]
+)
 def test_the_table_and_the_methods_agree_on_smaller_crops(name, build, make_batch):
     """Where the table has multi-crop a step takes a smaller crop; elsewhere it cannot."""
     method, batch = build(name), make_batch(views=3)
-    batch.views[:] = [*batch.views[: method.views], F.interpolate(batch.views[0], size=16)]
+    batch.views[:] = [*batch.views[: method.views + method.crops], F.interpolate(batch.views[0], size=16)]
     if options.refusal(name, "multi-crop") is None:
         assert torch.isfinite(method(batch).per_sample).all()
     else:

@@ -13,15 +13,18 @@ from torch import nn
 from torch.nn import functional as F
 from trainer.methods import METHODS
 from trainer.methods.contrastive_crop import Boxes
+from trainer.methods.infomin import pieces
 from trainer.methods.interclr import BASES
 from trainer.networks import cosine_to_one
 
+from jointaug.chance import named_step
 from jointaug.losses import reduce, whiten
 
 NAMES = [
     "simclr",
     "moco",
     "moco, symmetric",
+    "infomin",
     "mocov3",
     "byol",
     "simsiam",
@@ -40,6 +43,7 @@ NAMES = [
 ]
 MOMENTUM = {
     "moco": ("f_k", "f_q"),
+    "infomin": ("f_k", "f_q"),
     "mocov3": ("f_k", "f_q"),
     "byol": ("target", "online"),
     "dino": ("teacher", "student"),
@@ -69,7 +73,7 @@ def test_the_loop_of_a_method_has_at_most_40_lines(name):
 def test_a_step_gives_parts_and_gradients(name, build, make_batch):
     """A loss for each image; a gradient for every parameter that takes one, none for momentum networks."""
     method = build(name)
-    parts = method(make_batch(views=method.views))
+    parts = method(make_batch(views=method.views + method.crops))
     assert parts.per_sample.shape == (8,)
     assert parts.shared.shape == ()
     reduce(parts).backward()
@@ -88,7 +92,7 @@ def test_momentum_network_follows_after_the_update(name, build, make_batch):
         parameter.data.add_(torch.randn_like(parameter))
     before = [p.clone() for p in momentum.parameters()]
     after = [p.clone() for p in online.parameters()]
-    method.after_update(make_batch(views=method.views))
+    method.after_update(make_batch(views=method.views + method.crops))
     for old, new, now, still in zip(before, after, momentum.parameters(), online.parameters(), strict=True):
         torch.testing.assert_close(now, 0.25 * old + 0.75 * new)
         assert torch.equal(still, new)
@@ -111,6 +115,7 @@ def test_momentum_goes_to_one_by_a_cosine(name, build, make_batch):
     [
         ("moco", {0}),
         ("moco, symmetric", {0, 1}),
+        ("infomin", {0, 2}),
         ("leoclr", {0}),
         ("leoclr, all", {0, 1}),
         ("leoclr, end to end", {0, 1, 2}),
@@ -123,7 +128,7 @@ def test_momentum_goes_to_one_by_a_cosine(name, build, make_batch):
 def test_which_views_take_gradient(name, queries, build, make_batch):
     """Queries do, keys do not; LeOCLR's query is the whole image, its first view."""
     method = build(name)
-    batch = make_batch(views=method.views)
+    batch = make_batch(views=method.views + method.crops)
     for x in batch.views:
         x.requires_grad_()
     reduce(method(batch)).backward()
@@ -277,6 +282,56 @@ def test_moco_with_smaller_crops(build, make_batch):
     torch.testing.assert_close(method(batch).per_sample, sum(terms) / 3)
 
 
+def cut_by_hand(crop, uniforms, side):
+    """Nine pieces of one crop ``[C, h, h]``, cell by cell, with 27 numbers."""
+    cell = crop.shape[-1] // 3
+    order = sorted(range(9), key=lambda i: uniforms[i])
+    found = []
+    for place, which in enumerate(order):
+        top = cell * (which // 3) + int(uniforms[9 + place] * (cell - side + 1))
+        left = cell * (which % 3) + int(uniforms[18 + place] * (cell - side + 1))
+        found.append(crop[:, top : top + side, left : left + side])
+    return torch.stack(found)
+
+
+@pytest.mark.parametrize("side", [32, 33, 35])
+def test_pieces_of_a_crop(side):
+    """Each of a cell of its own, wherever the uniforms put it; what is over at the end is in none."""
+    crops = torch.arange(4 * 3 * side**2).view(4, 3, side, side)
+    rows = torch.rand(27, 4, dtype=torch.float64)
+    rows[9:, 0], rows[9:, 1] = 1e-9, 1 - 1e-9
+    found = pieces(crops, 7, list(rows))
+    assert found.shape == (4, 9, 3, 7, 7)
+    assert torch.equal(found, torch.stack([cut_by_hand(x, u.tolist(), 7) for x, u in zip(crops, rows.T, strict=True)]))
+    whole = pieces(crops, side // 3, list(rows)).flatten(1).sort().values
+    assert torch.equal(whole, crops[..., : side // 3 * 3, : side // 3 * 3].flatten(1).sort().values)
+    with pytest.raises(ValueError, match=f"a third of the further crop's side, {side // 3} of {side} pixels, got 12"):
+        pieces(crops, 12, list(rows))
+
+
+@pytest.mark.parametrize("crops", [1, 2])
+def test_infomin_by_hand(crops, build, make_batch):
+    """The second view's key is found by the first view, and by the pieces of those after it, image by image."""
+    method = build("infomin", jigsaw=0.25)
+    f_q, f_k, queue = copy.deepcopy(method.f_q), copy.deepcopy(method.f_k), method.queue.keys.clone()
+    batch = make_batch(views=2 + crops)
+    k, head = F.normalize(f_k(batch.views[1])), method.of_piece
+    found = method(batch).per_sample
+    weight, bias = method.of_all.weight.view(8, 9, 8), method.of_all.bias
+    queries = [f_q(batch.views[0])]
+    for place, crop in enumerate(batch.views[2:]):
+        rows = torch.stack(batch.addresses.rows(27, step=named_step("jigsaw"), view=place))
+        cut = torch.cat([cut_by_hand(x, u.tolist(), 5) for x, u in zip(crop, rows.T, strict=True)])
+        of_pieces = head(f_q.backbone(cut)).view(8, 9, 8)
+        queries.append(torch.stack([(weight * one).sum((1, 2)) + bias for one in of_pieces]))
+    terms = []
+    for q in map(F.normalize, queries):
+        logits = torch.cat([(q * k).sum(1, keepdim=True), q @ queue], 1) / 0.15
+        terms.append(logits.logsumexp(1) - logits[:, 0])
+    torch.testing.assert_close(found, 0.75 * terms[0] + 0.25 * sum(terms[1:]) / crops)
+    torch.testing.assert_close(method.queue.keys[:, :8], k.T)
+
+
 def test_leoclr_by_hand(build, make_batch):
     """The whole image against the keys of both crops; only the first crops' keys enter."""
     method = build("leoclr")
@@ -309,7 +364,7 @@ def test_npid_by_hand(build, make_batch):
 def test_interclr_by_hand(on, build, make_batch):
     """Pairs are drawn with the labels from before the step; then the bank takes the embeddings in."""
     method = build(f"interclr on {on}", lam=0.25)
-    before, batch = copy.deepcopy(method), make_batch(views=method.views)
+    before, batch = copy.deepcopy(method), make_batch(views=method.views + method.crops)
     bank, index = before.bank, batch.index
     parts = method(batch)
     intra, v, memory = before.base.step(batch)

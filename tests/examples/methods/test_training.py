@@ -41,6 +41,7 @@ def difference(v1, v2):
 CASES = {
     "moco": ("moco", QUEUE, PAIR, {}),
     "moco v1, ContrastiveCrop": ("moco", {**QUEUE, "head": "linear", "tau": 0.07}, ContrastiveCrop(32), {}),
+    "infomin": ("infomin", {**QUEUE, "patch": 16}, MultiView(crop, crop, v2.RandomResizedCrop(64, (0.6, 1.0))), {}),
     "simclr, JointCrop": ("simclr", {**HEAD, "tau": 0.5}, JOINT, {}),
     "simclr, weights inside": ("simclr", {**HEAD, "weight_inside": True}, PAIR, {"scores": torch.tanh}),
     "mocov3, JointBlur": ("mocov3", HEAD, BLUR, {}),

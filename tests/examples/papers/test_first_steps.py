@@ -16,10 +16,13 @@ from torch import Tensor, nn
 from trainer.inputs.settings import divided
 from trainer.inputs.sources import Data, Pixels
 from trainer.papers import RECIPES, TABLES
+from trainer.papers.runs import FILES
 from trainer.training import loop
 from trainer.training.loop import Run
 
 from jointaug.difficulty import ScoreNetwork, train_score
+
+from ...stand_in_lpips import install, made
 
 IMAGES, BATCH = 32, 16
 SMALL: dict[str, Any] = {
@@ -96,6 +99,14 @@ def score(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(file)
 
 
+@pytest.fixture(scope="module")
+def lpips(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Weights of a stand-in for LPIPS."""
+    file: Path = tmp_path_factory.mktemp("lpips") / "lpips.pt"
+    torch.save(made().state_dict(), file)
+    return str(file)
+
+
 def test_few_have_all_options():
     """Some option each, that a method has in one row alone: no case that is left out has one that is not run."""
     run = set().union(*(options_of(*CASES[name]) for name in FEW))
@@ -107,7 +118,10 @@ def test_few_have_all_options():
 @pytest.mark.parametrize(
     "name", [name if name in FEW else pytest.param(name, marks=pytest.mark.rows) for name in CASES]
 )
-def test_first_steps(name: str, score: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None):
+def test_first_steps(
+    name: str, score: str, lpips: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None
+):
+    install(monkeypatch)
     monkeypatch.setattr(loop, "Backbone", lambda *_: Small())
     monkeypatch.setattr(loop.Log, "picture", lambda _: None)  # it would take most of the time
     recipe, changed = CASES[name]
@@ -117,8 +131,8 @@ def test_first_steps(name: str, score: str, tmp_path: Path, monkeypatch: pytest.
         small |= {"dim": 2, "w_size": BATCH // 2}
     elif "dim" in values:
         small["dim"] = 8
-    if values.get("weight") == "score":
-        small["score"] = score
+    if (weight := values.get("weight")) in FILES:
+        small[weight] = {"score": score, "lpips": lpips}[weight]
     settings, own = divided({**values, **small, "batch": BATCH, "knn_every": 0, "threads": 1})
     pictures = torch.randint(256, (IMAGES, 3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     run = Run(settings, own, Data(Pixels(pictures, None), None), tmp_path / "run", recipe=recipe)

@@ -15,7 +15,7 @@ import reproduce
 import score
 from trainer.papers import TABLES
 from trainer.papers.lines import LVIS, OTHERS, SUPERVISED
-from trainer.papers.overview import DATA, INFOMIN, ITEMS, NAMES, page
+from trainer.papers.overview import DATA, ITEMS, NAMES, page
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "papers" / "map.md").read_text(encoding="utf-8")
@@ -75,10 +75,6 @@ LACKING = {
         "clim 1", "clim 2", "clim 3", "clim 4", "clim 5", "clim 10", "interclr 1", "interclr 2", "interclr 3",
         "interclr Fig. 5",
     },
-    "LPIPS compares views with their original, which a step does not have, and its weights are not at hand": {
-        "scorecl 6"
-    },
-    INFOMIN: {"jointcrop InfoMin"},
 }  # fmt: skip
 
 

@@ -22,6 +22,7 @@ paper, _ = marks("Somebody")
 BASELINES = {
     "moco1-imagenet": (256, 200, 0.03, 1e-4, 0.07),
     "moco2-imagenet": (256, 200, 0.03, 1e-4, 0.2),
+    "infomin-imagenet": (256, 100, 0.03, 1e-4, 0.15),
     "mocov3-imagenet": (4096, 100, 9.6, 1e-6, 1.0),
     "simclr-imagenet": (4096, 100, 4.8, 1e-6, 0.1),
     "simclr-cifar10-paper": (512, 1000, 2.0, 1e-4, 0.5),
@@ -92,6 +93,7 @@ VIEWS = {
     "moco1-imagenet": ((0.2, 1.0), (0.4, 0.4, 0.4, 0.4), 1.0, 0.2, 0.0, 0.0),
     "moco2-imagenet": ((0.2, 1.0), (0.4, 0.4, 0.4, 0.1), 0.8, 0.2, 0.5, 0.0),
     "simsiam-imagenet": ((0.2, 1.0), (0.4, 0.4, 0.4, 0.1), 0.8, 0.2, 0.5, 0.0),
+    "infomin-imagenet": ((0.2, 1.0), (0.8, 0.8, 0.8, 0.2), (0.8, 0.8, 0.0), (0.2, 0.2, 0.0), (0.5, 0.5, 0.0), 0.0),
     "mocov3-imagenet": ((0.2, 1.0), (0.4, 0.4, 0.2, 0.1), 0.8, 0.2, (1.0, 0.1), (0.0, 0.2)),
     "simclr-imagenet": ((0.08, 1.0), (0.8, 0.8, 0.8, 0.2), 0.8, 0.2, 0.5, 0.0),
     "byol-imagenet": ((0.08, 1.0), (0.4, 0.4, 0.2, 0.1), 0.8, 0.2, (1.0, 0.1), (0.0, 0.2)),
@@ -108,6 +110,19 @@ VIEWS = {
 STATED = {
     "moco2-imagenet": {"K": 65536, "m": 0.999, "dim": 128, "optimizer": "sgd", "schedule": "cosine"},
     "moco1-imagenet": {"head": "linear", "schedule": "step", "milestones": (120, 160), "gamma": 0.1},
+    "infomin-imagenet": {
+        "K": 65536,
+        "m": 0.999,
+        "dim": 128,
+        "jigsaw": 0.5,
+        "patch": 64,
+        "locals": 1,
+        "local_size": 255,
+        "local_scale": (0.6, 1.0),
+        "randaugment": (2, 10),
+        "order": "flip,jitter,blur,randaugment,gray,solarize",
+    },
+    "jointcrop-infomin-imagenet": {"crop": "joint", "beta": 0, "couple": "globals", "epochs": 100, "tau": 0.15},
     "byol-imagenet": {"dim": 256, "hidden": 4096, "m": 0.996, "optimizer": "lars", "warmup": 10},
     "simsiam-imagenet": {"dim": 2048, "bottleneck": 512, "layers": 3},
     "dino-imagenet": {"outputs": 65536, "scale": (0.14, 1.0), "local_scale": (0.05, 0.14), "clip": 3.0, "m": 0.996},
@@ -212,6 +227,10 @@ def test_what_is_marked_as_jointcrops(name: str):
         ("jointcrop-byol-cifar10", "scale", "ours"),
         ("jointcrop-simclr-cifar10", "scale", "ours"),
         ("leoclr-imagenet", "lr", "LeOCLR's paper"),
+        ("infomin-imagenet", "tau", "InfoMin's code"),
+        ("infomin-imagenet", "lr", "MoCo's paper"),
+        ("jointcrop-infomin-imagenet", "patch", "InfoMin's code"),
+        ("jointcrop-infomin-imagenet", "couple", "ours"),
         ("leoclr-imagenet", "tau", "MoCo's paper"),
         ("clim-imagenet", "jitter", "MoCo's code"),
         ("scorecl-simclr-cifar10-paper", "lr", "ScoreCL's paper"),
@@ -227,7 +246,7 @@ def test_whose_a_value_is(name: str, setting: str, told: str):
 #: SPEC 0.3, start of the weights: the last gamma of a residual branch. NPID's code fills every gamma with 1.
 LAST_GAMMA = {
     "simsiam": 0, "mocov3": 0, "vicreg": 0, "simclr": 0, "byol": 0, "moco": 1, "moco1": 1, "moco2": 1, "dino": 1,
-    "wmse": 1, "npid": 1, "npid2": 1, "study": 1, "contrastivecrop": 0,
+    "infomin": 1, "wmse": 1, "npid": 1, "npid2": 1, "study": 1, "contrastivecrop": 0,
 }  # fmt: skip
 
 
@@ -256,7 +275,10 @@ def test_heads_on_resnet18_are_marked():
     checked_ones = 0
     for name, recipe in RECIPES.items():
         method, scale = recipe.values["method"], name.rpartition("-")[2]
-        queues = method in ("simclr", "moco", "leoclr", "clim") or recipe.values.get("on") in ("moco", "npid")
+        queues = method in ("simclr", "moco", "infomin", "leoclr", "clim") or recipe.values.get("on") in (
+            "moco",
+            "npid",
+        )
         linear = recipe.values.get("head") == "linear"
         if recipe.values["backbone"] != "resnet18" or scale == "rendered" or linear or not (queues or "npid2" in name):
             continue
@@ -585,6 +607,7 @@ MEASURES: dict[tuple[str, str], dict[str, tuple[str, str] | tuple[str, str, floa
     ("jointcrop", "10"): {"ImageNet": ("linear:dino", "top-1, %")},
     ("jointcrop", "11"): {"ImageNet": LINEAR},
     ("jointcrop", "F"): {"ImageNet": LINEAR},
+    ("jointcrop", "InfoMin"): {"ImageNet": LINEAR},
     ("jointcrop", "Fig. 5"): {"Tiny-ImageNet": ("log", "loss")},
 }
 
@@ -727,6 +750,7 @@ SUMS = {
     ("jointcrop", "5", "Tiny-ImageNet"): 282.48 + 299.55 + 286.42 + 271.98,
     ("jointcrop", "10", "ImageNet"): 66.36 + 66.55 + 66.58,
     ("jointcrop", "11", "ImageNet"): 237.79,
+    ("jointcrop", "InfoMin", "ImageNet"): 67.4 + 67.81,
     ("jointcrop", "F", "ImageNet"): 57.25 + 60.87 + 60.58 + 61.24,
 }  # fmt: skip
 

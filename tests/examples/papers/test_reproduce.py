@@ -203,11 +203,14 @@ def test_rows_that_cannot_run_say_why(tmp_path: Path, data: Path):
     assert run("scorecl", "6", "--data", str(data), "--out", str(out), "--seeds", "1") == 0
     reasons = {row["row"]: row["not run"] for row in lines(out / "table.csv")}
     assert "--score FILE" in reasons["SimCLR, score"]
-    assert "LPIPS compares views with their original" in reasons["SimSiam, lpips"]
+    assert reasons["SimSiam, lpips"] == "needs LPIPS's weights, the state of an lpips.LPIPS: --lpips FILE"
     assert reasons["SimCLR, random"] == ""
-    assert run("scorecl", "6", "--data", str(data), "--out", str(out), "--seeds", "1", "--score", "net.pt") == 0
+    files = ("--score", "net.pt", "--lpips", "eyes.pt")
+    assert run("scorecl", "6", "--data", str(data), "--out", str(out), "--seeds", "1", *files) == 0
     single = {row["row"]: row["changed"] for row in lines(out / "runs.csv")}
     assert "--score net.pt" in single["SimCLR, score"]
+    assert "--lpips eyes.pt" in single["SimSiam, lpips"]
+    assert "net.pt" not in single["SimSiam, lpips"]
     assert "--weight none" in single["SimCLR, none"]
 
 

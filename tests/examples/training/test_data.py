@@ -19,7 +19,7 @@ from trainer.inputs.order import order_of
 from trainer.inputs.rendered import render
 from trainer.inputs.settings import Settings
 from trainer.inputs.sources import Images, Pixels, in_memory
-from trainer.inputs.views import pipeline
+from trainer.inputs.views import pipeline, whole_view
 from trainer.training.logs import rows_of
 
 from jointaug import Addresses
@@ -265,7 +265,8 @@ def test_workers_serve_the_views_of_the_addresses(sizes, tmp_path):
     source = folder_of(tmp_path, sizes)
     steps = pipeline(Settings(size=16, blur_p=(1.0, 0.1), solarize=(0.0, 0.5)))
     state = torch.get_rng_state()
-    served = feed(source, steps, 3, CPU, workers=2)
+    whole = whole_view(Settings(size=16))
+    served = feed(source, steps, 3, CPU, workers=2, original=whole)
     for epoch in (0, 1):  # the workers live on
         requests = [
             Request(epoch, index) for index in (torch.tensor([4, 1]), torch.tensor([0, 5, 2]), torch.tensor([3]))
@@ -277,6 +278,7 @@ def test_workers_serve_the_views_of_the_addresses(sizes, tmp_path):
                 (wanted,) = alone([Request(epoch, torch.tensor([index]))])
                 for view, other in zip(got.views, wanted.views, strict=True):
                     torch.testing.assert_close(view[place], other[0], rtol=0, atol=1e-5)
+                torch.testing.assert_close(got.originals[place], whole(source[index]), rtol=0, atol=0.02)
     assert torch.equal(torch.get_rng_state(), state)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from pretrain import settings_of_recipe
-from trainer.inputs.feed import DeviceFeed, Request
+from trainer.inputs.feed import Augment, DeviceFeed, Request
 from trainer.inputs.settings import divided
 from trainer.inputs.sources import Pixels
 from trainer.inputs.views import pipeline
@@ -56,9 +56,9 @@ def test_an_epochs_indices_are_moved_at_once():
     made = next(iter(PIPELINES.values()))
     boxes = torch.tensor([[0.0, 0.0, 1.0, 1.0]]).expand(4, 4)
     requests = [Request(1, INDEX[k : k + 4], INDEX[k : k + 4].flip(0), boxes) for k in (0, 4, 8)]
-    expected = list(DeviceFeed(Pixels(IMAGES, None), made, 2, torch.device("cpu"))(requests))
+    expected = list(DeviceFeed(Augment(Pixels(IMAGES, None), made, 2), torch.device("cpu"))(requests))
     with pretending() as waits:
-        feed = DeviceFeed(Pixels(there(IMAGES), None), made, 2, CUDA)
+        feed = DeviceFeed(Augment(Pixels(there(IMAGES), None), made, 2), CUDA)
         waits.clear()
         found = list(feed(requests))
     assert waits == {"copy to the device": 3}

@@ -247,6 +247,13 @@ def test_local_crops_of_a_joint_law_come_in_pairs(toys, tmp_path, capsys, plain)
     assert "locals must be even with crop=joint, which couples smaller crops in pairs, got 3" in capsys.readouterr().err
 
 
+def test_infomin_needs_a_further_crop(toys, tmp_path, capsys, plain):
+    words = ["infomin-rendered", "--data", str(toys), "--out", str(tmp_path), "--batch", "8", "--device", "cpu"]
+    words += ["--epochs", "1", "--warmup", "0", "--threads", "1", "--K", "8", "--bn_splits", "1"]
+    assert pretrain.main([*words, "--locals", "0"]) == 1
+    assert "locals must be at least 1 with method=infomin, got 0; add --locals 1" in capsys.readouterr().err
+
+
 def test_a_folder_of_another_run_is_refused_and_left_alone(command, tmp_path, capsys, plain):
     assert pretrain.main([*command, "--epochs", "1"]) == 0
     before = {file.name: file.read_bytes() for file in (tmp_path / "run").iterdir() if file.is_file()}

@@ -7,8 +7,10 @@ import shutil
 import pytest
 import torch
 from torch import Tensor, nn
-from trainer.inputs.feed import Served
+from trainer.inputs.feed import Request, Served, feed
 from trainer.inputs.settings import Settings
+from trainer.inputs.sources import Pixels
+from trainer.inputs.views import pipeline, whole_view
 from trainer.methods.method import Method
 from trainer.networks import Backbone
 from trainer.training.difficulty import scores_of, weight_of
@@ -18,6 +20,8 @@ from trainer.training.step import Learner, half
 from jointaug import Addresses
 from jointaug.difficulty import ScoreNetwork, ScoreWeight, train_score
 from jointaug.losses import LossParts
+
+from ...stand_in_lpips import install, made
 
 CPU = torch.device("cpu")
 
@@ -103,7 +107,7 @@ def test_each_parameters_gradient_is_clipped_by_itself():
 def test_the_literal_weight_is_the_baseline_and_a_weight_weighs():
     """ScoreCL: the loss is mean(weight * per_sample)."""
     plain, weighted = Learner(Linear(), settings(), Processes(), 3), Learner(Linear(), settings(), Processes(), 3)
-    weighted.weight = lambda v1, v2, addresses: (v2 - v1).mean((1, 2, 3)) * torch.tensor([2.0, 0.0, 0.0, 2.0])
+    weighted.weight = lambda v1, v2, **_: (v2 - v1).mean((1, 2, 3)) * torch.tensor([2.0, 0.0, 0.0, 2.0])
     served = views(1, 2, 3, 5)
     loss, other = plain.step(iter([served]), 0), weighted.step(iter([served]), 0)
     assert float(loss) == pytest.approx(6 * (1 + 2 + 3 + 5) / 4)
@@ -113,7 +117,7 @@ def test_the_literal_weight_is_the_baseline_and_a_weight_weighs():
 def test_a_method_that_weighs_its_pairs_itself_is_left_to_it():
     learner = Learner(Linear(), settings(), Processes(), 3)
     learner.method.pair = None
-    learner.weight = lambda v1, v2, addresses: (v2 - v1).mean((1, 2, 3)) * 3
+    learner.weight = lambda v1, v2, **_: (v2 - v1).mean((1, 2, 3)) * 3
     loss = learner.step(iter([views(1, 2, 3, 4)]), 0)
     assert float(loss) == pytest.approx(15.0)
     (batch,) = learner.method.seen
@@ -124,7 +128,7 @@ def test_a_method_that_weighs_its_pairs_itself_is_left_to_it():
 def test_half_of_the_pairs_is_learned_from_without_weights(which, kept):
     """ScoreCL, Fig. 7: by the median of the distances; the loss is then the plain mean."""
     learner = Learner(Linear(), settings(weight="pixel", half=which, batch=3), Processes(), 3)
-    learner.weight = lambda v1, v2, addresses: (v2 - v1).mean((1, 2, 3)) * torch.tensor([1.0, 5, 2, 4, 6, 3])
+    learner.weight = lambda v1, v2, **_: (v2 - v1).mean((1, 2, 3)) * torch.tensor([1.0, 5, 2, 4, 6, 3])
     served = views(1, 2, 3, 4, 5, 6)
     loss = learner.step(iter([served]), 0)
     (batch,) = learner.method.seen
@@ -166,9 +170,34 @@ def test_a_score_network_of_smaller_images_weighs_larger_views(tmp_path):
     torch.testing.assert_close(maps, network(small[0]).detach(), rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize("half", [None, "above"])
+def test_lpips_compares_views_with_the_image_that_they_were_made_of(half, tmp_path, monkeypatch):
+    """From pixels to the weights in a step's batch, or to the half that is kept; the oracle is the network itself."""
+    install(monkeypatch)
+    network, file = made(), tmp_path / "lpips.pt"
+    torch.save(network.state_dict(), file)
+    given = settings(weight="lpips", lpips=str(file), half=half, size=16, batch=6 if half is None else 3)
+    pixels = torch.randint(256, (6, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    make = feed(Pixels(pixels, None), pipeline(given), 0, CPU, workers=0, original=whole_view(given))
+    (served,) = make([Request(0, torch.arange(6))])
+    mean, std = (torch.tensor(x)[:, None, None] for x in (given.mean, given.std))
+    v1, v2 = (2 * (view * std + mean) - 1 for view in served.views)
+    x = pixels / 127.5 - 1
+    with torch.no_grad():
+        apart = (network(x, v1) - network(x, v2)).abs().flatten()
+    batch = Learner(Linear(), given, Processes(), 3)._batch(served, 0)
+    if half:
+        assert batch.index.tolist() == sorted(apart.topk(3).indices.tolist())
+    else:
+        torch.testing.assert_close(batch.weigh(*batch.views), apart / apart.mean(), rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("weight", "told"),
-    [("score", "score must be the file of a score network"), ("lpips", "compares views with their original")],
+    [
+        ("score", "score must be the file of a score network"),
+        ("lpips", "lpips must be the file of a network for weight=.*; nothing is downloaded: write torch.save"),
+    ],
 )
 def test_a_weight_that_cannot_be_is_told(weight, told):
     with pytest.raises(ValueError, match=told):

@@ -10,6 +10,7 @@ from PIL import ImageOps
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 from trainer.inputs.feed import Augment, Request
+from trainer.inputs.randaugment import RandAugment
 from trainer.inputs.settings import Settings
 from trainer.inputs.sources import Pixels
 from trainer.inputs.views import pipeline, plain_view, whole_view
@@ -329,6 +330,60 @@ def test_randaugment_takes_the_place_of_color_in_the_views_named(views):
         for step in leaves(chain):
             if isinstance(step, v2.RandAugment):
                 assert (step.num_ops, step.magnitude) == (3, 7)
+
+
+ALL = {**COLOR, "blur_p": 0.5, "solarize": 0.5, "flip": 0.5}
+KINDS = {
+    "flip": v2.RandomHorizontalFlip,
+    "jitter": v2.ColorJitter,
+    "gray": v2.RandomGrayscale,
+    "blur": v2.GaussianBlur,
+    "solarize": v2.RandomSolarize,
+    "randaugment": RandAugment,
+}
+INFOMIN = {"randaugment": (2, 10), "randaugment_of": "infomin"}
+
+
+@pytest.mark.parametrize(
+    ("given", "orders"),
+    [
+        ({}, ["flip,jitter,gray,blur,solarize"] * 2),
+        ({"order": "gray,jitter,solarize,blur,flip"}, ["gray,jitter,solarize,blur,flip"] * 2),
+        (
+            {**INFOMIN, "randaugment_views": (0, 1), "order": "flip,jitter,blur,randaugment,gray,solarize"},
+            ["flip,jitter,blur,randaugment,gray,solarize"] * 2,
+        ),
+        (
+            {**INFOMIN, "order": "blur,solarize,randaugment,gray,jitter,flip"},
+            ["blur,solarize,gray,jitter,flip", "blur,solarize,randaugment,gray,jitter,flip"],
+        ),
+        (
+            {**INFOMIN, "order": "gray,flip,jitter,solarize,blur"},
+            ["gray,flip,jitter,solarize,blur", "flip,randaugment,solarize,blur"],
+        ),
+        (
+            {"color_first": True, "order": "flip,gray,blur,jitter,solarize"},
+            ["gray,jitter,flip,blur,solarize"] * 2,
+        ),
+        ({"order": "solarize,gray,jitter,flip,blur", "blur_p": 0.0}, ["solarize,gray,jitter,flip"] * 2),
+    ],
+)
+def test_steps_have_the_order_of_the_settings(given, orders):
+    """Of each view, whichever stage of the pipeline they are in; color comes before the crop where that is asked."""
+    stages = pipeline(Settings(**{**ALL, **given})).transforms
+    for place, order in enumerate(orders):
+        chains = [stage.transforms[place % len(stage.transforms)] for stage in stages]
+        kinds = [type(step) for chain in chains for step in leaves(chain)]
+        names = {kind: name for name, kind in KINDS.items()}
+        assert ",".join(names[kind] for kind in kinds if kind in names) == order
+        crop = kinds.index(v2.RandomResizedCrop)
+        assert (kinds.index(v2.ColorJitter) < crop) if "color_first" in given else crop == 0
+
+
+def test_infomins_randaugment_fills_with_the_mean_color():
+    made = pipeline(Settings(**{**ALL, **INFOMIN}))
+    (step,) = (one for one in leaves(made) if isinstance(one, RandAugment))
+    assert (step.num_ops, step.magnitude, step.fill) == (2, 10, [124, 116, 104])
 
 
 @pytest.mark.parametrize(("size", "shorter"), [(32, 32), (64, 64), (112, 128), (224, 256)])

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from .._directions import power_of_two
-from .._validate import integer, number
+from .._validate import integer, looked_at, number
 from ._embeddings import check_embeddings, full_precision, unit
 from ._leoclr import reduce_pairs
-from ._parts import LossParts, looked_at
+from ._parts import LossParts
 
 
 @full_precision

@@ -14,8 +14,6 @@ from .conftest import TINY
 
 pytestmark = NEEDS_CUDA
 WAITS = {
-    "wmse": 1,
-    "wmse, more than 2 views": 1,
     "interclr on npid": 2,
     "interclr on moco": 2,
     "interclr on byol": 1,

@@ -45,7 +45,7 @@ def _operations(transform: Any, view: View, params: dict[str, Any]) -> View:
 
 
 def _augmented(images: Tensor, *columns: Tensor, transform: Any, fill: Any, names: Sequence[str]) -> Tensor:
-    if images.device.type != "cpu":
+    if images.device.type != "cpu" or torch.compiler.is_compiling():
         return rounds(transform, images, dict(zip(names, columns, strict=True)), fill)
     images = images.clone()
     drawn = zip(*(column.tolist() for column in columns), strict=True)

@@ -1,4 +1,4 @@
-"""Operations of RandAugment and its kin on an accelerator: each image its own, and the host reads no draw.
+"""Operations of RandAugment and its kin on an accelerator, or compiled: each image its own, and no host reads a draw.
 
 Every operation is done on all images, at each image's own magnitude, and every image takes the one that it drew. What
 moves pixels is one map for each image, sampled once.
@@ -61,8 +61,7 @@ class Round:
 
     def even(self, name: str, function: Callable[[float], float] = float) -> Tensor:
         """A function of the magnitude without its sign: float64 ``[B]``."""
-        magnitudes, _ = self.transform._AUGMENTATION_SPACE[name]  # noqa: SLF001
-        values = magnitudes(self.bins, *self.images.shape[-2:]).tolist()
+        values = _magnitudes(type(self.transform), name, self.bins, *self.images.shape[-2:])
         table = numbers_on(self.images.device, [function(values[level]) for level in self.levels], torch.float64)
         return table.expand(len(self.images)) if self.which is None else table[self.which]
 
@@ -70,6 +69,12 @@ class Round:
         """The same with its sign, as of an odd function."""
         found = self.even(name, function)
         return torch.where(self.negative, -found, found)
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _magnitudes(kind: Any, name: str, bins: int, height: int, width: int) -> tuple[float, ...]:
+    """All magnitudes of an operation, which torchvision gives as a tensor."""
+    return tuple(kind._AUGMENTATION_SPACE[name][0](bins, height, width).tolist())  # noqa: SLF001
 
 
 def rounds(transform: Any, images: Tensor, params: dict[str, Tensor], fill: Any) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from torchvision.transforms import v2
 from torchvision.transforms.v2.functional import _geometry
 
+from jointaug import Addresses, fuse
 from jointaug._draws import augmented
 from jointaug.rules._operations import MOVING, Round, matrix_of, rounds
 
@@ -136,3 +137,15 @@ def test_what_torchvision_cannot_sample_is_refused():
     params = {"operation": torch.zeros(2, 2, dtype=torch.int64), "negative": torch.zeros(2, 2, dtype=torch.bool)}
     with pytest.raises(ValueError, match="bicubic"):
         rounds(transform, photographs(2, 3, 8, 8), params, None)
+
+
+@pytest.mark.filterwarnings("ignore:Dynamo detected a call to a `functools.lru_cache`")  # of a pure function
+@pytest.mark.parametrize("transform", [v2.RandAugment(1, 9, fill=7), TRIVIAL, v2.AutoAugment()], ids=repr)
+def test_is_one_graph_also_of_a_last_shorter_batch(transform):
+    torch._dynamo.reset()
+    fused = fuse(v2.Compose([transform]))
+    work = torch.compile(fused.transform, fullgraph=True, backend="eager")
+    for count in (6, 4) if transform is TRIVIAL else (6,):
+        images = photographs(count, 3, 12, 14)
+        plan = fused.make_params(images, addresses=Addresses(count, 0, torch.arange(count)))
+        check(work(images, plan), fused.transform(images, plan))

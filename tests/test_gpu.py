@@ -53,8 +53,12 @@ def test_addresses_give_the_same_bits():
         assert all(torch.equal(a, b.cpu()) for a, b in zip(here, there, strict=True))
 
 
-def test_nothing_waits_for_the_device(no_waiting):
-    images, fused = batch().cuda(), fuse(MOCO)
+KIN = [v2.RandAugment(), v2.TrivialAugmentWide(), v2.AutoAugment()]
+
+
+@pytest.mark.parametrize("pipeline", [MOCO, *(v2.Compose([JointCrop(64), PerView(kin)]) for kin in KIN)], ids=str)
+def test_nothing_waits_for_the_device(no_waiting, pipeline):
+    images, fused = batch().cuda(), fuse(pipeline)
     generator = torch.Generator("cuda").manual_seed(0)
     fused(images, generator=generator)
     with no_waiting():

@@ -23,6 +23,7 @@ from .._validate import interpolation_mode
 from ._written import written_on
 
 MOVING: Final = ("ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate")
+MIXED: Final = ("Brightness", "Contrast", "Color")
 PLAIN: Final[dict[str, Callable[[Tensor], Tensor]]] = {
     "AutoContrast": F.autocontrast,
     "Equalize": F.equalize,
@@ -105,51 +106,60 @@ def rounds(transform: Any, images: Tensor, params: dict[str, Tensor], fill: Any)
 
 
 def _done(drawn: Round, fill: Any) -> Tensor:
-    with written_on(drawn.images.device):
-        after = _moved(drawn, fill) if any(name in MOVING for name in drawn.names) else drawn.images
-        for name in drawn.names:
-            made = None if name in MOVING else _recolored(drawn, name)
-            if made is not None:
-                after = torch.where(_to_pixels(drawn.chosen(name)), made, after)
+    images, names = drawn.images, drawn.names
+    after = images
+    with written_on(images.device):
+        if any(name in MOVING for name in names):
+            after = torch.where(_chosen(drawn, MOVING), _sampled(drawn, fill), after)
+        if any(name in MIXED for name in names):
+            after = torch.where(_chosen(drawn, MIXED), _mixed(drawn), after)
+        for name in names:
+            if name not in MOVING + MIXED and name != "Identity":
+                after = torch.where(_chosen(drawn, [name]), _recolored(drawn, name), after)
     return after
+
+
+def _chosen(drawn: Round, names: Sequence[str]) -> Tensor:
+    """Which images drew one of these: bool ``[B, 1, 1, 1]``."""
+    return _to_pixels(torch.stack([drawn.chosen(name) for name in names if name in drawn.names]).any(0))
 
 
 def _to_pixels(values: Tensor) -> Tensor:
     return values[:, None, None, None]
 
 
-def _recolored(drawn: Round, name: str) -> Tensor | None:
-    """All images after an operation that moves no pixel; None where it changes nothing."""
-    images = drawn.images
-    if name in PLAIN:
-        return PLAIN[name](images)
+def _mixed(drawn: Round) -> Tensor:
+    """All images mixed with black, their gray or its mean, as torchvision mixes them."""
+    images, real = drawn.images, _real(drawn.images.dtype)
+    ratio = torch.ones(len(images), dtype=torch.float64, device=images.device)
+    other = torch.zeros((), dtype=real, device=images.device)
+    gray = F.adjust_saturation(images, 0.0)
+    for name in MIXED:
+        if name in drawn.names and not (name == "Color" and gray is images):  # without colors
+            chosen = drawn.chosen(name)
+            ratio = torch.where(chosen, 1 + drawn.odd(name), ratio)
+            if name != "Brightness":
+                plane = gray[:, :1].to(real)
+                plane = plane.mean((1, 2, 3), keepdim=True) if name == "Contrast" else plane
+                other = torch.where(_to_pixels(chosen), plane, other)
+    first, second = (_to_pixels(each.to(real)) for each in (ratio, 1 - ratio))
+    return (images * first + second * other).clamp(0, _white(images.dtype)).to(images.dtype)
+
+
+def _recolored(drawn: Round, name: str) -> Tensor:
+    """All images after another operation that moves no pixel."""
+    images, real = drawn.images, _real(drawn.images.dtype)
     if name == "Posterize":
         return K.posterize(images, drawn.even(name, int).long())
     if name == "Solarize":
-        threshold = (drawn.even(name) * _white(images.dtype)).to(_real(images.dtype))
-        return torch.where(images >= _to_pixels(threshold), F.invert(images), images)
-    return None if name == "Identity" else _blended(drawn, name)
-
-
-def _blended(drawn: Round, name: str) -> Tensor | None:
-    """Images mixed with what torchvision makes of them by a factor of 0, as torchvision mixes them."""
-    images, real = drawn.images, _real(drawn.images.dtype)
-    ratio = 1 + drawn.odd(name)
-    first, second = (_to_pixels(each.to(real)) for each in (ratio, 1 - ratio))
+        threshold = _to_pixels((drawn.even(name) * _white(images.dtype)).to(real))
+        return torch.where(images >= threshold, F.invert(images), images)
     if name == "Sharpness":
-        other = F.adjust_sharpness(images, 0.0)
-        mixed = images + second * (other.to(real) - images)  # the rim, which is never blurred, stays exactly
-    elif name == "Brightness":
-        other = F.adjust_brightness(images, 0.0)
-        mixed = images * first
-    else:
-        other = F.adjust_saturation(images, 0.0)
-        if name == "Contrast":
-            mixed = images * first + second * other[:, :1].to(real).mean((1, 2, 3), keepdim=True)
-        else:
-            mixed = images * first + second * other
-    unchanged = name != "Contrast" and other is images  # too small to be blurred, or without colors
-    return None if unchanged else mixed.clamp(0, _white(images.dtype)).to(images.dtype)
+        softened = F.adjust_sharpness(images, 0.0).to(real)
+        # The rim, which is never softened, stays exactly.
+        sharpened: Tensor = images - _to_pixels(drawn.odd(name).to(real)) * (softened - images)
+        return sharpened.clamp(0, _white(images.dtype)).to(images.dtype)
+    return PLAIN[name](images)
 
 
 def _real(dtype: torch.dtype) -> torch.dtype:
@@ -160,7 +170,7 @@ def _white(dtype: torch.dtype) -> float:
     return 1.0 if dtype.is_floating_point else float(torch.iinfo(dtype).max)
 
 
-def _moved(drawn: Round, fill: Any) -> Tensor:
+def _sampled(drawn: Round, fill: Any) -> Tensor:
     """All images after the shear, translation or rotation that they drew, as torchvision samples them."""
     images, mode = drawn.images, interpolation_mode(drawn.transform.interpolation).value
     F.rotate(images[:0], 1.0, interpolation=drawn.transform.interpolation, fill=fill)  # what it refuses
@@ -181,9 +191,7 @@ def _moved(drawn: Round, fill: Any) -> Tensor:
         color = torch.tensor(fill if isinstance(fill, (tuple, list)) else [fill], dtype=real, device=images.device)
         color = color.view(1, -1, 1, 1)
         pixels = torch.where(inside < 0.5, color, pixels) if mode == "nearest" else (pixels - color) * inside + color
-    moved = pixels if real == images.dtype else pixels.round().to(images.dtype)
-    chosen = torch.stack([drawn.chosen(name) for name in drawn.names if name in MOVING]).any(0)
-    return torch.where(_to_pixels(chosen), moved, images)
+    return pixels if real == images.dtype else pixels.round().to(images.dtype)
 
 
 def matrix_of(drawn: Round) -> list[Tensor]:

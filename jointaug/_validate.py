@@ -8,6 +8,7 @@ from numbers import Integral, Real
 from typing import Any, Final
 
 import torch
+from torch import Tensor
 from torchvision.transforms import InterpolationMode
 
 ABOVE_0 = math.ulp(0.0)
@@ -92,6 +93,11 @@ def interpolation_mode(interpolation: InterpolationMode | str | int) -> Interpol
             raise ValueError(f"interpolation must be one of {', '.join(known)}, got {interpolation!r}; pick one")
         return InterpolationMode(name)
     return name
+
+
+def looked_at(values: Tensor) -> bool:
+    """Whether values are checked: not on an accelerator, where the host would wait for them in every step."""
+    return values.device.type == "cpu"
 
 
 def _hint(remedy: str) -> str:

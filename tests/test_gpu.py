@@ -53,8 +53,12 @@ def test_addresses_give_the_same_bits():
         assert all(torch.equal(a, b.cpu()) for a, b in zip(here, there, strict=True))
 
 
-def test_nothing_waits_for_the_device(no_waiting):
-    images, fused = batch().cuda(), fuse(MOCO)
+KIN = [v2.RandAugment(), v2.TrivialAugmentWide(), v2.AutoAugment()]
+
+
+@pytest.mark.parametrize("step", [v2.Compose(STEPS), *KIN], ids=lambda step: type(step).__name__)
+def test_nothing_waits_for_the_device(no_waiting, step):
+    images, fused = batch().cuda(), fuse(v2.Compose([JointCrop(64), PerView(step)]))
     generator = torch.Generator("cuda").manual_seed(0)
     fused(images, generator=generator)
     with no_waiting():

@@ -13,7 +13,7 @@ from torchvision.transforms.v2 import functional as F
 from ..chance import Row
 from ._crop import tries
 from ._noise import seed, seeded
-from ._numbers import offset, stacked
+from ._numbers import numbers_on, offset, stacked
 from ._registry import draws
 
 GOES_ALONG: Final = (tv_tensors.BoundingBoxes, tv_tensors.KeyPoints, tv_tensors.Mask)
@@ -135,10 +135,12 @@ def _auto_augment(transform: Any, row: Row, seen: Any) -> dict[str, Any]:  # noq
     """A policy, and of its two operations, which act and which are negative."""
     policies = transform._policies  # noqa: SLF001
     policy = offset(len(policies) - 1, row[0])
-    rates = [[probability for _, probability, _ in pair] for pair in policies]
-    of_policy = (
-        torch.tensor(rates, device=policy.device)[policy].unbind(-1) if isinstance(policy, Tensor) else rates[policy]
-    )
+    of_policy: Any
+    if isinstance(policy, Tensor):
+        rates = [rate for pair in policies for _, rate, _ in pair]
+        of_policy = numbers_on(policy.device, rates, torch.float64).view(-1, 2)[policy].unbind(-1)
+    else:
+        of_policy = [rate for _, rate, _ in policies[policy]]
     return {
         "policy": policy,
         "acts": stacked([u <= rate for u, rate in zip(row[1:3], of_policy, strict=True)]),

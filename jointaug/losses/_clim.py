@@ -8,9 +8,10 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from .._validate import looked_at
 from ._embeddings import check_embeddings, check_negatives, fraction, full_precision, temperature, unit
 from ._leoclr import check_reduction, reduce_pairs
-from ._parts import LossParts, looked_at
+from ._parts import LossParts
 from ._softmax import log_sum_exp, nce
 
 

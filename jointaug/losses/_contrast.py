@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from .._processes import gather, together, world
+from .._validate import looked_at
 from ._embeddings import check_embeddings, check_matrix, check_negatives, full_precision, margin, temperature, unit
-from ._parts import LossParts, OneView, looked_at
+from ._parts import LossParts, OneView
 from ._softmax import log_sum_exp, nce
 
 

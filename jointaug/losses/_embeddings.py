@@ -17,6 +17,7 @@ __all__ = [
     "check_matrix",
     "check_negatives",
     "cosine",
+    "exact_at_once",
     "fraction",
     "full_precision",
     "margin",
@@ -52,6 +53,11 @@ def full_precision(loss: Callable[P, R]) -> Callable[P, R]:
             return loss(*args, **kwargs)
 
     return wrapped
+
+
+def exact_at_once(x: Tensor) -> bool:
+    """Whether float64 is taken at once where a CPU first looks whether float32 will do: on CUDA the host would wait."""
+    return x.is_cuda and x.dtype == torch.float32
 
 
 def check_embeddings(**named: Tensor) -> None:

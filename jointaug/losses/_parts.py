@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from .._processes import global_mean, together, world
+from .._validate import looked_at
 
 
 class LossParts(NamedTuple):
@@ -109,11 +110,6 @@ def reduce(parts: tuple[Tensor, Tensor], weight: Tensor | None = None) -> Tensor
         )
     weight = checked_weight("weight", weight, tuple(per_sample.shape), per_sample)
     return (weight * per_sample).mean() + shared
-
-
-def looked_at(values: Tensor) -> bool:
-    """Whether values are checked: not on an accelerator, where the host would wait for them in every step."""
-    return values.device.type == "cpu"
 
 
 def checked_weight(name: str, weight: Tensor, shape: tuple[int, ...], like: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .._processes import gather, global_mean, together
 from .._validate import number
-from ._embeddings import full_precision
+from ._embeddings import exact_at_once, full_precision
 from ._parts import batch_mean, checked_weight
 from ._state import SizedState
 
@@ -67,10 +67,13 @@ def score_distances(s1: Tensor, s2: Tensor, *, kind: str = "vector", p: int = 1)
     everyone = torch.cat(gather(views).unbind(1))
     # not the product form, whose cancellation gives two equal views a distance above 0
     mine = torch.cat(views.unbind(1))
-    d: Tensor = torch.cdist(mine, everyone, p=p, compute_mode="donot_use_mm_for_euclid_dist")
+    mode = "donot_use_mm_for_euclid_dist"
+    if p == 2 and exact_at_once(mine):
+        mine, everyone = mine.double(), everyone.double()
+    d: Tensor = torch.cdist(mine, everyone, p=p, compute_mode=mode)
     if p == 2 and d.dtype == torch.float32 and not bool(((d > 1e-15) & (d < 1e15)).sum() >= d.numel() - len(d)):
         # beside views and themselves some are so near, or so far, that squares left the number format
-        d = torch.cdist(mine.double(), everyone.double(), p=p, compute_mode="donot_use_mm_for_euclid_dist")
+        d = torch.cdist(mine.double(), everyone.double(), p=p, compute_mode=mode)
     return (d / scale).to(s1)
 
 

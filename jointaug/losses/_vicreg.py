@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .._processes import gather, together
 from .._validate import number
-from ._embeddings import check_embeddings, full_precision
+from ._embeddings import check_embeddings, exact_at_once, full_precision
 from ._parts import LossParts
 
 
@@ -71,14 +71,17 @@ def _off_diagonal(x: Tensor) -> Tensor:
 
     ``|X'X|^2 = |XX'|^2``: the smaller product does, 16 times less work for 512 embeddings of width 8,192. It leaves
     what is off the diagonal as a difference, and is taken at its word only where that is no small part of the diagonal:
-    where few dimensions hold most of the variance, the other product does.
+    where few dimensions hold most of the variance, the other product does. On CUDA the smaller one is of float64, which
+    has digits to spare.
     """
     n, D = x.shape
-    if n < D:
-        gram = x @ x.T
-        on_diagonal = x.square().sum(0).square().sum()
+    exact = exact_at_once(x)
+    if n < D and (exact or not x.is_cuda):
+        rows = x.double() if exact else x
+        gram = rows @ rows.T
+        on_diagonal = rows.square().sum(0).square().sum()
         off_diagonal = gram.square().sum() - on_diagonal
-        if bool(off_diagonal > on_diagonal / 8):
-            return off_diagonal / (n - 1) ** 2
+        if exact or bool(off_diagonal > on_diagonal / 8):
+            return (off_diagonal / (n - 1) ** 2).to(x.dtype)
     covariance = x.T @ x
     return covariance.fill_diagonal_(0).square().sum() / (n - 1) ** 2

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from .._directions import power_of_two
-from .._validate import integer, number
+from .._validate import integer, looked_at, number
 from ._embeddings import check_embeddings, full_precision, unit
 from ._leoclr import reduce_pairs
-from ._parts import LossParts, looked_at
+from ._parts import LossParts
 
 
 @full_precision
@@ -50,7 +50,7 @@ def wmse(
 
     Raises:
         ValueError: if shapes disagree, ``w_size``, ``perm``, ``eps`` or ``pair_weights`` break their rule, or a
-            covariance is singular.
+            covariance is singular (on CUDA the loss is nan then).
     """
     if len(views) < 2:
         raise ValueError(f"views must be at least two tensors [B, D], got {len(views)}; pass [z1, z2]")
@@ -83,8 +83,8 @@ def whiten(h: Tensor, *, eps: float = 0.0) -> Tensor:
     """Center ``h`` and multiply it by the inverse Cholesky factor of its covariance, which becomes the identity.
 
     The covariance is divided by ``n - 1``. A lower triangular map with a positive diagonal, or a shift, of ``h``
-    changes nothing, and no scale costs digits: a covariance that
-    float32 cannot hold well is taken in float64.
+    changes nothing, and no scale costs digits: a covariance that float32 cannot hold well is taken in float64, on CUDA
+    every one.
 
     Args:
         h: ``[..., n, D]``, leading dimensions are whitened apart.
@@ -94,11 +94,15 @@ def whiten(h: Tensor, *, eps: float = 0.0) -> Tensor:
         The shape of ``h``.
 
     Raises:
-        ValueError: if a covariance is singular: embeddings that collapsed, or fewer than ``D + 1`` different rows.
+        ValueError: if a covariance is singular: embeddings that collapsed, or fewer than ``D + 1`` different rows. On
+            CUDA, where the host would wait for that, everything is nan then.
     """
     eps = number("eps", eps, rule="a number in [0, 1)", low=0, remedy="the authors use 0")
     if eps >= 1:
         raise ValueError(f"eps must be a number in [0, 1), got {eps!r}; the authors use 0")
+    if h.is_cuda:
+        white, least = _whitened(h.double(), eps)
+        return white.masked_fill(~(least > _SINGULAR), torch.nan).to(h.dtype)
     white, least = _whitened(h, eps)
     if not least > _SURE and h.dtype == torch.float32:
         white, least = _whitened(h.double(), eps)  # nearly dependent columns: squaring them costs float32 its digits
@@ -115,7 +119,7 @@ _SURE: Final = 2.0**-10  # of a column's variance left by the columns before it:
 _SINGULAR: Final = 1e-13
 
 
-def _whitened(h: Tensor, eps: float) -> tuple[Tensor, float]:
+def _whitened(h: Tensor, eps: float) -> tuple[Tensor, Tensor]:
     """Whitened ``h``, and the least share of a column's variance that the columns before it do not explain."""
     h = h - h[..., :1, :].detach()  # a common offset would cost the mean its digits
     h = h - h.mean(-2, keepdim=True)
@@ -130,7 +134,7 @@ def _whitened(h: Tensor, eps: float) -> tuple[Tensor, float]:
     left = factor.detach().diagonal(dim1=-2, dim2=-1).square() / covariance.detach().diagonal(dim1=-2, dim2=-1)
     least = left.amin().masked_fill(info.any(), 0.0)
     white: Tensor = torch.linalg.solve_triangular(factor, h.mT, upper=False)
-    return white.mT, float(least)
+    return white.mT, least
 
 
 def _permutations(perm: Tensor, B: int) -> Tensor:

@@ -12,10 +12,10 @@ from torch import distributed as dist
 
 from .._directions import unit
 from .._processes import gather_uneven, together, world
-from .._validate import ABOVE_0, integer, number
+from .._validate import ABOVE_0, integer, looked_at, number
 from ._chance import row_of
 from ._checks import choice, feature_matrix, row_numbers
-from ._kmeans import assign, kmeans, means_by_label
+from ._kmeans import kmeans, means_by_label, nearest
 from ._negatives import negatives_of_unit_rows
 from ._positives import same_label_positives
 from ._repair import repaired
@@ -41,6 +41,10 @@ class MemoryBank(nn.Module):
     With several processes (``torch.distributed`` initialized) the bank is **replicated**: `update` gathers the batches
     of all processes, in the order of their ranks, and every process makes the same update; `cluster` takes the first
     process's result. Every process must make the same calls. Do not wrap the bank in DistributedDataParallel.
+
+    On an accelerator a step's values are not looked at, and the host waits once in `update`, for whether a cluster has
+    become too small, and once in `negatives` (see `sample_negatives`); not at all with ``online=False`` and no
+    negatives. A feature that is zero then leaves its row as it was.
 
     Everything is a buffer: ``state_dict`` holds features, labels, centers and the count of updates, and the module
     moves with ``.to(device)``. For 1.28 M rows of width 128 that is 670 MB.
@@ -111,6 +115,7 @@ class MemoryBank(nn.Module):
         self.metric: Literal["euclidean", "dot"] = metric
         self.online = online
         self.seed = seed
+        self._read: dict[str, tuple[int, int]] = {}  # numbers in buffers, each with the buffer's version
         start = torch.empty(size, width)
         for first in range(0, size, _ROWS):
             rows = torch.arange(first, min(first + _ROWS, size))
@@ -143,7 +148,8 @@ class MemoryBank(nn.Module):
                 f"features must have one row for each of the bank's {len(self.features)}, got {len(x)}; embed the "
                 "whole data set, in the order of its indices"
             )
-        self.features.copy_(_unit_rows("features", x))
+        _refuse_zeros("features", x)
+        self.features.copy_(unit(x))
 
     @torch.no_grad()
     def cluster(self, *, rounds: int = 20, epoch: int = 0, chunk: int | None = None) -> None:
@@ -159,7 +165,7 @@ class MemoryBank(nn.Module):
         )
         self.labels.copy_(labels)
         self.centers.copy_(centers)
-        self.clustered.fill_(True)
+        self._write("clustered", 1)
         self._repair()
         if world()[1] > 1:
             dist.broadcast(self.labels, 0)
@@ -171,47 +177,48 @@ class MemoryBank(nn.Module):
 
         Args:
             features: ``[B, D]``, of any length other than 0; with several processes each gives its own, B may differ.
-            index: int64 ``[B]``, their rows. Where a row comes twice, the last one counts, with a warning.
+            index: int64 ``[B]``, their rows. Where a row comes twice, the last one counts, with a warning (on a CPU).
 
         Raises:
             TypeError: for tensors of the wrong kind.
             ValueError: for another width, device or length, features that are not finite (the row is named) or zero.
-            IndexError: for an index outside the bank.
+            IndexError: for an index outside the bank. (Values on an accelerator are not looked at.)
         """
         with together():
-            x = feature_matrix("features", features, width=self.features.shape[1], device=self.features.device)
+            width, device = self.features.shape[1], self.features.device
+            x = feature_matrix("features", features, width=width, device=device, of_step=True)
             index = row_numbers("index", index, len(self.features), device=self.features.device)
             if len(index) != len(x):
                 raise ValueError(
                     f"index must have one entry for each of the {len(x)} features, got {len(index)}; pass as many"
                 )
-            x = _unit_rows("features", x)
+            if looked_at(x):
+                _refuse_zeros("features", x)
+            x = unit(x)
         x, index = gather_uneven(x, index)
-        rows, which = torch.unique(index, return_inverse=True)
-        if len(rows) < len(index):
+        rows, order = index.sort(stable=True)
+        last = torch.searchsorted(rows, rows, right=True) - 1  # of the entries with the same row
+        if looked_at(rows) and (twice := int((rows[1:] == rows[:-1]).sum())):
             warnings.warn(
-                f"index holds {len(index) - len(rows)} of {len(index)} rows twice; the last feature of each counts",
-                stacklevel=2,
+                f"index holds {twice} of {len(index)} rows twice; the last feature of each counts", stacklevel=2
             )
-            last = torch.zeros_like(rows).scatter_reduce(
-                0, which, torch.arange(len(index), device=index.device), "amax", include_self=False
-            )
-            x = x[last]
-        else:
-            x = torch.empty_like(x).index_copy_(0, which, x)
-        mixed = (1 - self.omega) * self.features[rows] + self.omega * x
-        self.features[rows] = torch.where(mixed.any(1, keepdim=True), unit(mixed), x)  # opposite rows cancel
-        self.updates += 1
-        if not self.online or not bool(self.clustered):
+        x, old = x[order[last]], self.features[rows]
+        mixed = (1 - self.omega) * old + self.omega * x
+        alone = x if looked_at(x) else torch.where(x.any(1, keepdim=True), x, old)
+        self.features[rows] = torch.where(mixed.any(1, keepdim=True), unit(mixed), alone)  # opposite rows cancel
+        count = self._number("updates") + 1
+        self._write("updates", count)
+        if not self.online or not self._number("clustered"):
             return
-        self.labels[rows] = assign(self.features[rows], self.centers, metric=self.metric)
-        if int(self.updates) % self.interval == 0:
+        self.labels[rows] = nearest(self.features[rows], self.centers, metric=self.metric)
+        if count % self.interval == 0:
             self.centers.copy_(means_by_label(self.features, self.labels, self.centers))
         self._repair()
 
     def _repair(self) -> None:
         labels, centers = repaired(
-            self.features, self.labels, self.centers, self.min_cluster, self.metric, self.seed, int(self.updates)
+            *(self.features, self.labels, self.centers, self.min_cluster, self.metric, self.seed),
+            self._number("updates"),
         )
         self.labels.copy_(labels)
         self.centers.copy_(centers)
@@ -270,8 +277,24 @@ class MemoryBank(nn.Module):
             chunk=chunk,
         )
 
+    def _number(self, name: str) -> int:
+        """What a buffer of one number holds: an accelerator's is read once, and again if something else wrote it."""
+        buffer = self.get_buffer(name)
+        if looked_at(buffer):
+            return int(buffer)
+        if name not in self._read or self._read[name][0] != buffer._version:  # noqa: SLF001
+            self._know(name, int(buffer))
+        return self._read[name][1]
+
+    def _know(self, name: str, value: int) -> None:
+        self._read[name] = self.get_buffer(name)._version, value  # noqa: SLF001 (told in torch's notes on autograd)
+
+    def _write(self, name: str, value: int) -> None:
+        if not looked_at(self.get_buffer(name).fill_(value)):
+            self._know(name, value)
+
     def _need_labels(self) -> None:
-        if not bool(self.clustered):
+        if not self._number("clustered"):
             raise RuntimeError(
                 "the bank must have labels before pairs are drawn; call fill(features) and cluster() first"
             )
@@ -285,12 +308,16 @@ class MemoryBank(nn.Module):
                     f"{tuple(saved.shape)}, not {tuple(buffer.shape)}; build the bank with the saved size, width and "
                     "number of clusters"
                 )
+        self._read.clear()
         super()._load_from_state_dict(state_dict, prefix, *args)
 
+    def _apply(self, *args: Any, **kwargs: Any) -> Any:
+        self._read.clear()
+        return super()._apply(*args, **kwargs)  # type: ignore[no-untyped-call]
 
-def _unit_rows(name: str, x: Tensor) -> Tensor:
+
+def _refuse_zeros(name: str, x: Tensor) -> None:
     zero = ~x.any(1)
     if bool(zero.any()):
         row = int(zero.int().argmax())
         raise ValueError(f"{name} must have a direction, but row {row} is zero; the bank holds unit rows")
-    return unit(x)

@@ -7,11 +7,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .._validate import integer
+from .._validate import integer, looked_at
 
 
-def feature_matrix(name: str, value: Any, *, width: int | None = None, device: torch.device | None = None) -> Tensor:
+def feature_matrix(
+    name: str, value: Any, *, width: int | None = None, device: torch.device | None = None, of_step: bool = False
+) -> Tensor:
     """``value`` as float32 ``[n, d]``, if it is a floating-point matrix without nan or infinity.
+
+    Args:
+        name: of the argument.
+        value: of the argument.
+        width: that it must have.
+        device: that it must be on.
+        of_step: whether every step of a training brings one: then values on an accelerator are not looked at.
 
     Raises:
         TypeError: if it is no tensor of floats.
@@ -32,6 +41,8 @@ def feature_matrix(name: str, value: Any, *, width: int | None = None, device: t
     if device is not None and value.device != device:
         raise ValueError(f"{name} must be on {device}, as the other arguments, got {value.device}; use .to({device})")
     matrix = value.detach().to(torch.float32)
+    if of_step and not looked_at(matrix):
+        return matrix
     # One number tells whether a row needs looking for; a sum may also overflow where every entry is finite.
     if not bool(matrix.sum().isfinite()):
         finite = matrix.isfinite().all(1)
@@ -53,9 +64,17 @@ def feature_matrix(name: str, value: Any, *, width: int | None = None, device: t
 
 
 def row_labels(
-    name: str, value: Any, rows: int | None = None, *, device: torch.device | None = None, clusters: int | None = None
+    name: str,
+    value: Any,
+    rows: int | None = None,
+    *,
+    device: torch.device | None = None,
+    clusters: int | None = None,
+    of_step: bool = False,
 ) -> Tensor:
     """``value``, if it is an int64 vector of ``rows`` labels (by default any number but 0) in [0, clusters).
+
+    ``of_step`` as of `feature_matrix`.
 
     Raises:
         TypeError: if it is no int64 tensor.
@@ -73,6 +92,8 @@ def row_labels(
         )
     if device is not None and value.device != device:
         raise ValueError(f"{name} must be on {device}, as the features, got {value.device}; use .to({device})")
+    if of_step and not looked_at(value):
+        return value
     least, greatest = (int(x) for x in value.aminmax())
     if least < 0 or (clusters is not None and greatest >= clusters):
         bound = "labels >= 0" if clusters is None else f"labels in [0, {clusters})"
@@ -81,7 +102,7 @@ def row_labels(
 
 
 def row_numbers(name: str, value: Any, size: int, *, device: torch.device | None = None, what: str = "bank") -> Tensor:
-    """``value``, if it is an int64 vector of row numbers in [0, size).
+    """``value``, if it is an int64 vector of row numbers in [0, size); on an accelerator they are not looked at.
 
     Raises:
         TypeError: if it is no int64 tensor.
@@ -95,6 +116,8 @@ def row_numbers(name: str, value: Any, size: int, *, device: torch.device | None
         raise ValueError(f"{name} must be a vector [B] with B >= 1, got shape {tuple(value.shape)}; flatten it")
     if device is not None and value.device != device:
         raise ValueError(f"{name} must be on {device}, as the features, got {value.device}; use .to({device})")
+    if not looked_at(value):  # every step of a training brings some
+        return value
     outside = (value < 0) | (value >= size)
     if bool(outside.any()):
         entry = int(outside.int().argmax())

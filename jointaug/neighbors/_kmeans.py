@@ -212,15 +212,38 @@ def cluster_means(features: Tensor, labels: Tensor, centers: Tensor) -> Tensor:
     return means_by_label(x, y, c)
 
 
+def nearest(x: Tensor, centers: Tensor, *, metric: Literal["euclidean", "dot"]) -> Tensor:
+    """`assign` of a batch ``[b, d]`` that is known to be sound, in each step of a training: no host waits for it.
+
+    Which scores need a closer look is a question that it would wait for: on an accelerator all are of float64.
+    """
+    if x.device.type == "cpu":
+        return assign(x, centers, metric=metric)
+    c = centers.double()
+    half = c.square().sum(1) / 2 if metric == "euclidean" else 0.0
+    parts = torch.split(x, chunk_rows(None, len(c), _SCORES // 2))
+    return torch.cat([(part.double() @ c.T - half).argmax(1) for part in parts])
+
+
+def label_counts(labels: Tensor, clusters: int) -> Tensor:
+    """How many rows have each label ``[clusters]``, all of which are below that."""
+    if labels.device.type == "cpu":
+        return labels.bincount(minlength=clusters)
+    return labels.new_zeros(clusters).scatter_add_(0, labels, torch.ones_like(labels))  # bincount reads the greatest
+
+
 def means_by_label(x: Tensor, labels: Tensor, centers: Tensor, exact: bool = False) -> Tensor:
     """`cluster_means` of what is known to be sound; added up in float64 if ``exact``."""
-    counts = labels.bincount(minlength=len(centers))[:, None]
+    counts = label_counts(labels, len(centers))[:, None]
     return torch.where(counts > 0, _sums(x, labels, counts, exact) / counts.clamp(min=1), centers).to(centers)
 
 
 def _sums(x: Tensor, labels: Tensor, counts: Tensor, exact: bool) -> Tensor:
-    """Sums ``[m, d]`` of each label's rows; in float64 if ``exact``, or where a cluster is so large that it matters."""
-    exact = exact or int(counts.max()) > _MOST_ADDED
+    """Sums ``[m, d]`` of each label's rows; in float64 if ``exact``, or where a cluster is so large that it matters.
+
+    On an accelerator always: the host would wait for the sizes.
+    """
+    exact = exact or counts.device.type != "cpu" or int(counts.max()) > _MOST_ADDED
     sums = x.new_zeros(len(counts), x.shape[1], dtype=torch.float64 if exact else x.dtype)
     for start in range(0, len(x), _ROWS_ADDED):
         rows, of = x[start : start + _ROWS_ADDED].to(sums.dtype), labels[start : start + _ROWS_ADDED]
@@ -295,7 +318,7 @@ class _Lloyd:
         """The mean of each center's points; on the sphere its direction, or the old one where the mean is zero."""
         if self.origin is None:
             return means_by_label(self.points, labels, centers, self.exact)
-        counts = labels.bincount(minlength=len(centers))[:, None]
+        counts = label_counts(labels, len(centers))[:, None]
         means = _sums(self.points, labels, counts, self.exact).double() + counts * self.origin
         return torch.where(means.abs().amax(1, keepdim=True) > 0, unit(means) - self.origin, centers).float()
 
@@ -310,7 +333,7 @@ class _Lloyd:
 
 def _fill_empty(x: Tensor, labels: Tensor, distances: Tensor, centers: Tensor) -> int:
     """Give every empty center the point farthest from its own; changes all but ``x``; returns how many moved."""
-    counts = labels.bincount(minlength=len(centers))
+    counts = label_counts(labels, len(centers))
     empty = (counts == 0).nonzero()[:, 0].tolist()
     if not empty:
         return 0

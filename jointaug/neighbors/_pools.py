@@ -162,12 +162,13 @@ def _pool(
         found = np.arange(len(bank), dtype=np.uint32), bank @ query.astype(np.float32)
         edge = _edge(*found, size, excluded)
     rows, scores = found
-    ties = np.flatnonzero(np.abs(scores - edge) <= ROUNDING)
+    gap = scores - edge
+    ties = np.flatnonzero(np.abs(gap) <= ROUNDING)
     if len(ties) <= MOST_TIES:
-        inside = scores > edge + ROUNDING
+        inside = gap > ROUNDING
         ties = ties[np.argsort(-(bank[rows[ties]].astype(np.float64) @ query), kind="stable")]
     else:
-        inside, ties = scores > edge, np.flatnonzero(scores == edge)
+        inside, ties = gap > 0, np.flatnonzero(gap == 0)
     inside[ties[: size - np.count_nonzero(inside)]] = True
     return np.compress(inside, rows)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .._validate import integer
+from .._validate import integer, looked_at
 from ._chance import order_keys, order_words, row_of
 from ._checks import feature_matrix, row_labels, row_numbers
 from ._knn import knn
@@ -216,7 +216,7 @@ def draw_positives(table: Tensor, index: Tensor, *, seed: int = 0, epoch: int = 
     Raises:
         TypeError: for tensors of other kinds.
         ValueError: for a table that is no matrix.
-        IndexError: for an index outside the table.
+        IndexError: for an index outside the table. (On an accelerator neither entries nor indices are looked at.)
     """
     table = positives_table(table)
     index = row_numbers("index", index, len(table), device=table.device, what="table")
@@ -242,17 +242,13 @@ def same_label_positives(index: Tensor, labels: Tensor, *, seed: int = 0, epoch:
 
     Raises:
         TypeError: for anything but int64 tensors.
-        IndexError: for an index outside the labels.
+        IndexError: for an index outside the labels. (Values on an accelerator are not looked at.)
     """
-    y = row_labels("labels", labels)
+    y = row_labels("labels", labels, of_step=True)
     index = row_numbers("index", index, len(y), device=y.device, what="labels")
     (u,) = row_of("same label", 1, index, seed=seed, epoch=epoch)
     mine = y[index]
-    wanted = torch.zeros(int(y.max()) + 1, dtype=torch.bool, device=y.device)
-    wanted[mine] = True
-    rows = wanted[y].nonzero()[:, 0]
-    found, order = y[rows].sort(stable=True)  # by label, then by row
-    rows = rows[order]
+    found, rows = rows_by_label(y, mine)
     start, stop = torch.searchsorted(found, mine), torch.searchsorted(found, mine, right=True)
     own = torch.searchsorted(found * len(y) + rows, mine * len(y) + index)
     others = stop - start - 1
@@ -261,12 +257,29 @@ def same_label_positives(index: Tensor, labels: Tensor, *, seed: int = 0, epoch:
     return rows[place]
 
 
+def rows_by_label(labels: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """Labels and numbers of all rows that have a ``wanted`` label, by label, then by number.
+
+    On an accelerator, of all others, too: to find some first, the host would wait for how many they are.
+    """
+    if labels.device.type != "cpu":
+        found, rows = labels.sort(stable=True)
+        return found, rows
+    among = torch.zeros(int(labels.max()) + 1, dtype=torch.bool)
+    among[wanted] = True
+    rows = among[labels].nonzero()[:, 0]
+    found, order = labels[rows].sort(stable=True)
+    return found, rows[order]
+
+
 DRAW = "positives"
 """The purpose under which a positive is drawn from the table, here and in the data set."""
 
 
 def positives_table(table: Tensor, rows: int | None = None) -> Tensor:
     """``table``, if it is int64 ``[n, count]``, its entries rows or, at the end of a line, -1.
+
+    On an accelerator the entries are not looked at.
 
     Raises:
         TypeError: if it is no int64 tensor.
@@ -281,6 +294,8 @@ def positives_table(table: Tensor, rows: int | None = None) -> Tensor:
             f"table must be a matrix [{n}, count], one line for each image, got shape {tuple(table.shape)}; select the "
             "positives from the features of the whole data set"
         )
+    if not looked_at(table):
+        return table
     least, greatest = (int(x) for x in table.aminmax())
     if least < -1 or greatest >= len(table) or bool(((table[:, :-1] < 0) & (table[:, 1:] >= 0)).any()):
         raise ValueError(

@@ -10,7 +10,7 @@ from torch import Tensor
 from .._validate import integer
 from ._chance import order_keys, order_words
 from ._checks import choice, feature_matrix, row_labels
-from ._kmeans import assign, kmeans
+from ._kmeans import assign, kmeans, label_counts
 
 
 @torch.no_grad()
@@ -70,7 +70,7 @@ def repaired(
     epoch: int,
 ) -> tuple[Tensor, Tensor]:
     """`repair_small` of what is known to be sound."""
-    counts = labels.bincount(minlength=len(centers))
+    counts = label_counts(labels, len(centers))
     too_small = counts < min_cluster
     if not bool(too_small.any()):
         return labels, centers
@@ -80,7 +80,7 @@ def repaired(
         large = (~too_small).nonzero()[:, 0]
         labels[members] = large[assign(x[members], centers[large], metric=metric)]
     for empty in too_small.nonzero()[:, 0].tolist():
-        largest = int(labels.bincount(minlength=len(centers)).argmax())
+        largest = int(label_counts(labels, len(centers)).argmax())
         members = (labels == largest).nonzero()[:, 0]
         halves = kmeans(x[members], 2, rounds=20, seed=seed, epoch=epoch)
         second = halves.labels == 1

@@ -11,9 +11,9 @@ from torch import Tensor
 from torchvision.transforms import v2
 
 from .._draws import augmented, operations
+from ._operations import rounds
 from ._registry import planned
 from ._view import View
-from ._written import written_on
 
 
 @planned(v2.RandomErasing)
@@ -45,8 +45,8 @@ def _operations(transform: Any, view: View, params: dict[str, Any]) -> View:
 
 
 def _augmented(images: Tensor, *columns: Tensor, transform: Any, fill: Any, names: Sequence[str]) -> Tensor:
-    if isinstance(transform, v2.RandAugment) and images.device.type != "cpu":
-        return _all_of_a_round(images, dict(zip(names, columns, strict=True)), transform, fill)
+    if images.device.type != "cpu" or torch.compiler.is_compiling():
+        return rounds(transform, images, dict(zip(names, columns, strict=True)), fill)
     images = images.clone()
     drawn = zip(*(column.tolist() for column in columns), strict=True)
     planned = [operations(transform, dict(zip(names, row, strict=True))) for row in drawn]
@@ -56,30 +56,8 @@ def _augmented(images: Tensor, *columns: Tensor, transform: Any, fill: Any, name
             if k < len(steps):
                 together.setdefault(steps[k], []).append(i)
         for (name, level, bins, negative), images_of in together.items():
-            group = torch.tensor(images_of, device=images.device)
-            with written_on(images.device):
-                images[group] = augmented(
-                    transform, images[group], name, level=level, bins=bins, negative=negative, fill={"others": fill}
-                )
-    return images
-
-
-def _all_of_a_round(images: Tensor, params: dict[str, Tensor], transform: v2.RandAugment, fill: Any) -> Tensor:
-    """The same on an accelerator: every operation on all images, and each takes its own, so the host reads no draw."""
-    for drawn, negative in zip(params["operation"].unbind(1), params["negative"].unbind(1), strict=True):
-        after = images
-        for number, (name, (_, signed)) in enumerate(transform._AUGMENTATION_SPACE.items()):  # noqa: SLF001
-            chosen = drawn == number
-            for sign in (False, True) if signed else (False,):
-                with written_on(images.device):
-                    made = augmented(
-                        *(transform, images, name),
-                        level=transform.magnitude,
-                        bins=transform.num_magnitude_bins,
-                        negative=sign,
-                        fill={"others": fill},
-                    )
-                where = chosen & (negative == sign) if signed else chosen
-                after = torch.where(where[:, None, None, None], made, after)
-        images = after
+            group = torch.tensor(images_of)
+            images[group] = augmented(
+                transform, images[group], name, level=level, bins=bins, negative=negative, fill={"others": fill}
+            )
     return images

@@ -73,8 +73,6 @@ CASES = {
         ]
     ),
 }
-WAITS = {"TrivialAugmentWide": 9, "AutoAugment": 9}
-"""How often the host waits in a call: for what these drew, whose operations have too many levels to do them all."""
 
 
 def inside(transform):
@@ -96,7 +94,7 @@ def test_is_the_cpus_result_and_the_host_does_not_wait(name):
         found = fused(images, addresses=Addresses(3, 1, index))
         devices = {view.device.type for view in found}
     assert devices == {"cuda"}
-    assert waits.total() == WAITS.get(name.split("(")[0], 0), waits
+    assert not waits
     for a, b in zip(found, expected, strict=True):
         within = 1 if a.dtype is torch.uint8 else 1e-5 / 0.25  # a level by rounding; normalized, floats are 4 times
         torch.testing.assert_close(here(a), b, atol=within, rtol=0)

@@ -89,6 +89,16 @@ def test_a_bank_moves_and_goes_on():
     torch.testing.assert_close(there.centers.cpu(), here.centers)
 
 
+def test_a_step_of_npids_bank_waits_for_nothing(no_waiting):
+    x, index = blobs().cuda(), torch.arange(0, 3000, 20).cuda()
+    bank = MemoryBank(3000, 32, 1, omega=0.5, online=False, min_cluster=0).cuda()
+    bank.update(x[index], index)
+    with no_waiting():
+        sample_negatives(x[index], index, bank.features, None, 500, strategy="random")
+        same_label_positives(index, bank.labels)
+        bank.update(x[index], index)
+
+
 def test_boxes_are_those_of_the_cpu():
     here, there = (NeighborCutMix().boxes(torch.arange(500, device=d), 96, 96) for d in ("cpu", "cuda"))
     assert torch.equal(there[0].cpu(), here[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -156,6 +157,26 @@ def test_hard_is_equivariant_to_permutation():
 
 
 @pytest.mark.usefixtures("path")
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_without_labels_every_row_has_its_own(strategy):
+    queries, index, bank, _ = setting()
+    labels = torch.arange(len(bank))
+    expected = sample_negatives(queries, index, bank, labels, 90, strategy=strategy)
+    assert torch.equal(sample_negatives(queries, index, bank, None, 90, strategy=strategy), expected)
+    with pytest.raises(ValueError, match=r"the 1999 rows whose label is not that of query 0, \d+\), got 2000"):
+        sample_negatives(queries, index, bank, None, 2000, strategy=strategy)
+
+
+@pytest.mark.parametrize("share", ["0.1", "0.3", "0.07", "0.001", "1.0"])
+def test_pools_are_those_of_exact_arithmetic(share):
+    others = range(4000)
+    expected = [math.ceil(Fraction(share) * n) for n in others]
+    sizes = _negatives._Sizes("semi-hard", float(share), 5)
+    assert [sizes.of(n) for n in others] == expected
+    assert sizes.of_all(torch.arange(4000)).tolist() == expected
+
+
+@pytest.mark.usefixtures("path")
 def test_equal_rows_at_the_edge_go_by_number():
     """Three copies of a bank: the pool of 300 of 2999 others holds whole triples, the last one cut by number."""
     queries, index, bank, _ = setting(n=1000, batch=8)
@@ -178,6 +199,17 @@ def test_a_collapsed_bank_still_has_a_pool(most, monkeypatch):
     chosen = sample_negatives(bank[:3], torch.arange(3), bank, labels, 40, strategy="hard")
     assert chosen.tolist() == [[j for j in range(500) if j % 5 != i][:40] for i in range(3)]
     assert sample_negatives(bank[:3], torch.arange(3), bank, labels, 40).max() < 55, "the pool is the first 40 others"
+
+
+@pytest.mark.usefixtures("path")
+def test_float32_decides_where_too_much_ties(monkeypatch):
+    """What lies within the rounding of the edge, but below it, is not in the pool, though its number is smaller."""
+    for module in (_negatives, _pools):
+        monkeypatch.setattr(module, "MOST_TIES", 10)
+    cosines = torch.tensor([0.5 - 2**-21, 0.5, 0.25]).repeat_interleave(40)
+    bank = torch.stack([cosines, (1 - cosines.square()).sqrt()], 1)
+    chosen = sample_negatives(torch.tensor([[1.0, 0.0]]), torch.tensor([119]), bank, None, 30, strategy="hard")
+    assert chosen.tolist() == [list(range(40, 70))]
 
 
 @pytest.mark.usefixtures("path")

@@ -601,6 +601,6 @@ def test_a_compiled_epoch_with_its_last_shorter_batch(kinds):
 
 
 def test_every_rule_is_compiled_in_one_of_them():
-    """But for RandAugment and its kin, which look at what was drawn (docs/how-to/fuse-a-pipeline.md)."""
+    """But for RandAugment and its kin, which test_operations.py compiles: their graphs are large."""
     kin = {v2.RandAugment, v2.TrivialAugmentWide, v2.AutoAugment}
     assert {kind for kinds in CHAINS for kind in kinds} == TYPICAL.keys() - kin

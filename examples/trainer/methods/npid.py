@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
-
 from jointaug.losses import LossParts, npid
 from jointaug.neighbors import MemoryBank, sample_negatives
 
@@ -74,7 +71,7 @@ class NPID(Method):
         v = self.f(x)
         memory = self.bank.features
         others = sample_negatives(
-            v, batch.index, memory, self._own_labels(), self.K, strategy="random", seed=self.seed, epoch=batch.epoch
+            v, batch.index, memory, None, self.K, strategy="random", seed=self.seed, epoch=batch.epoch
         )
         return Step(npid(v, memory[batch.index], memory[others], tau=self.tau, m=self.margin), [v], v.detach())
 
@@ -83,7 +80,3 @@ class NPID(Method):
         step = self.step(batch)
         self.bank.update(step.memory, batch.index)
         return step.parts
-
-    def _own_labels(self) -> Tensor:
-        """Every image is a class of its own: a negative is any other row."""
-        return torch.arange(len(self.bank.features), device=self.bank.features.device)

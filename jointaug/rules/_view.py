@@ -165,7 +165,7 @@ class View:
         if isinstance(value, Tensor):
             return value[None]
         one = torch.tensor([value], device=self.device)
-        return one.double() if one.is_floating_point() else one
+        return torch.tensor([value], dtype=torch.float64, device=self.device) if one.is_floating_point() else one
 
     def cut(
         self,

@@ -21,7 +21,7 @@ MODES = {
     InterpolationMode.BICUBIC: "bicubic",
 }
 
-INTERPOLATIONS = frozenset(MODES)
+INTERPOLATIONS = tuple(MODES)
 """Filters that the kernels have; Lanczos and Pillow's own are not among them."""
 
 

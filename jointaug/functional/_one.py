@@ -65,9 +65,9 @@ def views_of_one(
     _check_views(len(boxes), steps, flip)
     result = checked_dtype(dtype, image.dtype, [views[0] for views in steps])
     target = Target(torch.Size(()), image.device, image.shape[0])
-    places = _as_integers(boxes)
+    batch, places = image[None], _as_integers(boxes)
     in_numbers = places is not None and not _leaves(boxes, image) and not any(map(_has_tensors, chain(*steps)))
-    if not in_numbers or not _compiled.fits(image[None], (), result):
+    if not in_numbers or not _compiled.fits(batch, (), result):
         return _by_tensors(image, boxes, (height, width), steps, flip, interpolation, antialias, clip, result)
     assert places is not None
     masks = array("B", flip or ())
@@ -76,7 +76,7 @@ def views_of_one(
         program.add(i, views)
     clips = mode == "bicubic" and (image.dtype is torch.uint8 if clip is None else bool(clip))
     return _compiled.submit(
-        image[None],
+        batch,
         len(boxes),
         (height, width),
         program.packed(),

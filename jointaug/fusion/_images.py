@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -31,11 +32,18 @@ class Source(NamedTuple):
         sides: list[Any] = [first.shape[-2], first.shape[-1]]
         if isinstance(images, list) and not one_size(images):
             sides = [torch.tensor([image.shape[i] for image in images], device=first.device) for i in (-2, -1)]
-        return View(
-            *(number, sides[0], sides[1], first.shape[0], first.dtype, first.device, len(images), self.kind),
-            alone=alone,
-            crop_box=crop_box,
-        )
+        form = (number, sides[0], sides[1], first.shape[0], first.dtype, first.device, len(images), self.kind)
+        if alone and crop_box is None:
+            return _start(*form)
+        return View(*form, alone=alone, crop_box=crop_box)
+
+
+@lru_cache(maxsize=64)
+def _start(
+    number: int, height: int, width: int, channels: int, dtype: torch.dtype, device: torch.device, n: int, kind: type
+) -> View:
+    """The view of one image to which nothing was done; views are never changed, and many images have one form."""
+    return View(number, height, width, channels, dtype, device, n, kind, alone=True)
 
 
 def signature_of(source: Source) -> Any:

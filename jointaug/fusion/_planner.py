@@ -149,7 +149,7 @@ class Planner(nn.Module):
         """The views of a plan: for each its batch."""
         inputs = [source.images for source in sources]
         native.warn_if_missing(inputs[0][0])
-        if any(isinstance(instruction, Each) for view in params.views for instruction in view.program):
+        if any(Each in map(type, view.program) for view in params.views):
             results = self._settled(sources, params, made=made)
         else:
             results = execute(inputs, params.views, {})
@@ -208,14 +208,15 @@ def _apart(results: Sequence[Tensor], inputs: Sequence[Images]) -> list[Tensor]:
     """The views, each in memory of its own: what is done to one in place is done to nothing else."""
     held = [image for images in inputs for image in (images if isinstance(images, list) else [images])]
     views: list[Tensor] = []
+    if torch.compiler.is_compiling():  # where nothing is known of memory
+        for result in results:
+            views.append(result.clone() if any(result is other for other in [*held, *views]) else result)
+        return views
+    used = set(map(Tensor.data_ptr, held))
     for result in results:
-        shared = any(result is other or _same_memory(result, other) for other in [*held, *views])
-        views.append(result.clone() if shared else result)
+        views.append(result.clone() if result.data_ptr() in used else result)
+        used.add(views[-1].data_ptr())
     return views
-
-
-def _same_memory(first: Tensor, second: Tensor) -> bool:
-    return not torch.compiler.is_compiling() and first.data_ptr() == second.data_ptr()
 
 
 def _brief(signature: Any) -> str:

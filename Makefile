@@ -13,8 +13,8 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 # The lowest releases that pyproject.toml allows have wheels up to Python 3.12.
 LOWEST_PYTHON ?= $(shell for python in python3.10 python3.11 python3.12; do \
 	$$python $(NEW_ENOUGH) 2>/dev/null && echo $$python && break; done)
-LOWEST := torch==2.8.0 torchvision==0.23.0 numpy==1.26.0 scipy==1.11.2 pillow==10.0.0 matplotlib==3.8.0 scikit-learn==1.3.1 joblib==1.4.0 \
-	torchmetrics==1.4.0 pycocotools==2.0.8
+LOWEST := torch==2.8.0 torchvision==0.23.0 numpy==1.26.0 scipy==1.12.0 pillow==10.0.0 matplotlib==3.8.0 scikit-learn==1.3.1 joblib==1.4.0 \
+	torchmetrics==1.4.0 pycocotools==2.0.8 setuptools==77.0.1
 OF_THEIR_TIME := pyparsing==3.1.0 # a newer one warns of matplotlib 3.8, and warnings are errors in tests
 
 JOBS ?= 2

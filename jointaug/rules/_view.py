@@ -148,6 +148,8 @@ class View:
 
     def _with(self, **changes: Any) -> View:
         """`dataclasses.replace`, several times as fast."""
+        if torch.compiler.is_compiling():  # Dynamo of torch 2.11 traces no other way
+            return replace(self, **changes)
         view: View = object.__new__(View)
         view.__dict__.update(self.__dict__)
         view.__dict__.update(changes)
@@ -365,9 +367,7 @@ class Draws:
         return self._at(self.at.view(view))
 
     def _at(self, position: Position) -> Draws:
-        moved: Draws = object.__new__(Draws)
-        moved.__dict__.update(self.__dict__, at=position)
-        return moved
+        return Draws(self.source, self.log, self.known, position)
 
     def record(self, transform: Any, params: dict[str, Any]) -> dict[str, Any]:
         """Note what was drawn here."""

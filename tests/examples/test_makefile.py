@@ -54,14 +54,6 @@ def test_test_lowest_installs_what_pyproject_allows_at_least():
         assert version.removesuffix(".0").startswith(declared[name].removesuffix(".0")), name
 
 
-def test_the_page_of_versions_has_those_that_are_tested():
-    page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
-    newest = dict(re.findall(r"^(torch\w*)==([\d.]+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
-    for name in ("torch", "torchvision"):
-        low, middle = (pinned(which)[name].removesuffix(".0") for which in ("LOWEST", "MIDDLE"))
-        assert f"| {name} | {low} | {middle} | {newest[name]} |" in page
-
-
 def test_the_pair_between_comes_with_all_else_as_it_is_pinned():
     """pip is given constraints.txt without the packages that it is told another version of."""
     commands = make("-n", "--always-make", ".venv-middle/.installed-dev")

@@ -92,7 +92,8 @@ def _as_order(order: Any, target: Target) -> Tensor:
         one = [torch.full((1,), position, dtype=torch.float32, device=target.device) for position in order]
         return torch.stack(one, -1).expand(target.lead.numel(), 4)  # no copy that the host would wait for
     shape = (*target.lead, 4)
-    if order.shape not in (shape, (4,)):
+    # One by one: Dynamo of torch 2.8 does not find a shape with a symbol in a tuple of shapes.
+    if order.shape != shape and order.shape != (4,):
         raise ValueError(
             f"order must be four integers or have shape {shape} (the images' leading shape, then 4), got "
             f"{tuple(order.shape)}"

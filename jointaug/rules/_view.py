@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, TypeAlias
@@ -147,6 +147,8 @@ class View:
 
     def having(self, **changes: Any) -> View:
         """The view with other attributes: `dataclasses.replace`, several times as fast."""
+        if torch.compiler.is_compiling():  # Dynamo of torch 2.11 traces no other way
+            return replace(self, **changes)
         view: View = object.__new__(View)
         view.__dict__.update(self.__dict__, **changes)
         return view
@@ -310,7 +312,7 @@ class View:
     def after(self, drawn: Drawn, before: View) -> View:
         """The view, knowing what a transform drew for it that was given the view ``before``."""
         history = (*self.history, drawn)
-        if self is before:
+        if self is before or torch.compiler.is_compiling():
             return self.having(history=history)
         self.__dict__["history"] = history  # it was made by the transform's rule, and nobody else has it
         return self

@@ -13,6 +13,7 @@ from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional as F
 
+from .._pillow import pixels_of_pil
 from ..rules import View
 from ..views import how_to_give_an_image
 
@@ -115,8 +116,7 @@ def pixels_of(image: Any, name: str) -> Tensor:
                 f"{name} must be a PIL image of mode {', '.join(_PIL_MODES)}, got {image.mode!r}, whose numbers mean "
                 "something else; write image.convert('RGB')"
             )
-        pixels = torch.from_numpy(np.array(image))  # channels last, as Pillow has them: kernels read either
-        image = pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)
+        image = pixels_of_pil(image)  # channels last, as Pillow has them: kernels read either
     wrong = isinstance(image, tv_tensors.TVTensor) and not isinstance(image, tv_tensors.Image)
     if not isinstance(image, Tensor) or image.ndim != 3 or 0 in image.shape or wrong:
         shape = f" of shape {tuple(image.shape)}" if isinstance(image, (Tensor, np.ndarray)) else ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import torch
 from drawing import (
@@ -22,6 +21,7 @@ from drawing import (
     show,
     toy,
 )
+from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -84,57 +84,47 @@ def tutorial() -> Figure:
 
 
 def readme() -> Figure:
-    """Independent crops beside joint ones, and the law of their log ratio with what was realized."""
-    with mpl.rc_context({"font.size": 7.5, "axes.titlesize": 8}):
-        figure = Figure(figsize=(8.6, 3.2), layout="constrained")
-        left, middle, right = figure.subfigures(1, 3, width_ratios=[1, 1, 0.95])
-        policies = (
-            (
-                "two independent crops",
-                JointCrop(112, law=IndependentPair(0.2, 1.0)),
-                ink(),
-            ),
-            ("JointCrop(beta=0)", JointCrop(112, beta=0.0), SECOND),
-        )
-        for part, (title, policy, _) in zip((left, middle), policies, strict=True):
-            part.suptitle(title, fontsize=8.5, fontweight="bold")
-            axes = part.subplots(3, 3)
-            for row, (index, draw) in enumerate(((29, 27), (4, 5), (23, 24))):
-                pair(
-                    axes[row],
-                    toy(index),
-                    policy,
-                    Address(seed=2, epoch=0, index=index, draw=draw),
-                )
-        axes = right.subplots(2, 1, sharex=True)
-        span = math.log(5)
-        u = torch.linspace(-span, span, 401, dtype=torch.float64)[1:-1]
-        for ax, (_, policy, color) in zip(axes, policies, strict=True):
-            rows = Addresses(0, 0, torch.arange(20_000)).rows(policy.row_width)
-            first, second = policy.params_from_uniform(rows, [(384, 512)] * 2)[
-                "box"
-            ]
-            realized = (second[:, 2:].prod(1) / first[:, 2:].prod(1)).log()
-            ax.hist(
-                realized.numpy(),
-                bins=60,
-                range=(-span, span),
-                density=True,
-                color=color,
-                alpha=0.35,
-            )
-            ax.plot(u, policy.laws["area"].log_ratio.log_prob(u).exp(), color=color)
-            beyond = float(policy.laws["area"].log_ratio.tail(2.0))
-            ax.set(
-                title=f"{beyond:.0%} of pairs beyond 2 : 1",
-                ylim=(0, 0.8),
-                yticks=[],
-            )
-            ax.spines["left"].set_visible(False)
-            for edge in (-math.log(2), math.log(2)):
-                ax.axvline(edge, color="#808080", linewidth=0.7, linestyle="--")
-        axes[1].set_xlabel("log ratio of the two areas:\nlaw, and 20,000 pairs")
+    """Independent crops beside joint ones, and under each the law of their log ratio with what was realized."""
+    figure = Figure(figsize=(5.4, 4.1), layout="constrained")
+    policies = (
+        (
+            "two independent crops",
+            JointCrop(112, law=IndependentPair(0.2, 1.0)),
+            ink(),
+        ),
+        ("JointCrop(beta=0)", JointCrop(112, beta=0.0), SECOND),
+    )
+    above, below = figure.subfigures(2, 1, height_ratios=[1.75, 1])
+    for part, (title, policy, _) in zip(
+        above.subfigures(1, 2), policies, strict=True
+    ):
+        part.suptitle(title, fontweight="bold")
+        axes = part.subplots(2, 3)
+        for row, (index, draw) in enumerate(((29, 27), (23, 24))):
+            address = Address(seed=2, epoch=0, index=index, draw=draw)
+            pair(axes[row], toy(index), policy, address)
+    for ax, (_, policy, color) in zip(
+        below.subplots(1, 2, sharey=True), policies, strict=True
+    ):
+        _law_and_crops(ax, policy, color)
     return figure
+
+
+def _law_and_crops(ax: Axes, policy: JointCrop, color: str) -> None:
+    span = math.log(5)
+    u = torch.linspace(-span, span, 401, dtype=torch.float64)[1:-1]
+    rows = Addresses(0, 0, torch.arange(20_000)).rows(policy.row_width)
+    first, second = policy.params_from_uniform(rows, [(384, 512)] * 2)["box"]
+    realized = (second[:, 2:].prod(1) / first[:, 2:].prod(1)).log()
+    bars: dict[str, Any] = {"bins": 60, "range": (-span, span), "density": True}
+    ax.hist(realized.numpy(), color=color, alpha=0.35, **bars)
+    law = policy.laws["area"].log_ratio
+    ax.plot(u, law.log_prob(u).exp(), color=color)
+    title = f"{float(law.tail(2.0)):.0%} of pairs beyond 2 : 1"
+    ax.set(title=title, xlabel="log ratio of the areas", ylim=(0, 0.8), yticks=[])
+    ax.spines["left"].set_visible(False)
+    for edge in (-math.log(2), math.log(2)):
+        ax.axvline(edge, color="#808080", linewidth=0.7, linestyle="--")
 
 
 def in_rows(

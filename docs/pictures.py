@@ -78,9 +78,7 @@ def draw(folder: Path, names: Sequence[str] = tuple(PICTURES)) -> None:
 def draw_readme(path: Path) -> None:
     """Write the README's picture, on white and with 256 colors: it lies in the repository."""
     buffer = io.BytesIO()
-    with mpl.rc_context(
-        {**themed(""), "savefig.dpi": 110, "savefig.transparent": False}
-    ):
+    with mpl.rc_context({**themed(""), "savefig.transparent": False}):
         page.readme().savefig(buffer)
     with Image.open(buffer) as picture:
         picture.convert("RGB").quantize(

@@ -271,7 +271,7 @@ def _gallery(pipeline: Pipeline, image: Tensor, *rest: Any) -> Figure:
     first = made[0] if rest else made
     views = first if isinstance(first, Views) else (first,)
     columns = max(3, 1 + len(views))
-    figure, axes = sheet(1, columns, inch=4.4 / columns, lines=0)
+    figure, axes = sheet(1, columns, inch=2.4 / columns, lines=0)
     show(axes[0, 0], image)
     for k, ax in enumerate(axes[0, 1:]):
         if k < len(views):

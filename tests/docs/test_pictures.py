@@ -113,6 +113,7 @@ def test_twins_are_files_without_a_ground(pictures, tmp_path):
 
 
 def test_a_page_has_both_and_the_width_of_its_letters(script, drawing, tmp_path):
+    pytest.importorskip("docutils")
     from docutils import nodes, utils
     from PIL import Image
 

@@ -239,6 +239,8 @@ class AddressedDataset(Dataset[Any]):
             sample = self.dataset[index]
             refuse_views(sample, f"sample {index}")
             inputs = sample if isinstance(sample, tuple) else (sample,)
+            if not inputs:
+                raise TypeError(f"inputs must be a sample, got none: sample {index} is (); return an image of it")
             return run(self.pipeline, inputs[:1] if image_alone else inputs, address)
 
     def row(self, index: int) -> int:

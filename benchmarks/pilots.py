@@ -310,8 +310,8 @@ def write(results: Path, scale: str, plan: Plan, rows: Sequence[Mapping[str, Any
         "",
         f"{len(rows)} of {asked} recipes are done. One seed each, so nothing here ranks methods. "
         f"Images: {taken or 'the rendered set'}. Settings of all runs: "
-        f"`{settings}`. Made by `benchmarks/pilots.py {scale}` on {machine()['processor']}, one core each, one or two "
-        "side by side.",
+        f"`{settings}`. Made by `benchmarks/pilots.py {scale}`, one core each, one or two side by side; the last on "
+        f"{machine()['processor']}.",
         "",
         f"| {' | '.join(HEAD)} |",
         f"|{' --- |' * len(HEAD)}",

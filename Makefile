@@ -13,9 +13,11 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 # The lowest releases that pyproject.toml allows have wheels up to Python 3.12.
 LOWEST_PYTHON ?= $(shell for python in python3.10 python3.11 python3.12; do \
 	$$python $(NEW_ENOUGH) 2>/dev/null && echo $$python && break; done)
-LOWEST := torch==2.8.0 torchvision==0.23.0 numpy==1.26.0 scipy==1.11.2 pillow==10.0.0 matplotlib==3.8.0 scikit-learn==1.3.1 joblib==1.4.0 \
-	torchmetrics==1.4.0 pycocotools==2.0.8
+LOWEST := torch==2.8.0 torchvision==0.23.0 numpy==1.26.0 scipy==1.12.0 pillow==10.0.0 matplotlib==3.8.0 scikit-learn==1.3.1 joblib==1.4.0 \
+	torchmetrics==1.4.0 pycocotools==2.0.8 setuptools==77.0.1
 OF_THEIR_TIME := pyparsing==3.1.0 # a newer one warns of matplotlib 3.8, and warnings are errors in tests
+# A pair between the lowest and the pinned one, with the newest setuptools that it takes. All else is as constraints.txt has it.
+MIDDLE := torch==2.11.0 torchvision==0.26.0 setuptools==81.0.0
 
 JOBS ?= 2
 # By file: the examples of a page follow one another. With one thread each, processes do not wait for each other.
@@ -25,12 +27,13 @@ NATIVE := setup.py $(wildcard jointaug/_native/csrc/*)
 DEMO := .venv/.installed-examples
 DEV := .venv/.installed-dev
 DEV_LOWEST := .venv-lowest/.installed-dev
+DEV_MIDDLE := .venv-middle/.installed-dev
 FRAMEWORKS := .venv-frameworks/.installed
 WHEELS := .venv-wheels/.installed
 DOCS_CHECK := .venv-docs-check/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest lint types docs docs-check bench frameworks tables rows wheels wheels-check clean
+.PHONY: help demo test test-lowest test-middle lint types docs docs-check bench frameworks tables rows wheels wheels-check clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -43,7 +46,9 @@ test: $(DEV) ## the whole suite
 	OMP_NUM_THREADS=1 .venv/bin/python $(PYTEST) $(ARGS)
 
 test-lowest: $(DEV_LOWEST) ## the whole suite on the lowest versions that pyproject.toml allows, in .venv-lowest
-	OMP_NUM_THREADS=1 .venv-lowest/bin/python $(PYTEST) $(ARGS)
+test-middle: $(DEV_MIDDLE) ## the whole suite on a pair between the lowest and the pinned one, in .venv-middle
+test-lowest test-middle: test-%:
+	OMP_NUM_THREADS=1 .venv-$*/bin/python $(PYTEST) $(ARGS)
 
 lint: $(DEV) ## formatting and ruff's rules
 	.venv/bin/ruff format --check .
@@ -104,10 +109,20 @@ $(DEV): pyproject.toml examples/pyproject.toml constraints.txt $(NATIVE)
 	.venv/bin/python -m pip install --disable-pip-version-check -c constraints.txt --no-deps lightly
 	@touch $@
 
-$(DEV_LOWEST): pyproject.toml examples/pyproject.toml Makefile $(NATIVE)
-	$(call environment,$(LOWEST_PYTHON),.venv-lowest)
-	.venv-lowest/bin/python -m pip install --disable-pip-version-check $(LOWEST) $(OF_THEIR_TIME) -e '.[dev]' -e examples
+# What the two environments beside .venv differ in: the interpreter, and what pip is told.
+$(DEV_LOWEST): MADE_WITH = $(LOWEST_PYTHON)
+$(DEV_LOWEST): PINS := $(LOWEST) $(OF_THEIR_TIME)
+$(DEV_MIDDLE): MADE_WITH = $(PYTHON)
+$(DEV_MIDDLE): PINS := $(MIDDLE) -c .venv-middle/constraints.txt
+$(DEV_LOWEST) $(DEV_MIDDLE): .venv-%/.installed-dev: pyproject.toml examples/pyproject.toml Makefile $(NATIVE)
+	$(call environment,$(MADE_WITH),.venv-$*)
+	.venv-$*/bin/python -m pip install --disable-pip-version-check $(PINS) -e '.[dev]' -e examples
 	@touch $@
+
+$(DEV_MIDDLE): .venv-middle/constraints.txt
+.venv-middle/constraints.txt: constraints.txt Makefile
+	@mkdir -p $(@D)
+	sed -E '/^(torch|torchvision|setuptools)==/d' $< >$@
 
 # A Chromium on the path is used; where there is none, playwright fetches its own.
 $(DOCS_CHECK): Makefile

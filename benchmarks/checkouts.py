@@ -26,7 +26,7 @@ def cases() -> dict[str, Callable[[], Any]]:
     import torch
     from torchvision.transforms import v2
 
-    from jointaug import Address, Addresses, JointCrop, PerView, fuse, views_at
+    from jointaug import Address, AddressedDataset, Addresses, JointCrop, PerView, fuse, views_at
     from jointaug import functional as K
 
     torch.set_num_threads(1)
@@ -51,6 +51,7 @@ def cases() -> dict[str, Callable[[], Any]]:
     interleaved = photograph.permute(1, 2, 0).contiguous().permute(2, 0, 1)
     at_224, at_32, bicubic = fuse(moco(224)), fuse(moco(32)), fuse(moco(224, "bicubic"))
     index, crop, alone = torch.arange(256), JointCrop(224), moco(224)
+    addressed = AddressedDataset([(image, 0) for image in small], at_32)
     middle, sigma, boxes = (
         images(64, 3, 96, 96),
         torch.rand(64) * 2 + 0.1,
@@ -62,11 +63,15 @@ def cases() -> dict[str, Callable[[], Any]]:
         "fused by address, 256 x 32 px": lambda: at_32(small, addresses=Addresses(0, 0, index)),
         "fused list, 16 x 224 px": lambda: at_224(several, generator=generator),
         "fused bicubic, 16 x 224 px": lambda: bicubic(large, generator=generator),
+        "fused, one image to 224 px": lambda: at_224(photograph),
+        "fused, one image of 32 px": lambda: at_32(small[0]),
+        "a sample by address, 32 px": lambda: addressed[3],
         "plan of 256": lambda: at_32.make_params(small, generator=generator),
         "plan of 256 by address": lambda: at_32.make_params(small, addresses=Addresses(0, 0, index)),
         "JointCrop, one image": lambda: crop(photograph),
         "JointCrop, channels last": lambda: crop(interleaved),
         "image by image at an address": lambda: views_at(alone, Address(0, 0, 3), photograph),
+        "with a record": lambda: views_at(alone, Address(0, 0, 3), photograph, record=True),
         "JointCrop's parameters": lambda: crop.make_params([photograph]),
         "blur, 64 x 96 px": lambda: K.gaussian_blur(middle, sigma),
         "jitter, 64 x 96 px": lambda: K.color_jitter(middle, 1.2, 0.8, 1.3, 0.05),

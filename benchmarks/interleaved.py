@@ -132,6 +132,11 @@ def beside_openblas(name: str) -> str:
     return f"{name}_{openblas().lower()}" if openblas() else name
 
 
+def beside_large_pages(name: str) -> str:
+    """The name of a result, where torch was told to ask the system for large pages (``THP_MEM_ALLOC_ENABLE=1``)."""
+    return f"{name}_large_pages" if os.environ.get("THP_MEM_ALLOC_ENABLE") == "1" else name
+
+
 def save(name: str, result: Mapping[str, Any]) -> Path:
     """Write ``<name>.json`` into results/, or into the folder that the environment's OUT names."""
     RESULTS.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,8 @@ as their authors do, others one with a kernel of 23 where nothing else is said; 
 Seconds are those on the core (``cpu_seconds``): what else runs on the machine does not count. ``DIR`` holds
 photographs, of which those of 500 x 375 are taken as they are on disk; without it, pictures of that size are made here.
 Every round gives each case its turn; a worker, where there is one, has the same core as the rest. Peers that are not
-installed are left out and named.
+installed are left out and named. With THP_MEM_ALLOC_ENABLE=1 in the environment torch asks the system for large pages
+in all that is measured here; that result is kept beside the other.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import numpy as np
 import PIL.Image
 import PIL.ImageFilter
 import torch
-from interleaved import cpu_seconds, interleaved, machine, one_core, ratio, save, summary
+from interleaved import beside_large_pages, cpu_seconds, interleaved, machine, one_core, ratio, save, summary
 from joint_crop import picture
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -407,7 +408,10 @@ def main() -> None:
     result[title] = report(title, from_memory(), SMALL, BARS_32, arguments)
     if arguments.write:
         shown = "photographs" if arguments.images else "noise over a gradient"
-        path = save(Path(__file__).stem, {"images of the first table": shown, "batch": BATCH, "tables": result})
+        path = save(
+            beside_large_pages(Path(__file__).stem),
+            {"images of the first table": shown, "batch": BATCH, "tables": result},
+        )
         path.with_suffix(".md").write_text(markdown(result))
         print(f"wrote {path} and its table as Markdown")
 

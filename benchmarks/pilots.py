@@ -78,7 +78,7 @@ class Bar:
 NEGATIVES, PREDICTORS, OTHERS = Bar(knn=0.2, reach=0.65), Bar(knn=0.12, ridge=0.15), Bar(ridge=0.12)
 #: On the toys; by the method of a recipe, InterCLR's by its base.
 BARS = {
-    **dict.fromkeys(("simclr", "moco", "mocov3", "leoclr", "clim", "vicreg"), NEGATIVES),
+    **dict.fromkeys(("simclr", "moco", "mocov3", "infomin", "leoclr", "clim", "vicreg"), NEGATIVES),
     **dict.fromkeys(("byol", "simsiam"), PREDICTORS),
     **dict.fromkeys(("wmse", "npid"), OTHERS),
     "dino": Bar(ridge=0.05),
@@ -236,7 +236,7 @@ def uninformative(values: Mapping[str, Any]) -> float | None:
         return several * (both if values.get("framework") == "simclr" else math.log(values["K"] + 1))
     if method == "mocov3":
         return 4 * float(values["tau"]) * math.log(batch)
-    if method in ("moco", "npid"):
+    if method in ("moco", "npid", "infomin"):
         return math.log(values["K"] + 1)
     if method == "clim":
         pairs = max(len(values["sizes"]), 1) ** 2
@@ -310,8 +310,8 @@ def write(results: Path, scale: str, plan: Plan, rows: Sequence[Mapping[str, Any
         "",
         f"{len(rows)} of {asked} recipes are done. One seed each, so nothing here ranks methods. "
         f"Images: {taken or 'the rendered set'}. Settings of all runs: "
-        f"`{settings}`. Made by `benchmarks/pilots.py {scale}` on {machine()['processor']}, one core each, one or two "
-        "side by side.",
+        f"`{settings}`. Made by `benchmarks/pilots.py {scale}`, one core each, one or two side by side; the last on "
+        f"{machine()['processor']}.",
         "",
         f"| {' | '.join(HEAD)} |",
         f"|{' --- |' * len(HEAD)}",

@@ -3,8 +3,9 @@
     python benchmarks/toys_search.py                  # all trials that results/toys_search.csv has not yet
     python benchmarks/toys_search.py dino learning    # those of these groups
 
-One seed a trial but for ``learning``, whose 8 seeds set the thresholds of tests/examples/training/test_learning.py, and
-for ``keys``, 4 seeds of what was found best in ``momentum``; so nothing here ranks settings that are near each other.
+One seed a trial but for ``learning``, whose 8 seeds set the thresholds of tests/examples/training/test_learning.py,
+``keys``, 4 seeds of what was found best in ``momentum``, and ``still``, 3 of DINO with a last layer that does not learn
+(``last layer`` says why); so nothing here ranks settings that are near each other.
 What was taken from it is `FITTED` in trainer/papers/scales.py.
 Each trial is a run of pretrain.py with one thread, kept as a row as soon as it is done; the same command goes on where
 it was stopped, on another machine too. A row names its machine and commit: rows of several may stand side by side
@@ -30,6 +31,8 @@ from trainer.training.logs import rows_of
 PREDICTED = {"optimizer": "sgd", "lr": 0.1, "weight_decay": 1e-3, "warmup": 1, "jitter": (0.4, 0.4, 0.4, 0.1)}
 BYOL = {**PREDICTED, "m": 0.9, "solarize": 0.0}
 DINO = {"head_bn": True, "hidden": 512, "solarize": 0.0, "jitter": (0.4, 0.4, 0.4, 0.1), "lr": 1e-3, "warmup": 1}
+#: What `FITTED` has of DINO, in full: these trials stay what they are when that changes.
+STILL = {**DINO, "lr": 2e-3, "outputs": 256, "bottleneck": 64, "m": 0.9, "tau_t": 0.05, "center_m": 0.5, "freeze": 1000}
 NPID = {"optimizer": "sgd", "lr": 0.06, "tau": 0.1, "warmup": 1}
 MILD = {"jitter": (0.4, 0.4, 0.4, 0.1)}
 #: Groups of trials: a recipe, and what differs from it.
@@ -49,6 +52,20 @@ TRIALS: dict[str, list[tuple[str, Mapping[str, Any]]]] = {
         ("dino-rendered", {"epochs": 10, "optimizer": "sgd", "lr": 0.1, "weight_decay": 1e-3}),
         ("dino-rendered", {"epochs": 10, "m": 0.99, "tau_t": 0.04}),
     ],
+    "last layer": [
+        ("dino-rendered", {**STILL, "epochs": 8, **changed})
+        for changed in (
+            {"tau_t": 0.07, "freeze": 1},
+            {"tau_t": 0.07},
+            {},
+            {"freeze": 1},
+            {"tau_t": 0.02, "m": 0.95, "lr": 1e-3},
+            {"tau_t": 0.07, "optimizer": "sgd", "lr": 0.03},
+            {"head_bn": False},
+            {"center_m": 0.9},
+        )
+    ],
+    "still": [("dino-rendered", {**STILL, "epochs": 30, "warmup": 2})],
     "whitening": [
         ("wmse-rendered", {"epochs": 10}),
         ("wmse-rendered", MILD),
@@ -64,7 +81,7 @@ TRIALS: dict[str, list[tuple[str, Mapping[str, Any]]]] = {
     "start": [("simclr-rendered", {"epochs": 5, "warmup": 1, "last_gamma": gamma}) for gamma in (0.0, 1.0)],
     "learning": [("simclr-rendered", {"epochs": 7, "warmup": 1}), ("vicreg-rendered", {"epochs": 7, "warmup": 1})],
 }
-SEEDS = {"learning": 8, "keys": 4}
+SEEDS = {"learning": 8, "keys": 4, "still": 3}
 COLUMNS = (
     "group", "recipe", "changed", "seed", "epochs", "k-NN before", "k-NN after", "ridge before", "ridge after", "rank",
     "loss", "spread", "seconds", "machine", "commit", "stopped",

@@ -2,8 +2,9 @@
 
 Without a browser: every link and anchor inside the site leads somewhere, every picture is there. In headless Chromium,
 at desktop and phone width, light and dark: no error on the console, no failed request, no block of code wider than its
-room on a desktop, no page wider than the window, every picture loaded; the slider moves; the search page finds what
-people look for. External links are listed, not followed. Screenshots of some pages go to ``--shots``.
+room on a desktop, no page wider than the window, every picture loaded, the one drawn for that ground, and on a phone
+with letters as large as the page's; the slider moves; the search page finds what people look for. External links are
+listed, not followed. Screenshots of some pages go to ``--shots``.
 """
 
 # ruff: noqa: ARG002, T201  # HTMLParser passes more than is needed; a command
@@ -39,6 +40,11 @@ CUT = """() => [...document.querySelectorAll("div.highlight pre")]
 WIDE = "() => document.documentElement.scrollWidth > window.innerWidth + 1"
 UNLOADED = """() => [...document.images].map(i => { i.loading = "eager"; return i })
     .filter(i => i.complete && !i.naturalWidth).map(i => i.src)"""
+
+PICTURES = """[...document.images].filter(i => i.src.includes("/_images/") && i.offsetWidth)"""
+UNTHEMED = f"""dark => {PICTURES}
+    .filter(i => i.src.endsWith("-dark.png") != dark).map(i => i.src)"""
+SMALL = f"() => {PICTURES}.filter(i => i.offsetWidth < parseFloat(i.style.width) - 1).map(i => i.src)"
 
 
 class Page(HTMLParser):
@@ -136,6 +142,14 @@ def in_browser(browser: Any, site: Path, shots: Path | None) -> Iterator[str]:
             ]
             told += ["wider than the window"] if page.evaluate(WIDE) else []
             told += [f"no picture: {source}" for source in page.evaluate(UNLOADED)]
+            told += [
+                f"a picture for the other ground: {source}"
+                for source in page.evaluate(UNTHEMED, scheme == "dark")
+            ]
+            told += [
+                f"letters of a picture are smaller than the page's: {source}"
+                for source in (page.evaluate(SMALL) if width < 1000 else [])
+            ]
             if shots and name in SHOTS:
                 page.wait_for_timeout(500)
                 page.screenshot(

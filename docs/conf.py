@@ -17,10 +17,11 @@ from sphinx.util import inspect
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS))
 
-import diffs  # noqa: E402  # beside this file, as the next three
+import diffs  # noqa: E402  # beside this file, as the next four
 import interactive  # noqa: E402
 import pictures  # noqa: E402
 import reference_pages  # noqa: E402
+import twins  # noqa: E402
 
 import jointaug  # noqa: E402
 
@@ -169,6 +170,11 @@ def name_diffs_from_root(app: Sphinx, doctree: nodes.document) -> None:
             node.children = [nodes.Text(node.rawsource)]
 
 
+def add_twins(app: Sphinx, doctree: nodes.document) -> None:
+    """Show pictures on dark pages as they are drawn for these."""
+    twins.add_twins(doctree, DOCS / "_static" / "generated")
+
+
 def mend_links_to_pages(
     app: Sphinx,
     pagename: str,
@@ -209,4 +215,6 @@ def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-signature", sign_by_init)
     app.connect("autodoc-process-bases", skip_private_bases)
     app.connect("doctree-read", name_diffs_from_root)
+    # before Sphinx looks which pictures there are
+    app.connect("doctree-read", add_twins, priority=100)
     app.connect("html-page-context", mend_links_to_pages)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pictures import toy
+from drawing import toy
 from PIL import Image
 
 from jointaug import Address, JointCrop

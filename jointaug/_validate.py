@@ -82,6 +82,8 @@ def interpolation_mode(interpolation: InterpolationMode | str | int) -> Interpol
         TypeError: for another kind of value.
         ValueError: for a name or a Pillow code that is none.
     """
+    if type(interpolation) is InterpolationMode:
+        return interpolation
     if not isinstance(interpolation, (InterpolationMode, str, int)) or isinstance(interpolation, bool):
         raise TypeError(
             f"interpolation must be an InterpolationMode, its name or Pillow's number, got {interpolation!r}; "

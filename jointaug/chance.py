@@ -153,10 +153,8 @@ class Address:
     __slots__ = ("_ledger", "_step", "_view", "_watch", "draw", "epoch", "index", "seed")
 
     def __init__(self, seed: int, epoch: int, index: int, draw: int = 0) -> None:
-        self.seed, self.epoch, self.index, self.draw = (
-            _coordinate(name, value)
-            for name, value in (("seed", seed), ("epoch", epoch), ("index", index), ("draw", draw))
-        )
+        self.seed, self.epoch = _coordinate("seed", seed), _coordinate("epoch", epoch)
+        self.index, self.draw = _coordinate("index", index), _coordinate("draw", draw)
         self._step, self._view = 0, 0
         self._ledger: list[Tensor] | None = None
         self._watch: Callable[[tuple[int, int], Any], None] | None = None

@@ -369,7 +369,10 @@ def _container_type(of: Any) -> type | None:
     for kind, as_v2 in _OF_V1.items():
         if issubclass(of, kind):
             return as_v2 if _calls(of) is _calls(kind) else None
-    return next((kind for kind in _CONTAINERS if issubclass(of, kind) and of.forward is kind.forward), None)
+    for kind in _CONTAINERS:  # Dynamo of torch 2.8 traces no `next` with a default
+        if issubclass(of, kind) and of.forward is kind.forward:
+            return kind
+    return None
 
 
 def _calls(of: type) -> Any:

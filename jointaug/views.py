@@ -222,10 +222,10 @@ def apart(outputs: list[Any], inputs: tuple[Any, ...], carried: Sequence[bool]) 
 def unshared(view: Any, used: set[int]) -> Any:
     """What ``view`` holds, with copies of tensors, PIL images and arrays whose memory is among the `memories` used."""
     leaves = _leaves(view)
-    if used.isdisjoint(map(_memory, leaves)):
+    if used.isdisjoint(map(memory, leaves)):
         return view
     copies = [
-        leaf if _memory(leaf) not in used else leaf.clone() if isinstance(leaf, Tensor) else leaf.copy()
+        leaf if memory(leaf) not in used else leaf.clone() if isinstance(leaf, Tensor) else leaf.copy()
         for leaf in leaves
     ]
     return tree_unflatten(copies, tree_flatten(view)[1])
@@ -233,29 +233,33 @@ def unshared(view: Any, used: set[int]) -> Any:
 
 def memories(*values: Any) -> set[int]:
     """Where the tensors, PIL images and arrays in ``values`` lie."""
-    return {_memory(leaf) for value in values for leaf in _leaves(value)} - {0}
+    return {memory(leaf) for value in values for leaf in _leaves(value)} - {0}
 
 
 def _leaves(sample: Any) -> list[Any]:
     return [sample] if isinstance(sample, (Tensor, PIL.Image.Image)) else tree_flatten(sample)[0]
 
 
-def _memory(leaf: Any) -> int:
+def memory(leaf: Any) -> int:
     """Where an image's, tensor's or array's numbers lie, the same for all that share them; 0 for anything else."""
     if isinstance(leaf, Tensor) and leaf.layout is torch.strided:
         return leaf.untyped_storage().data_ptr()
     return id(leaf) if isinstance(leaf, (Tensor, PIL.Image.Image, np.ndarray)) else 0
 
 
-def viewable(inputs: tuple[Any, ...], taker: object) -> list[bool]:
+def viewable(inputs: tuple[Any, ...], flat: Sequence[Any], taker: object) -> list[bool]:
     """Which arguments of one sample become `Views`: containers, images and tv_tensors; labels and the like pass once.
 
     A bare tensor is the image if it is the first one and no other image is in the sample, as in v2.
 
+    Args:
+        inputs: the arguments.
+        flat: their leaves.
+        taker: what was called on them.
+
     Raises:
         TypeError: if there is no image in the sample.
     """
-    flat = tree_flatten(inputs)[0]
     explicit = any(isinstance(leaf, IMAGES) for leaf in flat)
     bare = None if explicit else next((leaf for leaf in flat if is_bare(leaf)), None)
     if not explicit and bare is None:
@@ -381,8 +385,9 @@ class MultiView(_Coupling):
                 "MultiView takes one sample and makes its views, got views; to transform each view write PerView(...), "
                 "to branch put everything into one MultiView"
             )
-        carried = viewable(inputs, self)
-        check_one_image(tree_flatten(inputs)[0], self)
+        flat = tree_flatten(inputs)[0]
+        carried = viewable(inputs, flat, self)
+        check_one_image(flat, self)
         outputs: list[Any] = []
         for part in self.parts(None):
             answer = _answer(run(part.transform, inputs, part.of(chance)), inputs, part.transform)

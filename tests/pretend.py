@@ -21,7 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 NEW = hasattr(torch._C, "_ensureCUDADeviceGuardSet")
-"""Whether this torch (2.9 or newer) has tensors of a device that is not there, and operators for the interpreter."""
+"""Whether this torch (2.9 or newer) has tensors of a device that is not there."""
 NEEDS_CUDA = pytest.mark.skipif(
     torch.version.cuda is None or not NEW, reason="torch was built without CUDA, or is older than 2.9: no such tensors"
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from . import versions
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -25,3 +27,11 @@ def test_no_hook_needs_an_environment_in_the_checkout():
     entries = re.findall(r"^ +entry: (.*)$", (ROOT / ".pre-commit-config.yaml").read_text(), re.MULTILINE)
     assert len(entries) == 4
     assert not [entry for entry in entries if entry.startswith((".venv", "env ")) or "exec .venv" in entry]
+
+
+def test_the_page_of_versions_says_what_is_left_out_on_the_older_ones():
+    page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    faults = [value for value in vars(versions).values() if isinstance(value, versions.Mended)]
+    assert len(faults) == 5
+    noticed = [fault for fault in faults if fault is not versions.INTERPRETER]  # nobody runs on it but tests
+    assert not [fault for fault in noticed if f"| {fault.releases} | " not in page]

@@ -18,8 +18,10 @@
 
   const rows = BETA.toys.map((name) => {
     const row = document.createElement("div");
-    const canvases = [0, 1, 2].map(() => {
+    const canvases = ["a toy with the boxes of two crops", "view 1", "view 2"].map((shown) => {
       const canvas = document.createElement("canvas");
+      canvas.setAttribute("role", "img");
+      canvas.setAttribute("aria-label", shown);
       canvas.width = canvas.height = side;
       row.append(canvas);
       return canvas.getContext("2d");

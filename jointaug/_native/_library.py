@@ -15,7 +15,6 @@ import os
 import warnings
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,7 +126,7 @@ def rows(
         *(address(index, kept), address(draws, kept), len(index)),
         *(seed, epoch, same, places, len(positions), filled.data_ptr()),
     )
-    return _split(list(filled.unbind()), positions)
+    return split_rows(list(filled.unbind()), positions)
 
 
 def row(index: int, draw: int, seed: int, epoch: int, positions: Sequence[tuple[int, int, int]]) -> list[list[float]]:
@@ -137,7 +136,7 @@ def row(index: int, draw: int, seed: int, epoch: int, positions: Sequence[tuple[
     filled = (ctypes.c_double * total)()
     where = ctypes.byref(ctypes.c_int64(index))
     library.ja_uniforms(where, None, 1, seed, epoch, draw, places, len(positions), filled)
-    return _split(filled[:], positions)
+    return split_rows(filled[:], positions)
 
 
 @lru_cache(maxsize=4096)
@@ -147,9 +146,13 @@ def _positions(positions: tuple[tuple[int, int, int], ...]) -> tuple[Any, int]:
     return (ctypes.c_uint64 * len(words))(*words), sum(n for n, _, _ in positions)
 
 
-def _split(values: list[Any], positions: Sequence[tuple[int, int, int]]) -> list[list[Any]]:
-    ends = list(accumulate(n for n, _, _ in positions))
-    return [values[end - n : end] for (n, _, _), end in zip(positions, ends, strict=True)]
+def split_rows(values: list[Any], positions: Sequence[tuple[int, int, int]]) -> list[list[Any]]:
+    """For each position ``(n, step, view)`` the next ``n`` of the values."""
+    rows, start = [], 0
+    for n, _, _ in positions:
+        rows.append(values[start : start + n])
+        start += n
+    return rows
 
 
 def keep_above(

@@ -92,15 +92,20 @@ def checked_steps(steps: Sequence[Step], target: Target) -> list[Op]:
     for i, step in enumerate(steps):
         if not isinstance(step, tuple) or not 1 <= len(step) <= 3:
             raise TypeError(f"steps[{i}] must be a Step(kernel, parameters, where), got {step!r}")
-        kernel, parameters, where = Step(*step)
-        if kernel not in KERNELS:
-            known = ", ".join(sorted(k.__name__ for k in KERNELS))
-            raise ValueError(f"steps[{i}] must be a kernel out of {known}, got {kernel!r}; end the chain before it")
-        try:
-            ops.append(checked_op(kernel, target, *parameters, where=where))
-        except TypeError as error:
-            raise TypeError(f"steps[{i}], {kernel.__name__} with parameters {parameters!r}: {error}") from error
+        ops.append(checked_step(i, Step(*step), target))
     return ops
+
+
+def checked_step(i: int, step: Step, target: Target) -> Op:
+    """Step number ``i`` of a chain, checked."""
+    kernel, parameters, where = step
+    if kernel not in KERNELS:
+        known = ", ".join(sorted(k.__name__ for k in KERNELS))
+        raise ValueError(f"steps[{i}] must be a kernel out of {known}, got {kernel!r}; end the chain before it")
+    try:
+        return checked_op(kernel, target, *parameters, where=where)
+    except TypeError as error:
+        raise TypeError(f"steps[{i}], {kernel.__name__} with parameters {parameters!r}: {error}") from error
 
 
 def checked_dtype(dtype: torch.dtype | None, own: torch.dtype, steps: Sequence[Step]) -> torch.dtype:

@@ -12,7 +12,7 @@ level on uint8). A neutral parameter (factor 1, hue 0) leaves the image exactly 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import torch
@@ -87,11 +87,13 @@ def _as_order(order: Any, target: Target) -> Tensor:
         if sorted(order) != [0, 1, 2, 3]:
             raise ValueError(f"order must hold {rule}, got {order!r}")
         if target.device.type == "cpu":
-            return torch.tensor([order], dtype=torch.float32).expand(target.lead.numel(), 4)
+            row, count = _row_of(tuple(order)), target.lead.numel()
+            return row if count == 1 else row.expand(count, 4)
         one = [torch.full((1,), position, dtype=torch.float32, device=target.device) for position in order]
         return torch.stack(one, -1).expand(target.lead.numel(), 4)  # no copy that the host would wait for
     shape = (*target.lead, 4)
-    if order.shape not in (shape, (4,)):
+    # One by one: Dynamo of torch 2.8 does not find a shape with a symbol in a tuple of shapes.
+    if order.shape != shape and order.shape != (4,):
         raise ValueError(
             f"order must be four integers or have shape {shape} (the images' leading shape, then 4), got "
             f"{tuple(order.shape)}"
@@ -106,6 +108,12 @@ def _as_order(order: Any, target: Target) -> Tensor:
         if wrong:
             raise ValueError(f"order must hold {rule}, got {wrong[0]}")
     return rows.float().expand(target.lead.numel(), 4)
+
+
+@lru_cache(maxsize=24)
+def _row_of(order: tuple[int, ...]) -> Tensor:
+    """An order as floats ``[1, 4]``, which nobody writes to."""
+    return torch.tensor([order], dtype=torch.float32)
 
 
 def _by_channel(name: str, value: Any, channels: int) -> list[float]:

@@ -21,7 +21,7 @@ MODES = {
     InterpolationMode.BICUBIC: "bicubic",
 }
 
-INTERPOLATIONS = frozenset(MODES)
+INTERPOLATIONS = tuple(MODES)  # no set: Dynamo of torch 2.8 looks into none
 """Filters that the kernels have; Lanczos and Pillow's own are not among them."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from torchvision.transforms import InterpolationMode
 from .._validate import resized_size
 from . import _compiled
 from ._batch import Target, as_images, as_size
-from ._chain import Step, checked_dtype, checked_steps, crop_and_finish
+from ._chain import Step, checked_dtype, checked_step, crop_and_finish
 from ._crop import checked_mode
 from ._op import Op
 from ._table import KERNELS
@@ -64,46 +65,81 @@ def views_of_one(
     _check_views(len(boxes), steps, flip)
     result = checked_dtype(dtype, image.dtype, [views[0] for views in steps])
     target = Target(torch.Size(()), image.device, image.shape[0])
-    places = _as_integers(boxes)
-    in_tensors = places is None or _leaves(boxes, image) or any(_has_tensors(s) for views in steps for s in views)
-    own_steps = [] if in_tensors else zip(*steps, strict=True)
-    by_view = [checked_steps([Step(step.kernel, step.parameters) for step in own], target) for own in own_steps]
-    ops = list(zip(*by_view, strict=True))
-    if places is None or in_tensors or not _compiled.fits(image[None], [op for own in by_view for op in own], result):
+    batch, places = image[None], _as_integers(boxes)
+    in_numbers = places is not None and not _leaves(boxes, image) and not any(map(_has_tensors, chain(*steps)))
+    if not in_numbers or not _compiled.fits(batch, (), result):
         return _by_tensors(image, boxes, (height, width), steps, flip, interpolation, antialias, clip, result)
-    numbers, masks = array("f"), array("B", flip or ())
-    packed: list[tuple[Op, int]] = []
-    columns: list[Any] = []
-    wheres: list[int | None] = []
-    for views, checked in zip(steps, ops, strict=True):
-        acts = _acts(views)
-        wheres.append(None if acts is None else len(masks))
-        masks.extend(acts or ())
-        packed.append((checked[0], len(columns)))
-        columns += _columns(checked, numbers)
-    mask_address, number_address = masks.buffer_info()[0], numbers.buffer_info()[0]
-    op_bytes = [
-        _compiled.OP.pack(op.kind, first, 0 if where is None else mask_address + where, *op.radii)
-        for (op, first), where in zip(packed, wheres, strict=True)
-    ]
-    column_bytes = [
-        _compiled.COLUMN.pack(0, 0, column, 0)
-        if isinstance(column, float)
-        else _compiled.COLUMN.pack(number_address + 4 * column[0], column[1], 0.0, 0)
-        for column in columns
-    ]
+    assert places is not None
+    masks = array("B", flip or ())
+    program = _Program(target, masks)
+    for i, views in enumerate(steps):
+        program.add(i, views)
     clips = mode == "bicubic" and (image.dtype is torch.uint8 if clip is None else bool(clip))
     return _compiled.submit(
-        image[None],
+        batch,
         len(boxes),
         (height, width),
-        (b"".join(op_bytes), b"".join(column_bytes), len(ops)),
+        program.packed(),
         result,
         _compiled.LEVELS_OFF,
         boxes=places.buffer_info()[0],
-        flip=mask_address if flip is not None else 0,
+        flip=masks.buffer_info()[0] if flip is not None else 0,
         how=(_compiled.MODES[mode], bool(antialias) and mode.startswith("bi"), clips),
     )
+
+
+class _Program:
+    """Steps as the library reads them, while they are put together.
+
+    Args:
+        target: what their parameters must fit.
+        masks: bytes that say where a step acts, which are added to.
+    """
+
+    def __init__(self, target: Target, masks: array[int]) -> None:
+        self._target, self._masks, self._numbers = target, masks, array("f")
+        self._ops: list[tuple[Op, int, int | None]] = []
+        self._columns: list[float | tuple[int, int]] = []  # one for all views, or where they begin and how far apart
+
+    def add(self, i: int, views: Sequence[Step]) -> None:
+        """Step number ``i``, one for each view."""
+        ops = [checked_step(i, Step(step.kernel, step.parameters), self._target) for step in views]
+        acts = [step.where for step in views]
+        where = None
+        if any(act is not None for act in acts):
+            where = len(self._masks)
+            self._masks.extend([act is None or bool(act) for act in acts])
+        self._ops.append((ops[0], len(self._columns), where))
+        for values in zip(*[op.columns for op in ops], strict=True):
+            self._columns.append(self._column(values))
+
+    def _column(self, values: tuple[Any, ...]) -> float | tuple[int, int]:
+        first = values[0]
+        if isinstance(first, Tensor):
+            place = len(self._numbers), first.numel()
+            for value in values:
+                self._numbers.extend(value.flatten().tolist())
+            return place
+        if values.count(first) == len(values):
+            return float(first)
+        place = len(self._numbers), 1
+        self._numbers.extend(values)
+        return place
+
+    def packed(self) -> tuple[bytes, bytes, int]:
+        """Ops, columns, and how many ops; they point into arrays, which must not grow any more."""
+        masks, numbers = self._masks.buffer_info()[0], self._numbers.buffer_info()[0]
+        ops = [
+            _compiled.OP.pack(op.kind, first, 0 if where is None else masks + where, *op.radii)
+            for op, first, where in self._ops
+        ]
+        columns = [
+            _compiled.COLUMN.pack(0, 0, column, 0)
+            if isinstance(column, float)
+            else _compiled.COLUMN.pack(numbers + 4 * column[0], column[1], 0.0, 0)
+            for column in self._columns
+        ]
+        return b"".join(ops), b"".join(columns), len(ops)
 
 
 def _check_views(count: int, steps: Sequence[Sequence[Step]], flip: Sequence[bool] | None) -> None:
@@ -141,30 +177,12 @@ def _as_integers(boxes: Sequence[tuple[int, int, int, int]]) -> array[int] | Non
 
 
 def _has_tensors(step: Step) -> bool:
-    return any(isinstance(value, Tensor) for value in (*step.parameters, step.where))
-
-
-def _acts(steps: Sequence[Step]) -> list[bool] | None:
-    """For each view, whether a step acts; None: in all."""
-    if all(step.where is None for step in steps):
-        return None
-    return [step.where is None or bool(step.where) for step in steps]
-
-
-def _columns(ops: Sequence[Op], numbers: array[float]) -> list[Any]:
-    """For each column a number for all views, or where among ``numbers`` the views' own are, and how far apart."""
-    columns: list[Any] = []
-    for values in zip(*(op.columns for op in ops), strict=True):
-        if isinstance(values[0], Tensor):
-            columns.append((len(numbers), values[0].numel()))
-            for value in values:
-                numbers.extend(value.flatten().tolist())
-        elif all(value == values[0] for value in values):
-            columns.append(float(values[0]))
-        else:
-            columns.append((len(numbers), 1))
-            numbers.extend(values)
-    return columns
+    if isinstance(step.where, Tensor):
+        return True
+    for value in step.parameters:  # noqa: SIM110 (one image has no time for a generator)
+        if isinstance(value, Tensor):
+            return True
+    return False
 
 
 def _leaves(boxes: Sequence[tuple[int, int, int, int]], image: Tensor) -> bool:
@@ -206,6 +224,13 @@ def _joined(steps: Sequence[Step]) -> Step:
     parameters = tuple(_column(values) if k < own else values[0] for k, values in columns)
     acts = _acts(steps)
     return Step(kernel, parameters, None if acts is None else torch.tensor([acts]))
+
+
+def _acts(steps: Sequence[Step]) -> list[bool] | None:
+    """For each view, whether a step acts; None: in all."""
+    if all(step.where is None for step in steps):
+        return None
+    return [step.where is None or bool(step.where) for step in steps]
 
 
 def _column(values: Sequence[Any]) -> Any:

@@ -306,7 +306,9 @@ class Fused(Planner, Addressable):
     def _planned(self, batch: Any, how: _How | Again) -> Plan:
         """The plan of a batch."""
         if isinstance(how, _How):
-            return self.make_params(batch, **how._asdict())
+            addresses: Any = how.addresses  # one Address is refused there
+            # Each by its name: Dynamo of torch 2.8 does not trace `_asdict`.
+            return self.make_params(batch, generator=how.generator, addresses=addresses, crop_boxes=how.crop_boxes)
         sources, given_views = sources_of(batch)
         return self._repeated(sources, how, made=given_views)
 

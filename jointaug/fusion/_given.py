@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
+import numpy as np
 import PIL.Image
 import torch
 from torch import Tensor
@@ -23,6 +25,7 @@ from ..views import (
     has_views,
     how_to_give_an_image,
     memories,
+    memory,
     put_together,
     several_images,
     told,
@@ -66,19 +69,42 @@ class Sample:
         """
         rows = [[new.get(i, leaf) for i, leaf in enumerate(self.leaves)] for new in views]
         if not made:
-            return tree_unflatten(rows[0], self.spec)
+            return self.rebuilt(rows[0])
         beside = [leaf for i, leaf in enumerate(self.leaves) if i != self.place]
-        if not memories(*beside):
-            return put_together([tree_unflatten(row, self.spec) for row in rows], self.carried)
-        whole = tree_unflatten(self.leaves, self.spec)
+        if not any(map(memory, beside)):
+            return put_together([self.rebuilt(row) for row in rows], self.carried)
+        whole = self.rebuilt(self.leaves)
         inputs = (whole,) if len(self.carried) == 1 else tuple(whole)
         rest = [[None if i == self.place else leaf for i, leaf in enumerate(row)] for row in rows]
-        outputs = apart([tree_unflatten(row, self.spec) for row in rest], inputs, self.carried)
+        outputs = apart([self.rebuilt(row) for row in rest], inputs, self.carried)
         for k, row in enumerate(rows):
             leaves, spec = tree_flatten(outputs[k])
             leaves = [row[i] if i == self.place else leaf for i, leaf in enumerate(leaves)]
             outputs[k] = tree_unflatten(leaves, spec)
         return put_together(outputs, self.carried)
+
+    def rebuilt(self, leaves: Sequence[Any]) -> Any:
+        """The sample with other leaves."""
+        if self.spec is _flat(len(leaves)):
+            return tuple(leaves) if len(leaves) > 1 else leaves[0]
+        return tree_unflatten(leaves, self.spec)
+
+
+_LEAVES: Final = (Tensor, PIL.Image.Image, int, float, str, bytes, type(None), np.ndarray, np.generic)
+"""What surely holds nothing else; torch's own look at an image and its label takes longer than a small image's crop."""
+
+
+def _laid_out(inputs: tuple[Any, ...]) -> tuple[list[Any], Any]:
+    """The leaves of a sample's arguments, and how they hang together; `Views` are leaves here."""
+    if inputs and all([isinstance(argument, _LEAVES) for argument in inputs]):  # noqa: C419 (a generator takes longer)
+        return list(inputs), _flat(len(inputs))
+    return tree_flatten(inputs if len(inputs) > 1 else inputs[0], is_leaf=_is_views)
+
+
+@lru_cache(maxsize=64)
+def _flat(n: int) -> Any:
+    """How several arguments hang together that are leaves, or one."""
+    return tree_flatten((None,) * n if n > 1 else None)[1]
 
 
 def sample_of(item: Any, name: str) -> Sample:
@@ -93,7 +119,7 @@ def sample_of(item: Any, name: str) -> Sample:
         ValueError: for a plain tensor that is no image.
     """
     inputs = item if isinstance(item, tuple) and not _is_views(item) else (item,)
-    leaves, spec = tree_flatten(inputs if len(inputs) > 1 else inputs[0], is_leaf=_is_views)
+    leaves, spec = _laid_out(inputs)
     if has_views(tuple(leaves)):
         raise TypeError(
             f"{name} must be no views yet, got Views: the data set's transform makes them, and they would be augmented "
@@ -121,7 +147,7 @@ def sample_of(item: Any, name: str) -> Sample:
     boxes = [leaf for leaf in leaves if isinstance(leaf, CropBox)]
     if len(boxes) > 1:
         raise ValueError(f"{name} must hold at most one CropBox, got {len(boxes)}; keep the image's own")
-    return Sample(leaves, spec, found[0], along, boxes[0] if boxes else None, viewable(inputs, Sample))
+    return Sample(leaves, spec, found[0], along, boxes[0] if boxes else None, viewable(inputs, leaves, Sample))
 
 
 def _is_views(part: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional as F
 
+from .._pillow import pixels_of_pil
 from ..rules import View
 from ..views import how_to_give_an_image
 
@@ -31,11 +33,18 @@ class Source(NamedTuple):
         sides: list[Any] = [first.shape[-2], first.shape[-1]]
         if isinstance(images, list) and not one_size(images):
             sides = [torch.tensor([image.shape[i] for image in images], device=first.device) for i in (-2, -1)]
-        return View(
-            *(number, sides[0], sides[1], first.shape[0], first.dtype, first.device, len(images), self.kind),
-            alone=alone,
-            crop_box=crop_box,
-        )
+        form = (number, sides[0], sides[1], first.shape[0], first.dtype, first.device, len(images), self.kind)
+        if alone and crop_box is None:
+            return _start(*form)
+        return View(*form, alone=alone, crop_box=crop_box)
+
+
+@lru_cache(maxsize=64)
+def _start(
+    number: int, height: int, width: int, channels: int, dtype: torch.dtype, device: torch.device, n: int, kind: type
+) -> View:
+    """The view of one image to which nothing was done; views are never changed, and many images have one form."""
+    return View(number, height, width, channels, dtype, device, n, kind, alone=True)
 
 
 def signature_of(source: Source) -> Any:
@@ -107,8 +116,7 @@ def pixels_of(image: Any, name: str) -> Tensor:
                 f"{name} must be a PIL image of mode {', '.join(_PIL_MODES)}, got {image.mode!r}, whose numbers mean "
                 "something else; write image.convert('RGB')"
             )
-        pixels = torch.from_numpy(np.array(image))  # channels last, as Pillow has them: kernels read either
-        image = pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)
+        image = pixels_of_pil(image)  # channels last, as Pillow has them: kernels read either
     wrong = isinstance(image, tv_tensors.TVTensor) and not isinstance(image, tv_tensors.Image)
     if not isinstance(image, Tensor) or image.ndim != 3 or 0 in image.shape or wrong:
         shape = f" of shape {tuple(image.shape)}" if isinstance(image, (Tensor, np.ndarray)) else ""

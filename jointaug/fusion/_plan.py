@@ -86,7 +86,7 @@ def chosen_view(before: View, branches: Sequence[View], masks: Sequence[Any]) ->
     cuts = [tail[0] if tail and isinstance(tail[0], Cut) else None for tail in tails]
     first = next((cut for cut in cuts if cut is not None), None)
     if first is not None:
-        whole = replace(first, boxes=before.whole)
+        whole = first._replace(boxes=before.whole)
         if any(cut is None for cut in cuts) and (_static(before.height), _static(before.width)) != first.size:
             raise ValueError(
                 f"a random choice between a crop to {first.size} and none needs images of that size, got "
@@ -100,7 +100,7 @@ def chosen_view(before: View, branches: Sequence[View], masks: Sequence[Any]) ->
         boxes = whole.boxes
         for cut, mask in zip(cuts, masks, strict=True):
             boxes = boxes if cut is None else torch.where(mask[:, None], cut.boxes, boxes)
-        program = (*program, replace(first, boxes=boxes))
+        program = (*program, first._replace(boxes=boxes))
         tails = [tail[1:] if cut is not None else tail for tail, cut in zip(tails, cuts, strict=True)]
     history = before.history
     for branch, mask in zip(branches, masks, strict=True):
@@ -111,7 +111,7 @@ def chosen_view(before: View, branches: Sequence[View], masks: Sequence[Any]) ->
                 raise ValueError("a random choice can be fused only if a crop is its first step; crop outside of it")
             program = (*program, _under(instruction, mask))
     kind = kinds.pop() if len(kinds) == 1 else None
-    return replace(branches[0], program=program, kind=kind, history=history)
+    return branches[0].having(program=program, kind=kind, history=history)
 
 
 def resizes(before: View, after: View) -> bool:
@@ -127,22 +127,25 @@ def _taken(before: View, branches: Sequence[View], masks: Sequence[bool]) -> Vie
     is in a batch, and views that differ in what was chosen share a pass.
     """
     taken = branches[masks.index(True)]
-    tails = [view.program[len(before.program) :] for view in branches]
+    start, program = len(before.program), before.program
+    tails = [view.program[start:] for view in branches]
     cuts = [tail[0] if tail and isinstance(tail[0], Cut) else None for tail in tails]
-    tails = [tail if cut is None else tail[1:] for tail, cut in zip(tails, cuts, strict=True)]
-    program = before.program
-    first = next((cut for cut in cuts if cut is not None), None)
+    first = next(filter(None, cuts), None)
     if first is not None:
-        cut = cuts[masks.index(True)] or replace(first, boxes=before.whole)
+        cut = cuts[masks.index(True)] or first._replace(boxes=before.whole)
         if cut.size != (before.height, before.width) and None in cuts:
             return taken
         if len({(c.size, c.interpolation, c.antialias) for c in cuts if c is not None}) > 1:
             return taken
         program = (*program, cut)
-    if len({_shape(view) for view in branches}) > 1 or any(isinstance(step, Cut) for tail in tails for step in tail):
-        return taken
+        tails = [tail if cut is None else tail[1:] for tail, cut in zip(tails, cuts, strict=True)]
+    shape = _shape(taken)
+    for branch, tail in zip(branches, tails, strict=True):
+        if (branch is not taken and _shape(branch) != shape) or Cut in map(type, tail):
+            return taken
     for tail, mask in zip(tails, masks, strict=True):
-        program = (*program, *(_under(step, mask) for step in tail))
+        if tail:
+            program = (*program, *[_under(step, mask) for step in tail])
     return taken.running(program)
 
 

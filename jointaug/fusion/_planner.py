@@ -21,7 +21,7 @@ from ._origin import Origin
 from ._plan import Plan
 from ._record import Record
 from ._rows import Asked, Fetch, PlanRows, checked_fetch, for_one, halves
-from ._walk import State, walk
+from ._walk import Node, State, node_of
 
 
 class Planner(nn.Module):
@@ -36,6 +36,7 @@ class Planner(nn.Module):
         self.pipeline = pipeline
         self._known: dict[Any, Known] = {}
         self._asked: dict[Any, tuple[Asked, ...]] = {}
+        self._nodes: dict[Position, Node] = {}
         self._origins: dict[Position, Origin] = {}
 
     def make_params(
@@ -138,7 +139,7 @@ class Planner(nn.Module):
     ) -> Plan:
         drawn: list[Drawn] = []
         state = State([source.view(k, alone=alone, crop_box=crop_box) for k, source in enumerate(sources)], made=made)
-        state = walk(self.pipeline, state, Draws(rows, drawn, known, at))
+        state = self._node(at).plan(state, Draws(rows, drawn, known, at))
         if rows.form is not None:
             self._asked[rows.form] = rows.asked
         signature = tuple(map(signature_of, sources))
@@ -148,7 +149,7 @@ class Planner(nn.Module):
         """The views of a plan: for each its batch."""
         inputs = [source.images for source in sources]
         native.warn_if_missing(inputs[0][0])
-        if any(isinstance(instruction, Each) for view in params.views for instruction in view.program):
+        if any(Each in map(type, view.program) for view in params.views):
             results = self._settled(sources, params, made=made)
         else:
             results = execute(inputs, params.views, {})
@@ -188,6 +189,11 @@ class Planner(nn.Module):
         self._known |= {place: seen for place, seen in known.items() if seen.stays}
         return results
 
+    def _node(self, at: Position) -> Node:
+        if at not in self._nodes:
+            self._nodes[at] = node_of(self.pipeline, at)
+        return self._nodes[at]
+
     def origin(self, at: Position) -> Origin:
         """The pipeline as records know it."""
         if at not in self._origins:
@@ -202,14 +208,15 @@ def _apart(results: Sequence[Tensor], inputs: Sequence[Images]) -> list[Tensor]:
     """The views, each in memory of its own: what is done to one in place is done to nothing else."""
     held = [image for images in inputs for image in (images if isinstance(images, list) else [images])]
     views: list[Tensor] = []
+    if torch.compiler.is_compiling():  # where nothing is known of memory
+        for result in results:
+            views.append(result.clone() if any(result is other for other in [*held, *views]) else result)
+        return views
+    used = set(map(Tensor.data_ptr, held))
     for result in results:
-        shared = any(result is other or _same_memory(result, other) for other in [*held, *views])
-        views.append(result.clone() if shared else result)
+        views.append(result.clone() if result.data_ptr() in used else result)
+        used.add(views[-1].data_ptr())
     return views
-
-
-def _same_memory(first: Tensor, second: Tensor) -> bool:
-    return not torch.compiler.is_compiling() and first.data_ptr() == second.data_ptr()
 
 
 def _brief(signature: Any) -> str:

@@ -143,7 +143,7 @@ def planned_again(view: View, number: int, history: Sequence[Drawn], known: Mapp
         after = done(drawn.transform, view, params, draws)
         if where is not None and not isinstance(where, bool) and _form(after) != _form(view):
             raise Apart
-        after = after.after(Drawn(drawn.transform, drawn.step, drawn.view, params))
+        after = after.after(Drawn(drawn.transform, drawn.step, drawn.view, params), view)
         view = after if where is None else masked(view, after, where)
     return view
 

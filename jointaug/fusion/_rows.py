@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import accumulate
 from typing import Any, TypeAlias
 
 import torch
 
+from .._native._library import split_rows
 from ..chance import LEAST, Addresses
 
 Asked: TypeAlias = "tuple[int, int, int]"
@@ -56,10 +56,9 @@ def for_batch(
     count: int, device: torch.device, generator: torch.Generator | None, positions: Sequence[Asked]
 ) -> list[Any]:
     """Tensors ``[count]`` of a generator's next numbers; on the CPU one call gives what several do."""
-    ends = list(accumulate(n for n, _, _ in positions))
-    drawn = torch.rand(ends[-1], count, dtype=torch.float64, device=device, generator=generator)
-    rows = drawn.clamp_(min=LEAST).unbind()
-    return [list(rows[end - n : end]) for (n, _, _), end in zip(positions, ends, strict=True)]
+    total = sum(n for n, _, _ in positions)
+    drawn = torch.rand(total, count, dtype=torch.float64, device=device, generator=generator)
+    return split_rows(list(drawn.clamp_(min=LEAST).unbind()), positions)
 
 
 def halves(count: int, device: torch.device, positions: Sequence[Asked]) -> list[Any]:
@@ -70,9 +69,11 @@ def halves(count: int, device: torch.device, positions: Sequence[Asked]) -> list
 
 def for_one(generator: torch.Generator | None, positions: Sequence[Asked]) -> list[Any]:
     """Numbers of a CPU generator: in one call, which gives what several do."""
-    ends = list(accumulate(n for n, _, _ in positions))
-    drawn = torch.rand(ends[-1], dtype=torch.float64, generator=generator).clamp_(min=LEAST).tolist()
-    return [drawn[end - n : end] for (n, _, _), end in zip(positions, ends, strict=True)]
+    total = sum([n for n, _, _ in positions])
+    drawn = torch.rand(total, dtype=torch.float64, generator=generator).tolist()
+    if 0.0 in drawn:
+        drawn = [u or LEAST for u in drawn]
+    return split_rows(drawn, positions)
 
 
 def checked_fetch(

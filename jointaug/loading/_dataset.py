@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 
 from .._draws import generator_kept, seed_of
 from ..chance import Address, Addresses, child_step
-from ..pipeline import check_pipeline, views_at
+from ..pipeline import check_pipeline, run
 from ..views import Views
 from ._epoch import SharedEpoch
 from ._index import AddressedIndex, as_integer
@@ -183,7 +183,7 @@ class AddressedDataset(Dataset[Any]):
         addresses = Addresses(self.seed, of[0].epoch, torch.tensor(index), torch.tensor(draw))
         (uniforms,) = addresses.rows(1, step=child_step(0, _FETCH))
         samples = []
-        with generator_kept() as generator:  # what `_fetch` does for one
+        with generator_kept() as generator:  # what `views_at` does for one
             for row, uniform in zip(index, uniforms.tolist(), strict=True):
                 generator.manual_seed(seed_of(uniform))
                 samples.append(self.dataset[row])
@@ -233,9 +233,15 @@ class AddressedDataset(Dataset[Any]):
         Raises:
             TypeError: if the sample is views already.
         """
-        sample = self._fetch(index, address)
-        inputs = sample if isinstance(sample, tuple) else (sample,)
-        return views_at(self.pipeline, address, *(inputs[:1] if image_alone else inputs))
+        (uniform,) = address.step(_FETCH).row(1)
+        with generator_kept() as generator:
+            generator.manual_seed(seed_of(uniform))
+            sample = self.dataset[index]
+            refuse_views(sample, f"sample {index}")
+            inputs = sample if isinstance(sample, tuple) else (sample,)
+            if not inputs:
+                raise TypeError(f"inputs must be a sample, got none: sample {index} is (); return an image of it")
+            return run(self.pipeline, inputs[:1] if image_alone else inputs, address)
 
     def row(self, index: int) -> int:
         """An index as it counts from 0.
@@ -253,11 +259,6 @@ class AddressedDataset(Dataset[Any]):
         if not -n <= row < n:
             raise IndexError(f"index must be in [0, {n}), got {row}; -1 is the last one")
         return row % n
-
-    def _fetch(self, index: int, address: Address) -> Any:
-        sample = views_at(self.dataset.__getitem__, address.step(_FETCH), index)
-        refuse_views(sample, f"sample {index}")
-        return sample
 
 
 def _is_map_style(data: Any) -> bool:

@@ -24,7 +24,7 @@ class SharedEpoch:
     @property
     def epoch(self) -> int:
         """The epoch that was set last."""
-        return int(self._cells[_EPOCH])
+        return self._cells.tolist()[_EPOCH]  # type: ignore[no-any-return]
 
     @property
     def told(self) -> bool:

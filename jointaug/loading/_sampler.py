@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from array import array
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
@@ -23,7 +24,8 @@ class AddressedSampler(Sampler[AddressedIndex]):
     It goes where a sampler goes: ``DataLoader(data, batch_size, sampler=AddressedSampler(data, shuffle=True))``, and
     the same lines under Lightning, Accelerate and whatever else knows ``sampler.set_epoch``. Each pass is an epoch:
     the first is 0, or that of `set_epoch`; a pass that `set_epoch` was not called for has the next number. (A pass
-    begins with its first index, and also counts if it was broken off.) An index's own epoch and draw win over
+    begins with its first index, and also counts if it was broken off. `set_epoch` in the middle of one counts from the
+    next on, which is warned of if the pass goes on.) An index's own epoch and draw win over
     ``AddressedDataset.set_epoch``.
 
     Around a data set, the order is its own or, with ``shuffle``, a function of (seed, epoch, length) that no version
@@ -77,7 +79,7 @@ class AddressedSampler(Sampler[AddressedIndex]):
         self.shuffle = shuffle
         self.seed = seed
         self._epoch = 0
-        self._begun = False
+        self._begun = self._has_warned = False
 
     @property
     def epoch(self) -> int:
@@ -99,6 +101,18 @@ class AddressedSampler(Sampler[AddressedIndex]):
         """Begin a pass: the epoch that it is of."""
         self._epoch, self._begun = self.next_epoch, True
         return self._epoch
+
+    def hear_of(self, epoch: int) -> None:
+        """Warn, once, where a pass goes on as ``epoch`` though `set_epoch` has called for another since it began."""
+        if self._begun or self._epoch == epoch or self._has_warned:
+            return
+        self._has_warned = True
+        warnings.warn(
+            f"set_epoch({self._epoch}) came after this pass had begun as epoch {epoch}, and counts from the next pass "
+            "on; call it before the loader's iterator is made. Lightning calls it too late where it resumes from a "
+            "checkpoint: there a loader with a state of its own, fuse(pipeline).loader(...), goes on as it should",
+            stacklevel=3,
+        )
 
     def order(self, epoch: int) -> tuple[Tensor, Tensor]:
         """The indices of an epoch and the draw of each, int64 ``[n]``.
@@ -144,6 +158,7 @@ class Pass(Iterator[AddressedIndex]):
         epoch = self.begin()
         if self._position >= len(self._indices):
             raise StopIteration
+        self._sampler.hear_of(epoch)
         self._position += 1
         place = self._position - 1
         return carrying(self._indices[place], epoch, self._draws[place])

@@ -63,6 +63,24 @@ def pixels_of(
     return shown[..., :3] if shown.shape[2] >= 3 else shown[..., 0]
 
 
+def ink() -> str:
+    """The color of matplotlib's letters: what is drawn in it is seen in a style with a dark ground, too."""
+    from matplotlib import rcParams
+
+    return str(rcParams["text.color"])
+
+
+def shades(count: int) -> NDArray[np.float64]:
+    """Colors ``[count, 4]`` of lines in order, each with a contrast of 3 : 1 or more to a white or black ground."""
+    from matplotlib import colormaps
+    from matplotlib.colors import to_rgb
+
+    dark_ground = np.dot(to_rgb(ink()), (0.299, 0.587, 0.114)) > 0.5
+    first, last = (0.4, 1.0) if dark_ground else (0.0, 0.6)
+    drawn: NDArray[np.float64] = colormaps["viridis"](np.linspace(first, last, count))
+    return drawn
+
+
 def finite_numbers(name: str, values: Any) -> NDArray[np.float64]:
     """Finite numbers as an array, in double precision."""
     array = np.asarray(values.detach().cpu().double() if isinstance(values, Tensor) else values, np.float64)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .._validate import integer, interval, number
 from ..distributions import IndependentLogRatio, JointLogRatio, LogRatioLaw, PairLaw
-from ._figures import COLORS, finite_numbers, new_axes, ratio_text
+from ._figures import COLORS, finite_numbers, ink, new_axes, ratio_text, shades
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -130,13 +130,10 @@ def plot_log_ratio_densities(
     if not betas and not independent:
         raise ValueError("betas must name at least one, got none; or set independent=True")
     ax = new_axes(7.0, 4.4) if ax is None else ax
-    from matplotlib import colormaps
-
-    colors = colormaps["viridis"](np.linspace(0.0, 0.9, max(len(betas), 1)))
-    for beta, color in zip(betas, colors, strict=False):
+    for beta, color in zip(betas, shades(len(betas)), strict=True):
         ax.plot(*_density(JointLogRatio(beta, low, high)), color=color, label=f"JC({beta:g})")
     if independent:
-        ax.plot(*_density(IndependentLogRatio(low, high)), ":", color="black", linewidth=2.0, label="independent")
+        ax.plot(*_density(IndependentLogRatio(low, high)), ":", color=ink(), linewidth=2.0, label="independent")
     _finish(ax, math.log(high / low), quantity, loc="upper left", bbox_to_anchor=(1.0, 1.0))  # clear of the lines
     return ax
 
@@ -198,10 +195,10 @@ def plot_log_ratio_histogram(
     share = np.diff(law.cdf(torch.from_numpy(edges).clamp(-span, span)).double().numpy())
     band = 1.96 * np.sqrt(share * (1 - share) / n) / width
     ax.stairs(
-        share / width + band, edges, baseline=np.maximum(share / width - band, 0.0), fill=True, color="black",
+        share / width + band, edges, baseline=np.maximum(share / width - band, 0.0), fill=True, color=ink(),
         alpha=0.12, linewidth=0, label="95 % of bars, if they follow the law",
     )  # fmt: skip
-    ax.plot(x, density, color="black", linewidth=1.4, label=f"{law}")
+    ax.plot(x, density, color=ink(), linewidth=1.4, label=f"{law}")
     _finish(ax, float(edges[-1]), quantity, loc="upper center")
     ax.set_ylim(0.0, 1.45 * max(float(density.max()), float(counts.max()) / (n * width)))  # room for the legend
     return ax

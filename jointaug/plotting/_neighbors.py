@@ -12,7 +12,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as F
 
 from .._validate import integer
-from ._figures import new_axes, new_figure
+from ._figures import ink, new_axes, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -120,7 +120,7 @@ def plot_cluster_sizes(labels: Tensor | Sequence[int], *, clusters: int | None =
     width = -(-(int(sizes.max()) + 1) // bars)  # whole, or bars of 2 and of 3 sizes would take turns
     edges = np.arange(0, sizes.max() + 1 + width, width) - 0.5
     ax.hist(sizes, bins=edges.tolist(), color="tab:blue", edgecolor="white", linewidth=0.5)
-    ax.axvline(sizes.mean(), color="black", linestyle="--", label="mean")
+    ax.axvline(sizes.mean(), color=ink(), linestyle="--", label="mean")
     ax.set(xlabel="size of a cluster", ylabel="clusters", xlim=(edges[0], edges[-1]))
     ax.locator_params(axis="y", integer=True)
     ax.set_title(f"{len(sizes)} clusters: mean {sizes.mean():.4g}, least {sizes.min()}, greatest {sizes.max()}")

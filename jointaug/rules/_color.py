@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -37,7 +36,7 @@ def _random_grayscale(transform: v2.RandomGrayscale, view: View, params: dict[st
 def _grayscale(transform: v2.Grayscale, view: View, params: dict[str, Any]) -> View:  # noqa: ARG001
     channels = transform.num_output_channels
     if channels != view.channels:
-        return replace(view.call(partial(K.rgb_to_grayscale, num_output_channels=channels)), channels=channels)
+        return view.call(partial(K.rgb_to_grayscale, num_output_channels=channels)).having(channels=channels)
     return view if channels == 1 else view.step(K.rgb_to_grayscale)
 
 
@@ -46,7 +45,7 @@ def _rgb(transform: v2.RGB, view: View, params: dict[str, Any]) -> View:  # noqa
     if view.channels == 2 and view.kind is not PIL.Image.Image:
         raise ValueError("RGB needs images of 1, 3 or more channels, got 2; take the gray one, images[:, :1]")
     wanted = 3 if view.kind is PIL.Image.Image else max(view.channels, 3)
-    return view if view.channels == wanted else replace(view.call(_with_colors), channels=wanted)
+    return view if view.channels == wanted else view.call(_with_colors).having(channels=wanted)
 
 
 def _with_colors(images: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from .._draws import any_draw_of
@@ -55,8 +54,8 @@ def done(transform: Any, view: View, params: dict[str, Any], draws: Draws) -> Vi
             return by_image(transform, view, params, draws, by_view)
         own = params if is_planned(rule) else {name: view.own(value) for name, value in params.items()}
         return rule(transform, view, own)
-    if rule is not None and not is_planned(rule):
-        return rule(transform, view, replace(draws, source=Again(params[ROWS])))
-    if rule is not None:
+    if rule is None:
+        return by_image(transform, view, params, draws, any_draw_of(transform).act)
+    if is_planned(rule):
         return rule(transform, view, params)
-    return by_image(transform, view, params, draws, any_draw_of(transform).act)
+    return rule(transform, view, draws._replace(source=Again(params[ROWS])))

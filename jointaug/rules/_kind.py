@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -62,25 +61,25 @@ def _as_is(transform: Any, view: View, params: dict[str, Any]) -> View:  # noqa:
 
 @planned(v2.ToImage)
 def _to_image(transform: v2.ToImage, view: View, params: dict[str, Any]) -> View:  # noqa: ARG001
-    return replace(view, kind=tv_tensors.Image)
+    return view.having(kind=tv_tensors.Image)
 
 
 @planned(v2.ToPureTensor)
 def _to_pure_tensor(transform: v2.ToPureTensor, view: View, params: dict[str, Any]) -> View:  # noqa: ARG001
-    return replace(view, kind=Tensor) if view.kind is tv_tensors.Image else view
+    return view.having(kind=Tensor) if view.kind is tv_tensors.Image else view
 
 
 @planned(v2.PILToTensor)
 def _pil_to_tensor(transform: v2.PILToTensor, view: View, params: dict[str, Any]) -> View:  # noqa: ARG001
-    return replace(view, kind=Tensor) if view.kind is PIL.Image.Image else view
+    return view.having(kind=Tensor) if view.kind is PIL.Image.Image else view
 
 
 @planned(v2.ToTensor)
 def _to_tensor(transform: v2.ToTensor, view: View, params: dict[str, Any]) -> View:  # noqa: ARG001
-    return replace(view.cast(torch.float32), kind=Tensor) if view.kind is PIL.Image.Image else view
+    return view.cast(torch.float32).having(kind=Tensor) if view.kind is PIL.Image.Image else view
 
 
 @planned(ToTensor)
 def _to_floats(transform: ToTensor, view: View, params: dict[str, Any]) -> View:  # noqa: ARG001
     """By v1's, which makes floats of tensors too: see `jointaug._draws`."""
-    return replace(view.cast(torch.float32), kind=Tensor)
+    return view.cast(torch.float32).having(kind=Tensor)

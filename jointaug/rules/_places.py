@@ -105,7 +105,7 @@ def _moved(view: View, drawn: Drawn, height: Side, width: Side) -> Moved:
         return entries, either(applied, new_height, height), either(applied, new_width, width)
     if rule_of(transform) is None:
         return None, height, width
-    start = view._with(height=height, width=width, program=(), history=())  # noqa: SLF001
+    start = view.having(height=height, width=width, program=(), history=())
     made = done(transform, start, params, Draws(Again(()), []))
     total: Map = STILL
     for instruction in made.program:

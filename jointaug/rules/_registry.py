@@ -17,15 +17,15 @@ Rule = Callable[[Any, View, Any], View]
 R = TypeVar("R", bound=Rule)
 
 RULES: Final[dict[type, Rule]] = {}
-_PLANNED: Final[set[Rule]] = set()
-"""Rules of v2's transforms that are given what was drawn."""
+_PLANNED: Final[dict[Rule, None]] = {}
+"""Rules of v2's transforms that are given what was drawn (no set: Dynamo of torch 2.8 looks into none)."""
 
 
 def planned(*types: type) -> Callable[[R], R]:
     """The decorator of a rule ``(transform, view, params)`` for transforms whose draw is in `jointaug._draws`."""
 
     def remember(rule: R) -> R:
-        _PLANNED.add(rule)
+        _PLANNED[rule] = None
         return _remember(*types)(rule)
 
     return remember

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import PIL.Image
@@ -22,8 +23,7 @@ Side: TypeAlias = "int | Tensor"
 """A height or width in pixels: one number for the batch, or int64 ``[B]`` for a list of images of different sizes."""
 
 
-@dataclass(frozen=True)
-class Cut:
+class Cut(NamedTuple):
     """Cut a box out of each image and resize it.
 
     Attributes:
@@ -94,8 +94,7 @@ class Each:
 Instruction: TypeAlias = "Cut | Step | Call | Each"
 
 
-@dataclass(frozen=True)
-class Drawn:
+class Drawn(NamedTuple):
     """What one transform drew for the batch.
 
     Attributes:
@@ -114,7 +113,7 @@ class Drawn:
 
     def under(self, mask: Tensor) -> Drawn:
         """The same, on those images where ``mask`` holds, too."""
-        return replace(self, where=mask if self.where is None else mask & self.where)
+        return self._replace(where=mask if self.where is None else mask & self.where)
 
 
 @dataclass(frozen=True)
@@ -146,11 +145,12 @@ class View:
     alone: bool = False
     crop_box: tuple[Any, ...] | None = None
 
-    def _with(self, **changes: Any) -> View:
-        """`dataclasses.replace`, several times as fast."""
+    def having(self, **changes: Any) -> View:
+        """The view with other attributes: `dataclasses.replace`, several times as fast."""
+        if torch.compiler.is_compiling():  # Dynamo of torch 2.11 traces no other way
+            return replace(self, **changes)
         view: View = object.__new__(View)
-        view.__dict__.update(self.__dict__)
-        view.__dict__.update(changes)
+        view.__dict__.update(self.__dict__, **changes)
         return view
 
     def box(self, top: Side, left: Side, height: Side, width: Side) -> Any:
@@ -167,7 +167,7 @@ class View:
         if isinstance(value, Tensor):
             return value[None]
         one = torch.tensor([value], device=self.device)
-        return one.double() if one.is_floating_point() else one
+        return torch.tensor([value], dtype=torch.float64, device=self.device) if one.is_floating_point() else one
 
     def cut(
         self,
@@ -186,7 +186,7 @@ class View:
         resized_size(size, self.channels, *size)
         mode, smooth = self._filter(interpolation, antialias)
         instruction = Cut(boxes, size, mode, smooth, self._clips(mode))
-        return self._with(height=size[0], width=size[1], program=(*self.program, instruction))
+        return self.having(height=size[0], width=size[1], program=(*self.program, instruction))
 
     def _filter(
         self, interpolation: InterpolationMode | str | int, antialias: bool | None
@@ -200,7 +200,7 @@ class View:
 
     def step(self, kernel: Callable[..., Tensor], *parameters: Any, where: Tensor | bool | None = None) -> View:
         """The view after a kernel of `jointaug.functional`, its parameters numbers or tensors ``[B]``."""
-        return self._with(program=(*self.program, Step(kernel, parameters, where)))
+        return self.having(program=(*self.program, Step(kernel, parameters, where)))
 
     def call(
         self,
@@ -231,7 +231,7 @@ class View:
         if isinstance(height, int) and isinstance(width, int):
             resized_size((height, width), self.channels, height, width)
         instruction = Call(function, parameters, where, self.dtype, map)
-        return self._with(height=height, width=width, program=(*self.program, instruction))
+        return self.having(height=height, width=width, program=(*self.program, instruction))
 
     def each(
         self, transform: Any, function: Callable[[Any, int], Any], draws: Draws, where: Tensor | bool | None = None
@@ -256,7 +256,7 @@ class View:
             height, width = expected.size
         elif expected.size is not None:
             height, width = torch.tensor(expected.size, device=self.device).unbind(1)
-        return self._with(
+        return self.having(
             height=height,
             width=width,
             channels=expected.channels,
@@ -286,7 +286,7 @@ class View:
         height, width = targets.unbind(1)
         work = torch.float64 if self.dtype is torch.float64 else torch.float32
         instruction = Call(resize, (targets,), None, work, of_cut(self.whole, (height, width)))
-        return self._with(height=height, width=width, program=(*self.program, instruction))
+        return self.having(height=height, width=width, program=(*self.program, instruction))
 
     def of_kind(self, options: Mapping[Any, Any], transform: Any) -> Any:
         """What a transform's ``options`` by type say of images as they are here, ``"others"`` included, else None.
@@ -303,15 +303,19 @@ class View:
 
     def cast(self, dtype: torch.dtype) -> View:
         """The view in another dtype; values scale between [0, 1] and [0, 255]."""
-        return self._with(dtype=dtype)
+        return self.having(dtype=dtype)
 
     def running(self, program: tuple[Instruction, ...]) -> View:
         """The view with another program."""
-        return self._with(program=program)
+        return self.having(program=program)
 
-    def after(self, drawn: Drawn) -> View:
-        """The view, knowing what a transform drew for it."""
-        return self._with(history=(*self.history, drawn))
+    def after(self, drawn: Drawn, before: View) -> View:
+        """The view, knowing what a transform drew for it that was given the view ``before``."""
+        history = (*self.history, drawn)
+        if self is before or torch.compiler.is_compiling():
+            return self.having(history=history)
+        self.__dict__["history"] = history  # it was made by the transform's rule, and nobody else has it
+        return self
 
     @property
     def whole(self) -> Any:
@@ -335,8 +339,7 @@ class Rows(Protocol):
         """``n`` uniforms in (0, 1): float64 tensors ``[B]``, or numbers."""
 
 
-@dataclass(frozen=True)
-class Draws:
+class Draws(NamedTuple):
     """Chance for a batch at a position in the pipeline: `jointaug.chance.Address` for many images at once.
 
     Attributes:
@@ -345,7 +348,7 @@ class Draws:
 
     source: Rows
     log: list[Drawn]
-    known: Mapping[tuple[Any, ...], Known] = field(default_factory=dict)
+    known: Mapping[tuple[Any, ...], Known] = MappingProxyType({})
     at: Position = ROOT
 
     def row(self, n: int) -> list[Tensor]:
@@ -358,16 +361,15 @@ class Draws:
 
     def step(self, child: int) -> Draws:
         """Chance for the ``child``-th part of the pipeline at this position."""
-        return self._at(self.at.step(child))
+        return self.moved(self.at.step(child))
 
     def view(self, view: int) -> Draws:
         """Chance for view (or group of views) number ``view`` at this position."""
-        return self._at(self.at.view(view))
+        return self.moved(self.at.view(view))
 
-    def _at(self, position: Position) -> Draws:
-        moved: Draws = object.__new__(Draws)
-        moved.__dict__.update(self.__dict__, at=position)
-        return moved
+    def moved(self, position: Position) -> Draws:
+        """Chance at another position."""
+        return Draws(self.source, self.log, self.known, position)
 
     def record(self, transform: Any, params: dict[str, Any]) -> dict[str, Any]:
         """Note what was drawn here."""

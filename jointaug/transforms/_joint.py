@@ -222,7 +222,7 @@ class JointTransform(ViewTransform):
                 )
             flats = [_Flat(sample, self) for sample in samples]
         else:
-            carried = viewable(inputs, self)
+            carried = viewable(inputs, tree_flatten(inputs)[0], self)
             flats = [_Flat(inputs, self)] * self.views
         outputs = []
         for group in range(len(flats) // self.views):

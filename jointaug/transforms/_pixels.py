@@ -14,6 +14,7 @@ from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional as F
 
 from .. import functional as K
+from .._pillow import pixels_of_pil
 from .._validate import FLOATS, interpolation_mode
 from ..views import is_bare
 
@@ -75,7 +76,7 @@ def on_pixels(inpt: Any, kernel: Callable[[Tensor], Tensor], *, unit: bool = Fal
         unit: whether the kernel counts in whites: other integers are then divided by the greatest of their dtype.
     """
     if isinstance(inpt, PIL.Image.Image):
-        return F.to_pil_image(_in_dtype(F.pil_to_tensor(inpt), kernel, unit=unit), mode=inpt.mode)
+        return F.to_pil_image(_in_dtype(pixels_of_pil(inpt), kernel, unit=unit), mode=inpt.mode)
     if isinstance(inpt, (tv_tensors.Image, tv_tensors.Video)):
         return tv_tensors.wrap(_in_dtype(inpt.as_subclass(Tensor), kernel, unit=unit), like=inpt)
     return _in_dtype(inpt, kernel, unit=unit) if is_bare(inpt) else inpt

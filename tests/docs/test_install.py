@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 URLS = dict(re.findall(r'^(\w+) = "(https://[^"]*)"', PROJECT, re.MULTILINE))
 
@@ -33,7 +34,9 @@ def test_it_has_the_words_that_people_search_for(word):
 def test_versions_are_those_that_are_asked_for_and_tested(package):
     needed = requirements(re.search(r"^dependencies = \[(.*)\]", PROJECT, re.MULTILINE)[1])
     pinned = dict(re.findall(r"^([\w-]+)==([\d.]+)", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
-    assert row(package) == [needed[package], pinned[package]]
+    middle = re.search(r"^MIDDLE := (.*)$", MAKEFILE, re.MULTILINE)[1]
+    between = dict(re.findall(r"(\w+)==([\d.]+?)(?:\.0)?(?= |$)", middle))
+    assert row(package) == [needed[package], between[package], pinned[package]]
 
 
 def test_python_is_the_one_that_is_asked_for():

@@ -23,7 +23,7 @@ STEPS = [
 def rise(images, fused):
     """Bytes of the result, and what is allocated at most while it is made, the input not counted."""
     fused(images)
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as seen:
         views = fused(images)
     now = peak = 0
     for event in seen.profiler.kineto_results.events():

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ..pretend import NEW
+from ..versions import INTERPRETER, SPILLS
 
 pytest.importorskip("triton")
 
@@ -60,12 +60,13 @@ def run(*words):
     return done.stdout
 
 
-@pytest.mark.skipif(not NEW, reason="operators of torch before 2.9 do not take the interpreter")
+@INTERPRETER.mark
 def test_is_torchs_result_by_the_interpreter():
     run("-c", INTERPRETED)
 
 
 @pytest.mark.skipif(torch.version.cuda is None, reason="torch was built without CUDA, and its Triton without ptxas")
+@SPILLS.mark
 def test_compiles_without_spills():
     """A spill ends the script. If the page is wrong: ``python benchmarks/registers.py --write``."""
     made = run(str(ROOT / "benchmarks" / "registers.py"))

@@ -1,5 +1,8 @@
 """The image-by-image executor says what it did: the same record as fuse's, and the same views as without."""
 
+import gc
+import weakref
+
 import numpy as np
 import PIL.Image
 import pytest
@@ -20,7 +23,6 @@ from jointaug import (
     fuse,
     views_at,
 )
-from jointaug.fusion._at import _ORIGINS
 
 IMAGES = torch.randint(0, 256, (4, 3, 40, 56), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
@@ -133,12 +135,31 @@ def test_a_crop_box_goes_into_the_record():
     assert not torch.equal(record.boxes, plain.boxes)
 
 
-def test_a_pipeline_is_walked_once_and_not_kept_alive():
+def test_a_pipelines_structure_is_looked_up_once():
     pipeline = v2.Compose([JointCrop(24)])
-    before = len(_ORIGINS)
     first, second = (views_at(pipeline, Address(0, 0, i), IMAGES[0], record=True)[1] for i in range(2))
-    assert len(_ORIGINS) == before + 1
-    assert first.pipeline == second.pipeline
+    assert first._origin is second._origin
+
+
+def test_a_transform_without_a_rule_that_came_later_is_heard():
+    pipeline = v2.Compose([JointCrop(24)])
+    views_at(pipeline, Address(0, 0, 0), IMAGES[0], record=True)
+    pipeline.transforms.insert(0, lambda image: image[:, 4:, 4:])
+    _, record = views_at(pipeline, Address(0, 0, 0), IMAGES[0], record=True)
+    _, new = views_at(v2.Compose(pipeline.transforms), Address(0, 0, 0), IMAGES[0], record=True)
+    assert record.view_sizes.equal(new.view_sizes)
+    assert [view.program[-1] for view in record._views] == [view.program[-1] for view in new._views]  # boxes in 36 x 52
+
+
+def test_no_more_than_a_few_recorded_pipelines_are_kept_alive():
+    alive = []
+    for i in range(40):
+        pipeline = v2.Compose([JointCrop(24)])
+        alive.append(weakref.ref(pipeline))
+        views_at(pipeline, Address(0, 0, i), IMAGES[0], record=True)
+    del pipeline
+    gc.collect()
+    assert sum(pipeline() is not None for pipeline in alive) <= 16
 
 
 def test_bad_input():

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torchvision.transforms import v2
 
-from jointaug import Addresses, JointCrop, PerView, Shared, fuse
+from jointaug import Address, Addresses, JointCrop, PerView, Shared, fuse
 from jointaug.fusion._plan import chosen_view, masked
 from jointaug.rules import View
 
@@ -62,3 +62,16 @@ def test_a_plan_is_data():
         crops.transform(images, again), crops(images, addresses=Addresses(0, 0, torch.arange(4))), strict=True
     ):
         assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("other", [v2.Pad(2), v2.ToDtype(torch.float64, scale=True), v2.Grayscale(1)])
+def test_what_was_not_chosen_and_would_change_an_images_form_leaves_no_trace(other):
+    """One image has the form of its branch; a step that is left out between two others would round its levels."""
+
+    def between(step):
+        return v2.Compose([v2.ColorJitter(0.6), v2.RandomApply([step], p=0.0), v2.ColorJitter(0.6)])
+
+    image = torch.randint(0, 256, (3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    for i in range(8):
+        with_it, without = (fuse(between(step))(image, addresses=Address(0, 0, i)) for step in (other, v2.Identity()))
+        assert torch.equal(with_it, without)

@@ -81,7 +81,7 @@ def inside(transform):
 
 
 def test_every_rule_has_a_case():
-    ours = {kind for kind in RULES if not kind.__module__.startswith("tests.")}  # other tests register some, too
+    ours = {kind for kind in RULES if kind.__module__.partition(".")[0] in ("jointaug", "torchvision")}
     assert ours - OF_BOXES - set().union(*map(inside, CASES.values())) == set()
 
 

@@ -73,6 +73,30 @@ def test_a_pass_begins_with_its_first_index_and_counts_if_it_is_broken_off():
     assert next(unused).epoch == 2, "and has it when it begins"
 
 
+def test_an_epoch_that_comes_in_the_middle_of_a_pass_is_warned_of_once():
+    """As Lightning sets it, where it resumes: after it has made the loader's iterator."""
+    sampler = AddressedSampler(range(4))
+    running = iter(sampler)
+    next(running)
+    sampler.set_epoch(5)
+    with pytest.warns(UserWarning, match=r"set_epoch\(5\) came after this pass had begun as epoch 0, and counts from"):
+        assert next(running).epoch == 0
+    assert [index.epoch for index in running] == [0, 0]  # a second warning would be an error
+    assert passed(sampler)[0] == (0, 5, 0)
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_epoch_after_a_pass_that_was_broken_off_is_not_warned_of():
+    sampler = AddressedSampler(range(4))
+    for epoch in range(3):
+        sampler.set_epoch(epoch)
+        running = iter(sampler)
+        next(running)
+        sampler.set_epoch(epoch)  # the same again
+        assert next(running).epoch == epoch
+    assert passed(sampler)[0] == (0, 2, 0)
+
+
 @pytest.mark.parametrize(("method", "batch_size"), [(None, 5), (None, None), ("fork", 5), ("fork", None), ("spawn", 5)])
 def test_running_workers_get_the_epoch_with_the_index(method, batch_size):
     workers = (

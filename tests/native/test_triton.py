@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from ..pretend import NEW
+from ..versions import INTERPRETER
 
 pytest.importorskip("triton")
 
@@ -29,7 +29,7 @@ for draw, seed, epoch in ((draws, 0, 0), (0, 2**64 - 1, 2**32 - 1), (2**32 - 1, 
 """
 
 
-@pytest.mark.skipif(not NEW, reason="operators of torch before 2.9 do not take the interpreter")
+@INTERPRETER.mark
 def test_the_hash_has_the_same_bits():
     done = subprocess.run([sys.executable, "-c", INTERPRETED], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr

@@ -101,3 +101,27 @@ def test_a_missing_matplotlib_is_named_with_its_extra(monkeypatch, call):
         ModuleNotFoundError, match=r"jointaug\.plotting needs matplotlib.*pip install 'jointaug\[plot\]'"
     ):
         call()
+
+
+@pytest.mark.parametrize(("letters", "ground"), [("black", "white"), ("white", "black"), ("0.8", "#131416")])
+def test_lines_are_seen_on_the_ground_that_the_letters_are_for(letters, ground):
+    """Contrasts of 3 : 1, from the definition of relative luminance (WCAG 2.2), for lines and fills without alpha."""
+    import matplotlib as mpl
+    from matplotlib.colors import to_rgb
+
+    def luminance(color):
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    law = JointPair(0.0, 0.2, 1.0)
+    with mpl.rc_context({"text.color": letters}):
+        drawn = [
+            plot_log_ratio_densities(),
+            plot_log_ratio_histogram(law.sample((50,)).log().diff(dim=1)[:, 0], law),
+            plot_cluster_sizes(torch.arange(9) % 3),
+        ]
+    lines = [line for ax in drawn for line in ax.lines]
+    assert len(lines) == 8 + 1 + 1
+    for line in lines:
+        darker, lighter = sorted([luminance(line.get_color()), luminance(ground)])
+        assert (lighter + 0.05) / (darker + 0.05) >= 3, line.get_label()

@@ -24,7 +24,7 @@ def test_platforms_are_those_of_setup():
 def test_the_sdist_tests_itself(tmp_path):
     """It has every file of the checkout that a test, a page or a command reads, no more; a part of its tests runs."""
     pytest.importorskip("build")
-    pytest.importorskip("setuptools")
+    pytest.importorskip("setuptools", minversion="77")
     import wheels
 
     wheels.make(tmp_path / "dist", [])

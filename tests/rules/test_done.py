@@ -29,7 +29,7 @@ def again(view, source):
     """The view, planned from its history."""
     for drawn in view.history:
         draws = Draws(None, [])
-        source = done(drawn.transform, source, drawn.params, draws).after(drawn)
+        source = done(drawn.transform, source, drawn.params, draws).after(drawn, source)
     return source
 
 

@@ -13,6 +13,8 @@ from jointaug import Addresses, fuse
 from jointaug._draws import augmented
 from jointaug.rules._operations import MOVING, Round, matrix_of, rounds
 
+from .cases import mode
+
 TRIVIAL, RAND = v2.TrivialAugmentWide(), v2.RandAugment(2, 9)
 
 
@@ -66,7 +68,7 @@ def test_every_operation_at_every_level(shape, dtype):
 @pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])
 @pytest.mark.parametrize("fill", [9.0, [3.0, 50.0, 200.0]])
 def test_what_is_moved_is_filled_and_interpolated(interpolation, fill):
-    transform = v2.TrivialAugmentWide(num_magnitude_bins=7, interpolation=interpolation)
+    transform = v2.TrivialAugmentWide(num_magnitude_bins=7, interpolation=mode(interpolation))
     drawn, level, negative = everything(transform)
     images = photographs(len(drawn), 3, 15, 22)
     params = {"operation": drawn, "level": level, "negative": negative.bool()}
@@ -133,7 +135,7 @@ def test_the_matrices_are_torchvisions_to_the_last_bit(sides):
 
 
 def test_what_torchvision_cannot_sample_is_refused():
-    transform = v2.RandAugment(interpolation="bicubic")
+    transform = v2.RandAugment(interpolation=mode("bicubic"))
     params = {"operation": torch.zeros(2, 2, dtype=torch.int64), "negative": torch.zeros(2, 2, dtype=torch.bool)}
     with pytest.raises(ValueError, match="bicubic"):
         rounds(transform, photographs(2, 3, 8, 8), params, None)

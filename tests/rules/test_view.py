@@ -26,6 +26,18 @@ def test_the_whole_is_each_images_own():
 
 
 @pytest.mark.parametrize(
+    "value", [0.1, [1 / 3, 2 / 3], [[0.1, 0.2], [0.3, 1e-9]], 3, [1, 2], True, [True, False], torch.rand(2, 3).double()]
+)
+def test_what_one_image_has_of_its_own_is_what_it_has_in_a_batch(value):
+    """To the last bit: numbers of one image are Python's, those of a batch float64."""
+    own = VIEW.having(count=1, alone=True).own(value)
+    batch = torch.as_tensor(value, dtype=torch.float64 if "." in str(value) or "e-" in str(value) else None)[None]
+    assert own.dtype == batch.dtype
+    assert torch.equal(own, batch)
+    assert VIEW.own(batch) is batch
+
+
+@pytest.mark.parametrize(
     ("kind", "mode", "antialias", "expected"),
     [
         (torch.Tensor, "nearest", False, (InterpolationMode.NEAREST, False)),

@@ -14,6 +14,8 @@ from torchvision.transforms.v2 import functional as F
 
 from jointaug import JointBlur, JointColor, JointCrop, MultiResolution, MultiView, UncroppedView
 
+from ..versions import LANCZOS
+
 INTEGERS = (  # but uint8, which has kernels of its own
     torch.bool,
     torch.int8,
@@ -30,16 +32,6 @@ PILLOW = {
     "lanczos": PIL.Image.Resampling.LANCZOS,
 }
 
-
-def has_lanczos():
-    try:
-        torch.nn.functional.interpolate(torch.zeros(1, 1, 4, 4), (2, 2), mode="lanczos", antialias=True)
-    except (NotImplementedError, ValueError):
-        return False
-    return True
-
-
-LANCZOS = has_lanczos()
 # numpy 1.26 warns of what overshoots the range of 64 bits, which the tests then find clipped.
 pytestmark = pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning")
 
@@ -76,8 +68,8 @@ def test_crops_of_integers_are_pillows_in_floats(dtype, interpolation):
     """Pillow resizes mode F, floats, by the same filters: the oracle of every width, clipped to the dtype."""
     image = as_image(dtype)
     crop = JointCrop(37, interpolation=interpolation)
-    if interpolation == "lanczos" and not LANCZOS:
-        pytest.skip("this torch resizes no tensor by Lanczos' filter")
+    if interpolation == "lanczos" and LANCZOS.here:
+        pytest.skip(LANCZOS.reason)
     torch.manual_seed(0)
     for _ in range(5):
         params = crop.make_params([image])

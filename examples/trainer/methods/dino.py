@@ -18,6 +18,8 @@ class Head(nn.Module):
     """DINO's projection head: three layers, then a linear map between unit vectors.
 
     The last layer's rows have length 1, which the released code reaches by a weight normalization with a fixed gain.
+    The shorter the weights behind them, the further a step turns the rows: they start as torch's linear layers do, of
+    lengths about ``3 ** -0.5``, and the others with a deviation of .02, as in that code.
 
     Args:
         width: of the backbone's features.
@@ -35,11 +37,10 @@ class Head(nn.Module):
             layers += [nn.Linear(inside, hidden), *([nn.BatchNorm1d(hidden)] if norm else []), nn.GELU()]
         self.mlp = nn.Sequential(*layers, nn.Linear(hidden, bottleneck))
         self.last = nn.Linear(bottleneck, outputs, bias=False)
-        for layer in self.modules():
+        for layer in self.mlp:
             if isinstance(layer, nn.Linear):
                 nn.init.trunc_normal_(layer.weight, std=0.02)
-                if layer.bias is not None:
-                    nn.init.zeros_(layer.bias)
+                nn.init.zeros_(layer.bias)
 
     def forward(self, features: Tensor) -> Tensor:
         """Outputs ``[B, outputs]``: cosines, to be divided by a temperature."""

@@ -501,6 +501,20 @@ def test_dinos_outputs_are_cosines(build):
     torch.testing.assert_close(head(x), expected)
 
 
+def test_dinos_last_layer_starts_as_linear_layers_do(build):
+    """U(-b, b) with ``b = 8 ** -0.5``, not the other layers' .02: of shorter weights a step turns the rows further.
+
+    A row's squared length is 1/3 on average; of 4,096 rows of 8 the mean's deviation is .0016, and .03 is 18 of them.
+    """
+    torch.manual_seed(0)
+    head = build("dino", outputs=4096).student.head
+    last, hidden = head.last.weight.detach(), head.mlp[0].weight.detach()
+    assert float(last.abs().max()) <= 8**-0.5
+    assert abs(float(last.square().sum(1).mean()) - 1 / 3) < 0.03
+    assert 0.015 < float(hidden.std()) < 0.025
+    assert not head.mlp[0].bias.any()
+
+
 def test_batch_norm_in_dinos_head_takes_off_what_all_images_share(build):
     """Each hidden layer's outputs have mean 0 and variance 1 before their GELU; without it they do not."""
     x = 5 + torch.randn(64, 8)

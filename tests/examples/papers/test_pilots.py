@@ -121,6 +121,10 @@ SAME = [ALIKE] * 2
         ({"method": "simclr"}, losses.nt_xent(ALIKE, ALIKE, tau=0.2)),
         ({"method": "moco", "K": K}, losses.info_nce(ALIKE, ALIKE, QUEUE, tau=0.2)),
         ({"method": "mocov3", "tau": 0.3}, losses.moco_v3(*[ALIKE] * 4, tau=0.3)),
+        (
+            {"method": "infomin", "K": K},
+            0.7 * losses.info_nce(ALIKE, ALIKE, QUEUE, tau=0.2) + 0.3 * losses.info_nce(ALIKE, ALIKE, QUEUE, tau=0.1),
+        ),
         ({"method": "npid", "K": K}, losses.npid(ALIKE, ALIKE, MEMORY, tau=0.1)),
         ({"method": "leoclr", "K": K, "reduction": "sum"}, losses.leoclr(ALIKE, ALIKE, ALIKE, QUEUE, tau=0.2)),
         (

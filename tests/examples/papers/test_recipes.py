@@ -324,6 +324,12 @@ def test_dino_ends_at_its_last_rate():
         assert last == pytest.approx(0.0 if name.endswith(CPU_SCALES) else 1e-6), name
 
 
+def test_dinos_last_layer_stands_still_on_the_small_network():
+    """One that learns after the first epoch ends at the uniform answer (toys_search.csv, group "last layer")."""
+    small = [RECIPES[f"dino-{scale}"].values for scale in CPU_SCALES]
+    assert all(values["freeze"] > 10 * values["epochs"] for values in small)
+
+
 class Counted(nn.Module):
     """Counts the images that pass through a network."""
 

@@ -151,27 +151,10 @@ def show(
 def outline(axes: Axes, box: Box, color: str, **options: Any) -> None:
     """A crop's box, drawn on its image."""
     left, top, width, height = box
-    style = {"linewidth": 2.0, **options}
-    axes.add_patch(
-        Rectangle(
-            (left - 0.5, top - 0.5),
-            width,
-            height,
-            fill=False,
-            edgecolor="white",
-            **{**style, "linewidth": 3.5},
-        )
-    )
-    axes.add_patch(
-        Rectangle(
-            (left - 0.5, top - 0.5),
-            width,
-            height,
-            fill=False,
-            edgecolor=color,
-            **style,
-        )
-    )
+    corner = (left - 0.5, top - 0.5)
+    style = {"fill": False, "linewidth": 2.0, **options}
+    for ink in ({"edgecolor": "white", "linewidth": 3.5}, {"edgecolor": color}):
+        axes.add_patch(Rectangle(corner, width, height, **{**style, **ink}))
 
 
 def sheet(

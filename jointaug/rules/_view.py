@@ -146,7 +146,7 @@ class View:
     crop_box: tuple[Any, ...] | None = None
 
     def having(self, **changes: Any) -> View:
-        """The view with other attributes: `dataclasses.replace`, several times as fast."""
+        """The view with other attributes: ``dataclasses.replace``, several times as fast."""
         if torch.compiler.is_compiling():  # Dynamo of torch 2.11 traces no other way
             return replace(self, **changes)
         view: View = object.__new__(View)

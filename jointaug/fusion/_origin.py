@@ -38,7 +38,7 @@ class Origin:
     def fingerprint(self) -> str:
         """128 bits of types and settings, in hexadecimal: the same in every process.
 
-        Functions count by module and name. Settings are looked at once.
+        Functions count by module and name. Settings are looked at once, until a record shows another structure.
         """
         digest = blake2b(digest_size=16)
         for piece in _told(self.pipeline, ()):
@@ -60,11 +60,17 @@ class Origin:
 
     def path_of(self, drawn: Drawn) -> str:
         """The path of a step of a view's history."""
-        here = self._by_step[drawn.step]
+        here = self._places_of(drawn)
+        if not here:  # the pipeline holds other transforms than when it was looked at
+            for name in ("fingerprint", "by_path", "_by_step"):
+                self.__dict__.pop(name, None)
+            here = self._places_of(drawn) or self._by_step[drawn.step]
         if len(here) > 1:
-            here = [place for place in here if place.transform is drawn.transform] or here
             here = [place for place in here if place.view == drawn.view] or here
         return here[0].path
+
+    def _places_of(self, drawn: Drawn) -> list[Place]:
+        return [place for place in self._by_step.get(drawn.step, ()) if place.transform is drawn.transform]
 
 
 def _told(value: Any, above: tuple[int, ...]) -> Iterator[str]:

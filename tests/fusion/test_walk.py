@@ -100,6 +100,25 @@ def test_what_is_taught_later_is_known():
     assert asked == [fused.pipeline.transforms[0]]
 
 
+@pytest.mark.parametrize("recorded", ["fused", "image by image"])
+def test_records_name_what_a_container_holds_now(recorded):
+    pipeline = v2.Compose([JointCrop(16)])
+    fused = fuse(pipeline)
+
+    def record():
+        return (fused(IMAGE, record=True) if recorded == "fused" else views_at(pipeline, HERE, IMAGE, record=True))[1]
+
+    first = record()
+    assert [step.path for step in first.steps[0]] == ["0.JointCrop"]
+    before = first.pipeline
+    pipeline.transforms.append(PerView(v2.RandomHorizontalFlip()))
+    longer = record()
+    assert [step.path for step in longer.steps[0]] == ["0.JointCrop", "1.PerView.RandomHorizontalFlip"]
+    assert longer.pipeline != before
+    pipeline.transforms[1] = PerView(v2.RandomVerticalFlip())
+    assert [step.path for step in record().steps[1]] == ["0.JointCrop", "1.PerView.RandomVerticalFlip"]
+
+
 def test_the_same_transform_at_two_places_draws_twice():
     jitter = v2.ColorJitter(0.5)
     pipeline = v2.Compose([JointCrop(16), PerView(v2.Compose([jitter, jitter]))])

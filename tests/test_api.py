@@ -24,7 +24,7 @@ PACKAGES = [
     ),
 ]
 FLOORS = [  # each may import from those before it
-    {"_beta", "_exports", "_json", "_native", "_processes", "_validate", "image_files"},
+    {"_beta", "_exports", "_json", "_native", "_pillow", "_processes", "_validate", "image_files"},
     {"_directions", "about", "distributions", "functional"},
     {"chance"},
     {"_draws"},

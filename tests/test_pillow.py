@@ -11,6 +11,7 @@ from torchvision.transforms import InterpolationMode, v2
 from jointaug import Address, JointCrop, PerView, fuse
 from jointaug._pillow import _shown, pixels_of_pil
 from jointaug.functional import color_jitter, gaussian_blur, resized_crop
+from jointaug.rules import RULES, register
 
 RANDOM = np.random.default_rng(0)
 
@@ -98,6 +99,34 @@ def test_kernels_skip_the_fourth_byte(mode, antialias):
         assert (ours.int() - theirs.int()).abs().max() <= (0 if "nearest" in mode else 1)
     assert torch.equal(gaussian_blur(pixels_of_pil(image), 1.5), gaussian_blur(planes, 1.5))
     assert torch.equal(color_jitter(pixels_of_pil(image), 0.7, 1.2, 0.6, 0.1), color_jitter(planes, 0.7, 1.2, 0.6, 0.1))
+
+
+class InPlace(v2.Transform):
+    """Black, by a rule whose function writes into what it is given."""
+
+    def transform(self, inpt, params):
+        return inpt * 0
+
+
+@pytest.mark.parametrize(
+    "before", [[], [v2.PILToTensor()], [v2.RandomHorizontalFlip(0.0)], [v2.RandomApply([v2.ColorJitter(0.5)], p=0.0)]]
+)
+def test_a_function_in_place_leaves_the_image_alone(before):
+    register(InPlace, width=0, params=lambda transform, row, seen: {})(
+        lambda t, view, params: view.call(torch.Tensor.zero_)
+    )
+    try:
+        fused = fuse(v2.Compose([*before, InPlace()]))
+        images = [noise(31, 17), noise(20, 9), noise(31, 17)]
+        copies = [np.array(image) for image in images]
+        assert not fused(images[0]).any()
+        assert not fused(images[0], 3)[0].any()
+        assert not fused([images[0], images[2]]).any()
+        with pytest.raises(ValueError, match="sizes of their own"):
+            fused(images)
+        assert all(np.array_equal(np.array(image), copy) for image, copy in zip(images, copies, strict=True))
+    finally:
+        RULES.pop(InPlace)
 
 
 def test_what_is_done_to_a_view_is_not_done_to_the_image():

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from .._native import _library as native
 from ..chance import Address, Addresses
 from ..pipeline import ROOT, Position
-from ..rules import Drawn, Draws, Each, Known
+from ..rules import Call, Drawn, Draws, Each, Known
 from ._execute import Images, Surprise, execute
 from ._given import checked_crop_box
 from ._images import Source, signature_of, sources_of
@@ -148,9 +148,14 @@ class Planner(nn.Module):
     def results(self, sources: Sequence[Source], params: Plan, *, made: bool) -> list[Tensor]:
         """The views of a plan: for each its batch."""
         inputs = [source.images for source in sources]
+        pillow = sources[0].kind is PIL.Image.Image
+        if pillow and any(Call in map(type, view.program[:1]) for view in params.views):
+            inputs = [
+                _copied(images) for images in inputs
+            ]  # a function may work in place, on the PIL image's own pixels
         native.warn_if_missing(inputs[0][0])
         if any(Each in map(type, view.program) for view in params.views):
-            results = self._settled(sources, params, made=made)
+            results = self._settled(sources, inputs, params, made=made)
         else:
             results = execute(inputs, params.views, {})
         for result in results:
@@ -160,16 +165,15 @@ class Planner(nn.Module):
                     f"{[tuple(image.shape) for image in result][:3]}...; resize or crop them to one size"
                 )
         results = _apart(results, inputs)
-        pillow = sources[0].kind is PIL.Image.Image  # whose pixels come channels last, which is not to be seen
-        return [result.contiguous() for result in results] if pillow else results
+        return [result.contiguous() for result in results] if pillow else results  # no one is to see Pillow's order
 
-    def _settled(self, sources: Sequence[Source], params: Plan, *, made: bool) -> list[Any]:
+    def _settled(self, sources: Sequence[Source], inputs: Sequence[Images], params: Plan, *, made: bool) -> list[Any]:
         """The results of a plan with transforms that have no rule: planned anew where one gave what none had seen."""
         known: dict[Any, Known] = {}
         done: dict[int, Any] = {}
         while True:
             try:
-                results = execute([source.images for source in sources], params.views, done)
+                results = execute(inputs, params.views, done)
                 break
             except Surprise as surprise:
                 if surprise.place in known:  # it was asked on two parts of the batch
@@ -202,6 +206,10 @@ class Planner(nn.Module):
 
     def extra_repr(self) -> str:
         return repr(self.pipeline)
+
+
+def _copied(images: Images) -> Images:
+    return [image.clone() for image in images] if isinstance(images, list) else images.clone()
 
 
 def _apart(results: Sequence[Tensor], inputs: Sequence[Images]) -> list[Tensor]:

@@ -65,6 +65,14 @@ def child_step(step: int, child: int) -> int:
     return int(a << 32 | b)
 
 
+def numbers_on(device: torch.device, numbers: Sequence[float], dtype: torch.dtype = torch.int64) -> Tensor:
+    """Numbers ``[n]`` on a device that writes them by itself, each once, so that the host does not wait."""
+    if device.type == "cpu" or torch.compiler.is_compiling():
+        return torch.tensor(numbers, dtype=dtype, device=device)
+    each = {number: torch.full((1,), number, dtype=dtype, device=device) for number in dict.fromkeys(numbers)}
+    return torch.cat([each[number] for number in numbers])
+
+
 def place(free: int, uniform: float) -> int:
     """An offset, uniform in {0, ..., free} as far as ``uniform`` is in (0, 1)."""
     return min(int(uniform * (free + 1)), free)
@@ -341,15 +349,7 @@ def _rows(
     if not blocks:
         return [[] for _ in positions]
     columns = zip(*blocks, strict=True)
-    low, high, view, block = (_column(numbers, salt[0].device) for numbers in columns)
+    low, high, view, block = (numbers_on(salt[0].device, numbers)[:, None] for numbers in columns)
     words = philox((low ^ salt[0], high ^ salt[1], view, block), key)
     uniforms = iter((torch.stack(words, 1).double() * 2.0**-32 + _HALF_STEP).unbind())  # of each block, [4, B]
     return [[u for _ in range((n + 3) // 4) for u in next(uniforms).unbind()][:n] for n, _, _ in positions]
-
-
-def _column(numbers: Sequence[int], device: torch.device) -> Tensor:
-    """Numbers as ``[P, 1]`` on a device, which writes them by itself, so that the host does not wait."""
-    if device.type == "cpu":
-        return torch.tensor(numbers)[:, None]
-    each = {number: torch.full((1,), number, device=device) for number in set(numbers)}
-    return torch.stack([each[number] for number in numbers])

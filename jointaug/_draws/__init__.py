@@ -10,7 +10,7 @@ from ._augment import GOES_ALONG, augmented, magnitude_of, operations
 from ._crop import two_sides
 from ._noise import any_draw_of
 from ._nothing import SANITIZERS
-from ._numbers import any_order, filled, floored, numbers_on, of_image
+from ._numbers import any_order, filled, floored, of_image
 from ._registry import DRAWS, Draw, Seen, draw_of, draws
 from ._seed import generator_kept, seed_of
 
@@ -32,7 +32,6 @@ __all__ = [
     "floored",
     "generator_kept",
     "magnitude_of",
-    "numbers_on",
     "of_image",
     "operations",
     "seed_of",

@@ -10,10 +10,10 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
-from ..chance import Row
+from ..chance import Row, numbers_on
 from ._crop import tries
 from ._noise import seed, seeded
-from ._numbers import numbers_on, offset, stacked
+from ._numbers import offset, stacked
 from ._registry import draws
 
 GOES_ALONG: Final = (tv_tensors.BoundingBoxes, tv_tensors.KeyPoints, tv_tensors.Mask)

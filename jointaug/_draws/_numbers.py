@@ -73,14 +73,6 @@ def filled(value: Any, device: torch.device, dtype: torch.dtype | None = torch.i
     return value if isinstance(value, Tensor) else torch.full((), value, dtype=dtype, device=device)
 
 
-def numbers_on(device: torch.device, numbers: Sequence[float], dtype: torch.dtype) -> Tensor:
-    """Numbers ``[n]`` on a device that writes them by itself, each once, so that the host does not wait."""
-    if device.type == "cpu" or torch.compiler.is_compiling():
-        return torch.tensor(numbers, dtype=dtype, device=device)
-    each = {number: filled(number, device, dtype) for number in numbers}
-    return torch.stack([each[number] for number in numbers])
-
-
 def exact(value: Any) -> Any:
     """A number in double precision, which torch would not take for the product of integers and a number."""
     return value.double() if isinstance(value, Tensor) else value

@@ -18,8 +18,8 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
 from .. import functional as K
-from .._draws import numbers_on
 from .._validate import interpolation_mode
+from ..chance import numbers_on
 from ._written import written_on
 
 MOVING: Final = ("ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate")

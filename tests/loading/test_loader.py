@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from itertools import islice
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,10 +14,12 @@ from jointaug import AddressedDataset, AddressedSampler, JointCrop, fuse
 from jointaug.loading import Loader
 from jointaug.loading._order import shuffled
 
+from ..processes import in_two, loaded
 from .cases import Numbers, Together, columns, drawn
 
 pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")  # a machine may have one core
 
+SCRIPT = Path(__file__).with_name("two_processes.py")
 IMAGES = torch.rand(10, 3, 24, 24, generator=torch.Generator().manual_seed(0))
 
 
@@ -173,6 +176,48 @@ def test_the_state_of_one_process_serves_all(rank):
     again = loader(2, num_replicas=2, rank=rank, shuffle=True)
     again.load_state_dict(ranks[1 - rank].state_dict())
     assert columns(again) == columns(runs[rank])
+
+
+@pytest.fixture(scope="module")
+def in_processes(tmp_path_factory):
+    return in_two(SCRIPT, tmp_path_factory.mktemp("gloo"))
+
+
+def test_two_processes_under_torch_distributed_are_one_with_their_batches_together(in_processes):
+    script = loaded(SCRIPT)
+    one = script.new_loader(2 * script.BATCH, num_replicas=1, rank=0)
+    for epoch in range(2):
+        parts = zip(*(found["run"][epoch] for found in in_processes), strict=True)
+        for both, ((first, second), indices) in zip(parts, one, strict=True):
+            expected = {int(i): (x, y) for i, x, y in zip(indices, first, second, strict=True)}
+            served = {int(i): (x, y) for (xs, ys), at in both for i, x, y in zip(at, xs, ys, strict=True)}
+            assert expected.keys() <= served.keys()
+            for i, views in expected.items():
+                torch.testing.assert_close(served[i], views, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_process_that_is_killed_goes_on_from_the_state_of_the_other(in_processes, rank):
+    found = in_processes[rank]
+    torch.testing.assert_close(found["killed"], found["run"], rtol=0, atol=0)
+
+
+def test_the_views_of_two_processes_with_torchs_sampler_are_the_loaders(in_processes):
+    """Another order, so another share for each process: compared are the views of each index in its epoch."""
+    for epoch in range(2):
+        of = [
+            {
+                int(i): x
+                for found in in_processes
+                for (xs, _), at in found[name][epoch]
+                for i, x in zip(at, xs, strict=True)
+            }
+            for name in ("by sampler", "run")
+        ]
+        assert len(of[0]) == loaded(SCRIPT).N
+        first = {int(i) for (_, at) in in_processes[0]["run"][epoch][:1] for i in at}  # may come again, as another draw
+        for i in of[0].keys() - first:
+            torch.testing.assert_close(of[0][i], of[1][i], rtol=0, atol=0)
 
 
 def test_between_passes_the_state_is_the_next_epochs_start():

@@ -2,54 +2,25 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
-from torch import distributed as dist
 
-import jointaug
+from ..processes import in_two, loaded
 
 SCRIPT = Path(__file__).with_name("two_processes.py")
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
-    if not (dist.is_available() and dist.is_gloo_available()):
-        pytest.skip("this torch has no gloo")
-    folder = tmp_path_factory.mktemp("gloo")
-    environment = {**os.environ, "PYTHONPATH": str(Path(jointaug.__file__).parents[1])}  # it may not be installed
-    logs = [(folder / f"log{rank}").open("w+") for rank in range(2)]
-    processes = [
-        subprocess.Popen(
-            [sys.executable, str(SCRIPT), str(rank), "2", str(folder / "meeting"), str(folder / str(rank))],
-            env=environment,
-            stderr=log,
-        )
-        for rank, log in enumerate(logs)
-    ]
-    try:
-        codes = [process.wait(timeout=60) for process in processes]
-    finally:
-        for process, log in zip(processes, logs, strict=True):
-            process.kill()
-            process.wait()
-            log.close()
-    assert codes == [0, 0], [(folder / f"log{rank}").read_text() for rank in range(2)]
-    return [torch.load(folder / str(rank), weights_only=True) for rank in range(2)]
+    return in_two(SCRIPT, tmp_path_factory.mktemp("gloo"))
 
 
 @pytest.fixture(scope="module")
 def alone():
-    spec = importlib.util.spec_from_file_location("two_processes", SCRIPT)
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    return script.steps(0, 1)
+    return loaded(SCRIPT).steps(0, 1)
 
 
 def test_every_step_is_the_single_processs(found, alone):

@@ -10,12 +10,12 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode
 
 from .._validate import FLOATS
-from ._batch import Target, as_images
+from ._batch import Target, as_images, as_mask
 from ._color import normalize
 from ._crop import checked_crop
 from ._op import Op
 from ._program import by_view, run
-from ._table import KERNELS, checked_op
+from ._table import KERNELS, Checked, Kernel
 
 
 class Step(NamedTuple):
@@ -98,14 +98,28 @@ def checked_steps(steps: Sequence[Step], target: Target) -> list[Op]:
 
 def checked_step(i: int, step: Step, target: Target) -> Op:
     """Step number ``i`` of a chain, checked."""
-    kernel, parameters, where = step
-    if kernel not in KERNELS:
-        known = ", ".join(sorted(k.__name__ for k in KERNELS))
-        raise ValueError(f"steps[{i}] must be a kernel out of {known}, got {kernel!r}; end the chain before it")
+    row, (columns, options) = checked_parameters(i, step, target)
     try:
-        return checked_op(kernel, target, *parameters, where=where)
+        mask = None if step.where is None else as_mask("where", step.where, target)
     except TypeError as error:
-        raise TypeError(f"steps[{i}], {kernel.__name__} with parameters {parameters!r}: {error}") from error
+        raise _of_step(i, step, error) from error
+    return Op(row.kind, row.form, columns, mask, options)
+
+
+def checked_parameters(i: int, step: Step, target: Target) -> tuple[Kernel, Checked]:
+    """The kernel of step number ``i`` of a chain, and its parameters, checked."""
+    row = KERNELS.get(step.kernel)
+    if row is None:
+        known = ", ".join(sorted(k.__name__ for k in KERNELS))
+        raise ValueError(f"steps[{i}] must be a kernel out of {known}, got {step.kernel!r}; end the chain before it")
+    try:
+        return row, row.check(target, *step.parameters)
+    except TypeError as error:
+        raise _of_step(i, step, error) from error
+
+
+def _of_step(i: int, step: Step, error: TypeError) -> TypeError:
+    return TypeError(f"steps[{i}], {step.kernel.__name__} with parameters {step.parameters!r}: {error}")
 
 
 def checked_dtype(dtype: torch.dtype | None, own: torch.dtype, steps: Sequence[Step]) -> torch.dtype:

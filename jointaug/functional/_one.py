@@ -14,9 +14,9 @@ from torchvision.transforms import InterpolationMode
 from .._validate import resized_size
 from . import _compiled
 from ._batch import Target, as_images, as_size
-from ._chain import Step, checked_dtype, checked_step, crop_and_finish
+from ._chain import Step, checked_dtype, checked_parameters, crop_and_finish
 from ._crop import checked_mode
-from ._op import Op
+from ._op import radii_of
 from ._table import KERNELS
 
 
@@ -98,20 +98,20 @@ class _Program:
 
     def __init__(self, target: Target, masks: array[int]) -> None:
         self._target, self._masks, self._numbers = target, masks, array("f")
-        self._ops: list[tuple[Op, int, int | None]] = []
+        self._ops: list[tuple[int, int, int | None, tuple[int, int]]] = []  # kind, first column, mask, radii
         self._columns: list[float | tuple[int, int]] = []  # one for all views, or where they begin and how far apart
 
     def add(self, i: int, views: Sequence[Step]) -> None:
         """Step number ``i``, one for each view."""
-        ops = [checked_step(i, Step(step.kernel, step.parameters), self._target) for step in views]
-        acts = [step.where for step in views]
-        where = None
-        if any(act is not None for act in acts):
+        row, (columns, options) = checked_parameters(i, views[0], self._target)
+        acts, where = [step.where for step in views], None
+        if acts.count(None) < len(acts):
             where = len(self._masks)
             self._masks.extend([act is None or bool(act) for act in acts])
-        self._ops.append((ops[0], len(self._columns), where))
-        for values in zip(*[op.columns for op in ops], strict=True):
-            self._columns.append(self._column(values))
+        self._ops.append((row.kind, len(self._columns), where, radii_of(options)))
+        others = views[1:] if row.own else ()  # without parameters of their own, all views have the same
+        more = [checked_parameters(i, step, self._target)[1][0] for step in others]
+        self._columns += [self._column(values) for values in zip(columns, *more, strict=True)]
 
     def _column(self, values: tuple[Any, ...]) -> float | tuple[int, int]:
         first = values[0]
@@ -130,8 +130,8 @@ class _Program:
         """Ops, columns, and how many ops; they point into arrays, which must not grow any more."""
         masks, numbers = self._masks.buffer_info()[0], self._numbers.buffer_info()[0]
         ops = [
-            _compiled.OP.pack(op.kind, first, 0 if where is None else masks + where, *op.radii)
-            for op, first, where in self._ops
+            _compiled.OP.pack(kind, first, 0 if where is None else masks + where, *radii)
+            for kind, first, where, radii in self._ops
         ]
         columns = [
             _compiled.COLUMN.pack(0, 0, column, 0)

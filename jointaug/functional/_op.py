@@ -48,8 +48,8 @@ class Op:
 
     @property
     def radii(self) -> tuple[int, int]:
-        """Of the blur's kernel along x and y; -1 where it follows sigma, and for other kernels."""
-        return (-1, -1) if self.options is None else self.options.get("radii", (-1, -1))
+        """As `radii_of`."""
+        return radii_of(self.options)
 
     @property
     def differentiable(self) -> bool:
@@ -60,3 +60,8 @@ class Op:
         """The step on some of the images."""
         columns = [column[rows] if isinstance(column, Tensor) and column.ndim else column for column in self.columns]
         return replace(self, columns=columns, where=None if self.where is None else self.where[rows])
+
+
+def radii_of(options: dict[str, Any] | None) -> tuple[int, int]:
+    """Of the blur's kernel along x and y; -1 where it follows sigma, and for other kernels."""
+    return (-1, -1) if options is None else options.get("radii", (-1, -1))

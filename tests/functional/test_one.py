@@ -43,7 +43,7 @@ PARAMETERS = {  # of each of three views
     ],
     solarize: [(0.2,), (0.5,), (0.9,)],
     posterize: [(1,), (4,), (4,)],
-    gaussian_blur: [(0.0, None, 2.0), (0.7, None, 2.0), (2.0, None, 2.0)],
+    gaussian_blur: [(0.0, (5, 3), 2.0), (0.7, (5, 3), 2.0), (2.0, (5, 3), 2.0)],
     normalize: [([0.4, 0.5, 0.6], [0.2, 0.3, 0.4])] * 3,
     rgb_to_grayscale: [()] * 3,
     invert: [()] * 3,

@@ -47,11 +47,16 @@ if TYPE_CHECKING:
 
 
 class _How(NamedTuple):
-    """How views are drawn: the keywords of a call."""
+    """How views are drawn: the keywords of a call.
+
+    Attributes:
+        noted: whether it matters what one sample's transforms drew. (Of a batch it is noted in any case.)
+    """
 
     generator: torch.Generator | None = None
     addresses: Addresses | Address | None = None
     crop_boxes: Tensor | None = None
+    noted: bool = False
 
     def at_box(self, box: Tensor | None) -> _How:
         """With the boxes that came with the samples, if they did."""
@@ -141,7 +146,7 @@ class Fused(Planner, Addressable):
             TypeError: for two images in one sample, a sample without one, masks beside a batch.
             ValueError: for tensors of three dimensions that are no image.
         """
-        made = self._made(inputs, _How(generator, addresses, crop_boxes))
+        made = self._made(inputs, _How(generator, addresses, crop_boxes, record))
         return (made.result, self._recorded(made)) if record else made.result
 
     def _made(self, inputs: tuple[Any, ...], how: _How | Again) -> _Made:
@@ -253,7 +258,7 @@ class Fused(Planner, Addressable):
 
     def _sample(self, inputs: tuple[Any, ...], how: _How | Again) -> _Made:
         sample = sample_of(inputs, "a sample")
-        plan, results = self._alone(sample.image, how, sample.crop_box)
+        plan, results = self._alone(sample.image, how, sample.crop_box, noted=bool(sample.along))
         views = [
             {sample.place: result, **moved(sample, view.history, 0, alone=view.alone)}
             for result, view in zip(results, plan.views, strict=True)
@@ -312,14 +317,17 @@ class Fused(Planner, Addressable):
         sources, given_views = sources_of(batch)
         return self._repeated(sources, how, made=given_views)
 
-    def _alone(self, image: Any, how: _How | Again, crop_box: Tensor | None = None) -> tuple[Plan, list[Tensor]]:
-        """The plan of one image, in numbers, and what it gives."""
+    def _alone(
+        self, image: Any, how: _How | Again, crop_box: Tensor | None = None, *, noted: bool = False
+    ) -> tuple[Plan, list[Tensor]]:
+        """The plan of one image, in numbers, and what it gives; what is drawn is in it if someone asks for it."""
         check_channels(image, "an image")
         source = source_of(image)
         if isinstance(how, Again):
             plan = self._repeated([source], how, made=False)
         else:
-            plan = self.plan_alone(source, *how.at_box(crop_box))
+            box = how.crop_boxes if crop_box is None else crop_box
+            plan = self.plan_alone(source, how.generator, how.addresses, box, noted=noted or how.noted)
         return plan, [result[0] for result in self.results([source], plan, made=False)]
 
     # ---- records -------------------------------------------------------------------------------------------------

@@ -102,8 +102,10 @@ class Planner(nn.Module):
             params.views, params.sources, self.origin(params.at), made=params.made, alone=params.alone
         )
 
-    def plan_alone(self, source: Source, generator: Any, addresses: Any, crop_box: Tensor | None) -> Plan:
-        """The plan of one image, in numbers where it is on the CPU."""
+    def plan_alone(
+        self, source: Source, generator: Any, addresses: Any, crop_box: Tensor | None, *, noted: bool
+    ) -> Plan:
+        """The plan of one image, in numbers where it is on the CPU; what is drawn is in it if it is ``noted``."""
         pixels = source.images[0]
         if isinstance(addresses, Address):
             if generator is not None:
@@ -117,7 +119,7 @@ class Planner(nn.Module):
         rows = self._rows(fetch, (1, False, at), at_once=alone)
         box = checked_crop_box(crop_box if crop_box is None else crop_box[None], 1, pixels.device)
         box = tuple(float(side) for side in box) if box is not None and alone else box
-        return self._plan([source], rows, self._known, made=False, at=at, alone=alone, crop_box=box)
+        return self._plan([source], rows, self._known, made=False, at=at, alone=alone, crop_box=box, noted=noted)
 
     def _rows(self, fetch: Fetch, form: tuple[Any, ...], *, at_once: bool) -> PlanRows:
         """Rows for a plan: all that such a one asked for before in one go, if that gives what one by one does."""
@@ -136,10 +138,11 @@ class Planner(nn.Module):
         at: Position = ROOT,
         alone: bool = False,
         crop_box: tuple[Any, ...] | None = None,
+        noted: bool = True,
     ) -> Plan:
         drawn: list[Drawn] = []
         state = State([source.view(k, alone=alone, crop_box=crop_box) for k, source in enumerate(sources)], made=made)
-        state = self._node(at).plan(state, Draws(rows, drawn, known, at))
+        state = self._node(at).plan(state, Draws(rows, drawn if noted else None, known, at))
         if rows.form is not None:
             self._asked[rows.form] = rows.asked
         signature = tuple(map(signature_of, sources))

@@ -233,8 +233,8 @@ class _Joint(Node):
             here.record(transform, params)
             for k, view in enumerate(coupled):
                 own = {name: pair[k] for name, pair in params.items()}
-                after = done(transform, view, own, draws.moved(self.at.view(group * n + k)))
-                outputs.append(_planned(after, transform).after(here.drawn(transform, own), view))
+                after = _planned(done(transform, view, own, draws.moved(self.at.view(group * n + k))), transform)
+                outputs.append(after if draws.log is None else after.after(here.drawn(transform, own), view))
         return State(outputs, made=True)
 
 
@@ -269,6 +269,8 @@ class _Leaf(Node):
             after = by_image(transform, view, params, draws.moved(self.at), draw.act)
         else:
             after = _planned(rule(transform, view, params), transform)
+        if draws.log is None:
+            return State([after], made=False)
         drawn = Drawn(transform, step, number, params)
         if width:
             draws.log.append(drawn)
@@ -276,6 +278,8 @@ class _Leaf(Node):
 
     def _by_own_draws(self, rule: Rule, view: View, here: Draws) -> View:
         """By a rule that asks for its rows itself."""
+        if here.log is None:
+            return _planned(rule(self.transform, view, here), self.transform)
         before, kept = len(here.log), Kept(here.source)
         after = _planned(rule(self.transform, view, here._replace(source=kept)), self.transform)
         params = {name: value for drawn in here.log[before:] for name, value in drawn.params.items()}

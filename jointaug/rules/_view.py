@@ -343,11 +343,12 @@ class Draws(NamedTuple):
     """Chance for a batch at a position in the pipeline: `jointaug.chance.Address` for many images at once.
 
     Attributes:
+        log: where it is noted what is drawn; None: nowhere, and in no view's history.
         known: what transforms without a rule were seen to give, by their place.
     """
 
     source: Rows
-    log: list[Drawn]
+    log: list[Drawn] | None
     known: Mapping[tuple[Any, ...], Known] = MappingProxyType({})
     at: Position = ROOT
 
@@ -373,7 +374,8 @@ class Draws(NamedTuple):
 
     def record(self, transform: Any, params: dict[str, Any]) -> dict[str, Any]:
         """Note what was drawn here."""
-        self.log.append(self.drawn(transform, params))
+        if self.log is not None:
+            self.log.append(self.drawn(transform, params))
         return params
 
     def drawn(self, transform: Any, params: dict[str, Any]) -> Drawn:

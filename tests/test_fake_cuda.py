@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from jointaug import neighbors
 from jointaug._native import _cuda
 
 from .pretend import NEEDS_CUDA
@@ -58,6 +59,18 @@ def test_the_work_is_a_few_launches_and_passes(fake_cuda, count, side, bytes_):
         assert cost.launches.total() <= 40, cost.launches
         assert 2 < cost.moved <= bytes_
         assert 1 < cost.peak <= 2
+
+
+def test_random_negatives_hash_a_bank_in_one_launch(fake_cuda):
+    """In torch the hash alone reads and writes some 350 bytes for a query and a row; all else is about 30."""
+    with fake_cuda.counting() as counted:
+        bank, queries = torch.empty(50_000, 16, device="cuda"), torch.empty(256, 16, device="cuda")
+        index = torch.empty(256, dtype=torch.int64, device="cuda")
+        neighbors.sample_negatives(queries, index, bank, None, 1000, strategy="random")
+    assert counted.launches["order_keys"] == 1
+    assert not counted.waits
+    if PINNED:
+        assert 30 < counted.moved / (256 * 50_000) < 45
 
 
 def test_counts_what_is_known(fake_cuda):

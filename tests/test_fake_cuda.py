@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from jointaug import neighbors
+from jointaug import fuse, neighbors
 from jointaug._native import _cuda
 
 from .pretend import NEEDS_CUDA
@@ -49,9 +49,11 @@ def test_a_plan_by_address_is_few_launches_without_triton_too(fake_cuda, monkeyp
         assert 150 < launches <= 450
 
 
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last], ids=str)
 @pytest.mark.parametrize(("count", "side", "bytes_"), [(256, 224, 8), (512, 96, 8), (1024, 32, 6)])
-def test_the_work_is_a_few_launches_and_passes(fake_cuda, count, side, bytes_):
-    cost = fake_cuda.work(fake_cuda.two_views(side), count, side)
+def test_the_work_is_a_few_launches_and_passes(fake_cuda, count, side, bytes_, order):
+    cost = fake_cuda.work(fuse(fake_cuda.two_views(side), memory_format=order), count, side)
+    assert cost.orders == [order] * 2
     assert cost.waits == 0
     assert {"begin", "blur_x", "blur_y"} <= cost.launches.keys()
     assert ("contrast" in cost.launches) == (side > 32)  # up to 32 px a program has the whole image

@@ -100,11 +100,11 @@ def touched(tensor: Tensor) -> int:
 
 
 class _Places(TorchFunctionMode):
-    """Where a fake tensor would lie: nowhere, so views of one result would look like another's."""
+    """Where a fake tensor lies: in its storage, behind what comes before it there. It has no address."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is Tensor.data_ptr:
-            return args[0].untyped_storage()._cdata  # noqa: SLF001 (its identity)
+            return args[0].untyped_storage()._cdata, args[0].storage_offset()  # noqa: SLF001 (its identity)
         return func(*args, **(kwargs or {}))
 
 

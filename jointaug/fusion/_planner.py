@@ -156,12 +156,12 @@ class Planner(nn.Module):
         """The views of a plan: for each its batch."""
         inputs = [source.images for source in sources]
         pillow = sources[0].kind is PIL.Image.Image
-        if pillow and any(Call in map(type, view.program[:1]) for view in params.views):
+        if pillow and any(type(one) is Call for view in params.views for one in view.program[:1]):
             inputs = [
                 _copied(images) for images in inputs
             ]  # a function may work in place, on the PIL image's own pixels
         native.warn_if_missing(inputs[0][0])
-        if any(Each in map(type, view.program) for view in params.views):
+        if any(type(one) is Each for view in params.views for one in view.program):  # Dynamo takes no `in map`
             results = self._settled(sources, inputs, params, made=made)
         else:
             results = execute(inputs, params.views, {}, self.memory_format)

@@ -100,11 +100,11 @@ def touched(tensor: Tensor) -> int:
 
 
 class _Places(TorchFunctionMode):
-    """Where a fake tensor would lie: nowhere, so views of one result would look like another's."""
+    """Where a fake tensor lies: in its storage, behind what comes before it there. It has no address."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is Tensor.data_ptr:
-            return args[0].untyped_storage()._cdata  # noqa: SLF001 (its identity)
+            return args[0].untyped_storage()._cdata, args[0].storage_offset()  # noqa: SLF001 (its identity)
         return func(*args, **(kwargs or {}))
 
 
@@ -117,12 +117,17 @@ def counting() -> Iterator[Count]:
 
 
 class Cost(NamedTuple):
-    """What the work of a pipeline costs, its plan given; bytes and peak as multiples of input + output."""
+    """What the work of a pipeline costs, its plan given; bytes and peak as multiples of input + output.
+
+    Attributes:
+        orders: of the views in memory.
+    """
 
     launches: Counter[str]
     moved: float
     peak: float
     waits: int
+    orders: list[torch.memory_format]
 
 
 def batch(count: int, side: int) -> Tensor:
@@ -154,7 +159,9 @@ def work(fused: Any, count: int, side: int) -> Cost:
         counted.moved, counted.peak = 0, counted.live
         views: Any = fused.transform(images, plan)
         both = images.nbytes + sum(view.nbytes for view in views)
-        return Cost(counted.launches, counted.moved / both, counted.peak / both, counted.waits.total())
+        last = [view.is_contiguous(memory_format=torch.channels_last) for view in views]
+        orders = [torch.channels_last if one else torch.contiguous_format for one in last]
+        return Cost(counted.launches, counted.moved / both, counted.peak / both, counted.waits.total(), orders)
 
 
 def table() -> str:

@@ -212,10 +212,12 @@ class Plan:
                 self.run("-m", "pip", *words, *wheels)
         except Late:
             built = -1
-        where = subprocess.run(
-            [self.python, "-c", MACHINE], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
-        )
-        told = json.loads(where.stdout.splitlines()[-1]) if where.returncode == 0 else {"failed": where.stderr[-500:]}
+        try:
+            ask = [self.python, "-c", MACHINE]
+            where = subprocess.run(ask, cwd=ROOT, capture_output=True, text=True, check=True, timeout=PREPARATION)
+            told = json.loads(where.stdout.splitlines()[-1])
+        except Exception as error:  # whatever it is, the stages run
+            told = {"failed": f"{error} {getattr(error, 'stderr', '')}"[-500:]}
         self.write("machine", {"system": platform.platform(), "cores": os.cpu_count(), "native build": built, **told})
         self.say(f"machine: {self.stages['machine']}")
 

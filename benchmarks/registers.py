@@ -60,6 +60,13 @@ CASES: Final = (
     Case("blur along x", pixels.blur_x_kernel, ALONE),
     Case("blur along y", pixels.blur_y_kernel, ALONE | {"WHOLE": False, "sums": None}),
     Case("hash of addresses", hashed.uniforms_kernel, {"B": hashed.BLOCK}, 4, TYPES | {"out": "*fp64"}),
+    Case(
+        "hash of a bank's rows",
+        hashed.keys_kernel,
+        {"B": hashed.KEYS},
+        4,
+        dict.fromkeys(("words", "rows", "out"), "*i64"),
+    ),
 )
 
 

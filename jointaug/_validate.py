@@ -97,6 +97,17 @@ def interpolation_mode(interpolation: InterpolationMode | str | int) -> Interpol
     return name
 
 
+def memory_order(memory_format: Any) -> torch.memory_format:
+    """A ``memory_format`` of images, if it is one of the two that images can have."""
+    if memory_format not in (torch.contiguous_format, torch.channels_last):
+        raise ValueError(
+            f"memory_format must be torch.contiguous_format or torch.channels_last, got {memory_format!r}; pass one of "
+            "these"
+        )
+    order: torch.memory_format = memory_format
+    return order
+
+
 def looked_at(values: Tensor) -> bool:
     """Whether values are checked: not on an accelerator, where the host would wait for them in every step."""
     return values.device.type == "cpu"

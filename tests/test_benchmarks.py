@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import gpu
+import torch
+
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
@@ -24,6 +27,13 @@ def test_what_needs_a_gpu_runs_on_the_cpu_too():
     assert "  failed: " not in out
     for words in ("training step", "4 x 3 x 32 x 32", "jointaug, work compiled", "of the copy"):
         assert words in out
+
+
+def test_where_ours_fails_its_peers_are_measured_all_the_same():
+    images = torch.zeros(2, 3, 8, 8)
+    found = gpu.throughput((images, {gpu.OURS: lambda: 1 / 0, "kornia": lambda: images + 1}), gpu.SMOKE, 1e9)
+    assert found["failed"] == {gpu.OURS: "ZeroDivisionError: division by zero"}
+    assert found["cases"].keys() == {"kornia"}
 
 
 def test_the_table_of_limits_is_made_from_the_results():

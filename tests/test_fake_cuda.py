@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from jointaug import fuse, neighbors
 from jointaug._native import _cuda
 
 from .pretend import NEEDS_CUDA
@@ -48,16 +49,30 @@ def test_a_plan_by_address_is_few_launches_without_triton_too(fake_cuda, monkeyp
         assert 150 < launches <= 450
 
 
-@pytest.mark.parametrize(("count", "side", "bytes_"), [(256, 224, 8), (512, 96, 8), (1024, 32, 6)])
-def test_the_work_is_a_few_launches_and_passes(fake_cuda, count, side, bytes_):
-    cost = fake_cuda.work(fake_cuda.two_views(side), count, side)
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last], ids=str)
+@pytest.mark.parametrize(("count", "side", "bytes_"), [(256, 224, 6.5), (512, 96, 6.5), (1024, 32, 5)])
+def test_the_work_is_a_few_launches_and_passes(fake_cuda, count, side, bytes_, order):
+    cost = fake_cuda.work(fuse(fake_cuda.two_views(side), memory_format=order), count, side)
+    assert cost.orders == [order] * 2
     assert cost.waits == 0
-    assert {"begin", "blur_x", "blur_y"} <= cost.launches.keys()
-    assert ("contrast" in cost.launches) == (side > 32)  # up to 32 px a program has the whole image
+    kernels = {"begin": 1, "blur_x": 1, "blur_y": 1, "contrast": int(side > 32), "clone": 0}
+    assert {name: cost.launches[name] for name in kernels} == kernels  # up to 32 px a program has the whole image
     if PINNED:
         assert cost.launches.total() <= 40, cost.launches
         assert 2 < cost.moved <= bytes_
         assert 1 < cost.peak <= 2
+
+
+def test_random_negatives_hash_a_bank_in_one_launch(fake_cuda):
+    """In torch the hash alone reads and writes some 350 bytes for a query and a row; all else is about 30."""
+    with fake_cuda.counting() as counted:
+        bank, queries = torch.empty(50_000, 16, device="cuda"), torch.empty(256, 16, device="cuda")
+        index = torch.empty(256, dtype=torch.int64, device="cuda")
+        neighbors.sample_negatives(queries, index, bank, None, 1000, strategy="random")
+    assert counted.launches["order_keys"] == 1
+    assert not counted.waits
+    if PINNED:
+        assert 30 < counted.moved / (256 * 50_000) < 45
 
 
 def test_counts_what_is_known(fake_cuda):

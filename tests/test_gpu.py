@@ -45,6 +45,18 @@ def test_views_are_those_of_the_cpu(pipeline):
         torch.testing.assert_close(a, b.cpu(), atol=1e-3, rtol=0)
 
 
+@pytest.mark.parametrize("size", [64, (1, 40), (40, 1)])  # of what is 1 Triton makes a constant
+def test_views_lie_in_memory_as_asked(size):
+    images, index = batch(), torch.arange(32)
+    pipeline = v2.Compose([JointCrop(size), PerView(v2.Compose(STEPS))])
+    here = fuse(pipeline)(images, addresses=Addresses(0, 1, index))
+    last = fuse(pipeline, memory_format=torch.channels_last)
+    there = last(images.cuda(), addresses=Addresses(0, 1, index.cuda()))
+    for a, b in zip(here, there, strict=True):
+        assert b.is_contiguous(memory_format=torch.channels_last)
+        torch.testing.assert_close(a, b.cpu(), atol=1e-3, rtol=0)
+
+
 def test_addresses_give_the_same_bits():
     index = torch.arange(10_000)
     for n, step in ((7, 0), (3, child_step(5, 2))):

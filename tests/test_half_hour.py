@@ -108,6 +108,14 @@ def test_a_stage_that_fails_does_not_keep_the_others_from_running(half_hour):
     assert not any(call[0] == "neighbors.py" for call in calls)  # done before
 
 
+@pytest.mark.parametrize("limit", [60, 0.001], ids=["that says nothing", "that says nothing in time"])
+def test_a_machine_that_says_nothing_runs_the_stages(half_hour, monkeypatch, limit):
+    monkeypatch.setattr(plan, "PREPARATION", limit)
+    ended, stages, _ = half_hour("--stages", "5", code=3, fails="-c")
+    assert (ended, stages["neighbors"]["status"]) == (0, "done")
+    assert ("timed out" if limit < 1 else "exit status 3") in stages["machine"]["failed"]
+
+
 def test_a_stage_that_is_late_is_ended_and_named(half_hour, monkeypatch):
     monkeypatch.setitem(plan.LIMITS, 2, 1)
     start = time.monotonic()

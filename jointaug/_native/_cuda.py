@@ -1,4 +1,4 @@
-"""Kernels in Triton, for CUDA: whether a device takes them, and the hash of `jointaug.chance` as one of them."""
+"""Kernels in Triton, for CUDA: whether a device takes them, and two hashes as such."""
 
 from __future__ import annotations
 
@@ -51,11 +51,10 @@ def own(tensor: Tensor) -> bool:
     return tensor.device.type == "cuda" and (type(tensor) is Tensor or isinstance(tensor, FakeTensor))
 
 
-def hashes(index: Tensor, draw: Tensor | int) -> bool:
-    """Whether `rows` can take these; what is compiled has the hash in torch, which the compiler fuses."""
-    if torch.compiler.is_compiling() or not all(own(x) for x in (index, draw) if isinstance(x, Tensor)):
-        return False
-    return bool(available(index.device))
+def hashes(*values: Tensor | int) -> bool:
+    """Whether `rows` or `order_keys` can take these; what is compiled has hashes in torch, which the compiler fuses."""
+    tensors = [value for value in values if isinstance(value, Tensor)]
+    return not torch.compiler.is_compiling() and all(map(own, tensors)) and bool(available(tensors[0].device))
 
 
 def rows(
@@ -93,3 +92,12 @@ def _runs(views: Sequence[int]) -> list[tuple[int, int]]:
 def _signed(word: int) -> int:
     """The low 32 bits as a signed integer: Triton compiles anew for wider ones."""
     return (word & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
+
+
+def order_keys(words: Tensor, rows: Tensor) -> Tensor:
+    """What ``neighbors/_chance.py`` says, in one launch: of ``[b, 2]`` and ``[n]`` or ``[b, n]``, ``[b, n]``."""
+    from . import _triton  # late, as above
+
+    keys = torch.empty((len(words), rows.shape[-1]), dtype=torch.int64, device=rows.device)
+    _triton.order_keys(words.contiguous(), rows.contiguous(), keys)
+    return keys

@@ -1,4 +1,7 @@
-"""The hash of `jointaug.chance` in Triton: an operator of its own, of which `torch.compile` and fake tensors know."""
+"""Hashes in Triton, each an operator of its own, of which `torch.compile` and fake tensors know.
+
+That of `jointaug.chance`, and that which orders the rows of a memory bank (`jointaug.neighbors`).
+"""
 
 import triton
 import triton.language as tl
@@ -7,6 +10,8 @@ from torch.library import triton_op, wrap_triton
 
 BLOCK = 128
 """Images of a program."""
+KEYS = 1024
+"""Keys of a program."""
 _WORDS = ["seed", "seed_high", "epoch", "same", "step", "step_high", "view"]
 
 
@@ -66,4 +71,40 @@ def uniforms(index: Tensor, draws: Tensor | None, out: Tensor, words: list[int])
     views, n, count = out.shape
     wrap_triton(uniforms_kernel)[(triton.cdiv(count, BLOCK), triton.cdiv(n, 4), views)](
         index, draws, out, n, count, *words, B=BLOCK
+    )
+
+
+@triton.jit
+def _mixed(key, word):
+    """A word, then the steps of MurmurHash3's finalizer."""
+    key = key ^ word
+    key = (key ^ (key >> 16)) * 0x85EBCA6B
+    key = (key ^ (key >> 13)) * 0xC2B2AE35
+    return key ^ (key >> 16)
+
+
+@triton.jit
+def keys_kernel(words, rows, out, width, stride, B: tl.constexpr):
+    blocks = tl.cdiv(width, B)
+    line = (tl.program_id(0) // blocks).to(tl.int64)
+    column = tl.program_id(0) % blocks * B + tl.arange(0, B)
+    inside = column < width
+    key = tl.load(rows + line * stride + column, inside, 0).to(tl.uint32)
+    key = _mixed(key, tl.load(words + 2 * line).to(tl.uint32))
+    key = _mixed(key, tl.load(words + 2 * line + 1).to(tl.uint32))
+    tl.store(out + line * width + column, key.to(tl.int64), inside)
+
+
+@triton_op("jointaug::order_keys", mutates_args={"out"}, schema="(Tensor words, Tensor rows, Tensor(a!) out) -> ()")
+def order_keys(words: Tensor, rows: Tensor, out: Tensor) -> None:
+    """The place of rows in a random order for each line.
+
+    Args:
+        words: of the orders, int64 ``[b, 2]``, each of 32 bits.
+        rows: int64 in [0, 2**32), ``[n]`` for all lines, or ``[b, n]``.
+        out: int64 ``[b, n]``.
+    """
+    lines, width = out.shape
+    wrap_triton(keys_kernel)[(lines * triton.cdiv(width, KEYS),)](
+        words, rows, out, width, width if rows.ndim == 2 else 0, B=KEYS
     )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms import InterpolationMode
 
-from .._validate import FLOATS
+from .._validate import FLOATS, memory_order
 from ._batch import Target, as_images, as_mask
 from ._color import normalize
 from ._crop import checked_crop
@@ -36,7 +36,13 @@ class Step(NamedTuple):
     where: Tensor | bool | None = None
 
 
-def finish(images: Tensor, steps: Sequence[Step], *, dtype: torch.dtype | None = None) -> Tensor:
+def finish(
+    images: Tensor,
+    steps: Sequence[Step],
+    *,
+    dtype: torch.dtype | None = None,
+    memory_format: torch.memory_format = torch.contiguous_format,
+) -> Tensor:
     """Run the steps on each image and convert it, in float32, rounded once at the end.
 
     Args:
@@ -45,6 +51,8 @@ def finish(images: Tensor, steps: Sequence[Step], *, dtype: torch.dtype | None =
             threshold is on [0, 1], for uint8 images too.
         dtype: of the result; the images' own by default. uint8 images become floats on [0, 1], and floats are rounded
             to uint8.
+        memory_format: of the result: ``torch.channels_last`` puts the channels of a pixel beside each other. The
+            kernels in Triton write it so; elsewhere it is a copy at the end.
 
     Returns:
         ``[..., C, H, W]`` of ``dtype``, on the images' device.
@@ -53,14 +61,16 @@ def finish(images: Tensor, steps: Sequence[Step], *, dtype: torch.dtype | None =
     scale=True)``; float64 images are computed in float64.
 
     Raises:
-        ValueError: for a step that is not a kernel of this package, and where a kernel itself would raise.
+        ValueError: for a step that is not a kernel of this package, another memory format, and where a kernel itself
+            would raise.
         TypeError: for a dtype that does not hold the result (uint8 after ``normalize``), and where a kernel itself
             would raise.
     """
     images = as_images(images)
     lead, flat = images.shape[:-3], images.reshape(-1, *images.shape[-3:])
     ops = checked_steps(steps, Target(lead, images.device, images.shape[-3]))
-    return run(flat, None, ops, checked_dtype(dtype, images.dtype, steps)).view(images.shape)
+    order = memory_order(memory_format)
+    return run(flat, None, ops, checked_dtype(dtype, images.dtype, steps), memory_format=order).view(images.shape)
 
 
 def crop_and_finish(
@@ -74,6 +84,7 @@ def crop_and_finish(
     antialias: bool = True,
     clip: bool | None = None,
     dtype: torch.dtype | None = None,
+    memory_format: torch.memory_format = torch.contiguous_format,
 ) -> Tensor:
     """``finish(resized_crop(images, boxes, size, ...), steps)`` without rounding in between, and image by image.
 
@@ -83,7 +94,8 @@ def crop_and_finish(
     source, lead, cut, outer = checked_crop(images, boxes, size, flip, interpolation, antialias, clip)
     first = source[0]
     ops = checked_steps(steps, Target(outer, first.device, first.shape[0]))
-    return by_view(run(source, cut, ops, checked_dtype(dtype, first.dtype, steps)), lead, outer)
+    order = memory_order(memory_format)
+    return by_view(run(source, cut, ops, checked_dtype(dtype, first.dtype, steps), memory_format=order), lead, outer)
 
 
 def checked_steps(steps: Sequence[Step], target: Target) -> list[Op]:

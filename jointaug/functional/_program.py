@@ -35,9 +35,7 @@ def run(
     if _packed.fits(source, crop, ops, dtype, levels):
         assert isinstance(source, Tensor)
         return _packed.run(source, crop, ops, dtype, memory_format)
-    result = _run_all(source, crop, ops, dtype, levels=levels)
-    last = memory_format is torch.channels_last
-    return result.contiguous(memory_format=memory_format) if last else result
+    return _run_all(source, crop, ops, dtype, levels=levels).contiguous(memory_format=memory_format)
 
 
 def _run_all(

@@ -100,7 +100,7 @@ def _step(r, g, b, kind, value, mean, m0, m1, m2, s0, s1, s2):
 @triton.jit
 def _taps(place, length, size):
     """First tap, end, center, support of each place; places and lengths are float32."""
-    scale = tl.div_rn(length, size.to(tl.float32))
+    scale = tl.div_rn(length, tl.zeros_like(length) + size)  # where one pixel is wanted, Triton has a constant here
     support = tl.maximum(scale, 1.0)
     center = tl.fma(scale, place + 0.5, 0.0)  # rounded by itself: no later sum may take the product in
     first = tl.maximum((center - support + 0.5).to(tl.int32), 0)

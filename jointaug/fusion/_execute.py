@@ -22,6 +22,7 @@ class _Segment(NamedTuple):
     Attributes:
         flip: which images are mirrored, ``[B]``; flips commute with every other step, so they go with the cut.
         alone: whether boxes, masks and parameters are numbers of one image.
+        memory_format: of what it gives.
     """
 
     cut: Cut | None
@@ -30,6 +31,7 @@ class _Segment(NamedTuple):
     call: Call | Each | None
     dtype: torch.dtype
     alone: bool
+    memory_format: torch.memory_format = torch.contiguous_format
 
 
 class Surprise(Exception):  # noqa: N818 (a message to `jointaug.fusion.Fused`, which plans anew; no user sees it)
@@ -40,7 +42,12 @@ class Surprise(Exception):  # noqa: N818 (a message to `jointaug.fusion.Fused`, 
         self.place, self.seen = place, seen
 
 
-def execute(inputs: Sequence[Images], views: Sequence[View], done: dict[int, Any]) -> list[Any]:
+def execute(
+    inputs: Sequence[Images],
+    views: Sequence[View],
+    done: dict[int, Any],
+    memory_format: torch.memory_format = torch.contiguous_format,
+) -> list[Any]:
     """The views as batches ``[B, C, h, w]``; a list of images that nothing brought to one size stays a list.
 
     Args:
@@ -48,11 +55,12 @@ def execute(inputs: Sequence[Images], views: Sequence[View], done: dict[int, Any
         views: what is to be done.
         done: results of transforms without a rule, by their number: read and added to, so that none runs twice, for
             two views that begin alike or when a `Surprise` makes a second call necessary.
+        memory_format: of batches that a last pass over memory makes.
 
     Raises:
         Surprise: for results of such a transform that the views were not planned for.
     """
-    programs = [_segments(view) for view in views]
+    programs = [_segments(view, memory_format) for view in views]
     results: list[Any] = [inputs[view.source] for view in views]
     together: dict[Any, list[int]] = {}
     for k, (view, program) in enumerate(zip(views, programs, strict=True)):
@@ -77,7 +85,7 @@ def execute(inputs: Sequence[Images], views: Sequence[View], done: dict[int, Any
     return results
 
 
-def _segments(view: View) -> list[_Segment]:
+def _segments(view: View, memory_format: torch.memory_format) -> list[_Segment]:
     segments: list[_Segment] = []
     cut: Cut | None = None
     flip: Tensor | bool | None = None
@@ -100,7 +108,7 @@ def _segments(view: View) -> list[_Segment]:
         else:
             segments.append(_Segment(cut, flip, tuple(steps), instruction, instruction.dtype, alone))
             cut, flip, steps = None, None, []
-    segments.append(_Segment(cut, flip, tuple(steps), None, view.dtype, alone))
+    segments.append(_Segment(cut, flip, tuple(steps), None, view.dtype, alone, memory_format))
     return segments
 
 
@@ -120,7 +128,7 @@ def _finish(images: Tensor, segment: _Segment) -> Tensor:
     if segment.flip is None and not segment.steps and images.dtype == segment.dtype:
         return images
     flips = () if segment.flip is None else (Step(horizontal_flip, (), segment.flip),)
-    return finish(images, (*flips, *segment.steps), dtype=segment.dtype)
+    return finish(images, (*flips, *segment.steps), dtype=segment.dtype, memory_format=segment.memory_format)
 
 
 def _one_pass(images: Images, segments: Sequence[_Segment]) -> Tensor:
@@ -143,6 +151,7 @@ def _one_pass(images: Images, segments: Sequence[_Segment]) -> Tensor:
         cuts[0].size,
         [_joined(steps) for steps in by_step],
         flip=_stacked([segment.flip for segment in segments]),
+        memory_format=first.memory_format,
         **how,
     )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, cast, ove
 import torch
 from torch import Tensor
 
+from .._validate import memory_order
 from ..chance import Address, Addresses, Chance
 from ..loading import Indexed, Loader
 from ..pipeline import ROOT, Addressable, Part, places, views_made
@@ -76,10 +77,13 @@ class Fused(Planner, Addressable):
 
     Args:
         pipeline: as `fuse`.
+        memory_format: as `fuse`.
     """
 
-    def __init__(self, pipeline: Callable[..., Any]) -> None:
-        super().__init__(pipeline)
+    def __init__(
+        self, pipeline: Callable[..., Any], memory_format: torch.memory_format = torch.contiguous_format
+    ) -> None:
+        super().__init__(pipeline, memory_format)
         views_made(pipeline, None)
         slow = [place for place in places(pipeline) if rule_of(place.transform) is None]
         if slow:
@@ -405,17 +409,17 @@ class _Fuse(ABC):
     register = staticmethod(register)
 
     @abstractmethod
-    def __call__(self, pipeline: Callable[..., Any]) -> Fused:
+    def __call__(self, pipeline: Callable[..., Any], *, memory_format: torch.memory_format | None = ...) -> Fused:
         """The fused pipeline."""
 
 
-def _teachable(function: Callable[[Callable[..., Any]], Fused]) -> _Fuse:
+def _teachable(function: Callable[..., Fused]) -> _Fuse:
     function.register = register  # type: ignore[attr-defined]
     return cast("_Fuse", function)
 
 
 @_teachable
-def fuse(pipeline: Callable[..., Any]) -> Fused:
+def fuse(pipeline: Callable[..., Any], *, memory_format: torch.memory_format | None = None) -> Fused:
     """The same pipeline for whole batches, with a separate draw for every image, in few passes over memory.
 
     With equal draws both give the same picture: every step agrees with v2's tensor kernel to 1e-5 (one grey level for
@@ -427,6 +431,9 @@ def fuse(pipeline: Callable[..., Any]) -> Fused:
     Args:
         pipeline: a ``v2.Compose`` or any transform or coupling of this library or of ``torchvision.transforms``, of its
             v2 or v1.
+        memory_format: of the views: ``torch.channels_last`` puts the channels of a pixel beside each other, which
+            convolutions on a GPU prefer. The kernels on CUDA write views so; elsewhere each is copied at the end.
+            ``torch.contiguous_format`` by default; what is fused already keeps its own.
 
     Returns:
         A module: ``fused(batch)``, ``fused(batch, generator=g)``, ``fused(batch, addresses=Addresses(seed, epoch,
@@ -435,7 +442,7 @@ def fuse(pipeline: Callable[..., Any]) -> Fused:
 
     Raises:
         TypeError: for what is no transform.
-        ValueError: for a pipeline whose number of views is random.
+        ValueError: for a pipeline whose number of views is random, or another memory format.
 
     Example:
         >>> import torch
@@ -449,7 +456,11 @@ def fuse(pipeline: Callable[..., Any]) -> Fused:
     """
     if not callable(pipeline) or isinstance(pipeline, type):
         raise TypeError(f"pipeline must be a transform, got {pipeline!r}; pass v2.Compose([...])")
-    return pipeline if isinstance(pipeline, Fused) else Fused(pipeline)
+    if isinstance(pipeline, Fused):
+        if memory_format in (None, pipeline.memory_format):
+            return pipeline
+        pipeline = pipeline.pipeline
+    return Fused(pipeline, torch.contiguous_format if memory_format is None else memory_order(memory_format))
 
 
 def _named(transform: Any) -> str:

@@ -29,11 +29,15 @@ class Planner(nn.Module):
 
     Args:
         pipeline: as of `fuse`.
+        memory_format: as of `fuse`.
     """
 
-    def __init__(self, pipeline: Callable[..., Any]) -> None:
+    def __init__(
+        self, pipeline: Callable[..., Any], memory_format: torch.memory_format = torch.contiguous_format
+    ) -> None:
         super().__init__()
         self.pipeline = pipeline
+        self.memory_format = memory_format
         self._known: dict[Any, Known] = {}
         self._asked: dict[Any, tuple[Asked, ...]] = {}
         self._nodes: dict[Position, Node] = {}
@@ -152,23 +156,22 @@ class Planner(nn.Module):
         """The views of a plan: for each its batch."""
         inputs = [source.images for source in sources]
         pillow = sources[0].kind is PIL.Image.Image
-        if pillow and any(Call in map(type, view.program[:1]) for view in params.views):
+        if pillow and any(type(one) is Call for view in params.views for one in view.program[:1]):
             inputs = [
                 _copied(images) for images in inputs
             ]  # a function may work in place, on the PIL image's own pixels
         native.warn_if_missing(inputs[0][0])
-        if any(Each in map(type, view.program) for view in params.views):
+        if any(type(one) is Each for view in params.views for one in view.program):  # Dynamo takes no `in map`
             results = self._settled(sources, inputs, params, made=made)
         else:
-            results = execute(inputs, params.views, {})
+            results = execute(inputs, params.views, {}, self.memory_format)
         for result in results:
             if not isinstance(result, Tensor):
                 raise ValueError(
                     f"the pipeline leaves a list of images at sizes of their own, where a batch is wanted, got "
                     f"{[tuple(image.shape) for image in result][:3]}...; resize or crop them to one size"
                 )
-        results = _apart(results, inputs)
-        return [result.contiguous() for result in results] if pillow else results  # no one is to see Pillow's order
+        return _apart([result.contiguous(memory_format=self.memory_format) for result in results], inputs)
 
     def _settled(self, sources: Sequence[Source], inputs: Sequence[Images], params: Plan, *, made: bool) -> list[Any]:
         """The results of a plan with transforms that have no rule: planned anew where one gave what none had seen."""
@@ -176,7 +179,7 @@ class Planner(nn.Module):
         done: dict[int, Any] = {}
         while True:
             try:
-                results = execute(inputs, params.views, done)
+                results = execute(inputs, params.views, done, self.memory_format)
                 break
             except Surprise as surprise:
                 if surprise.place in known:  # it was asked on two parts of the batch
@@ -208,7 +211,8 @@ class Planner(nn.Module):
         return self._origins[at]
 
     def extra_repr(self) -> str:
-        return repr(self.pipeline)
+        order = "" if self.memory_format is torch.contiguous_format else f", memory_format={self.memory_format}"
+        return f"{self.pipeline!r}{order}"
 
 
 def _copied(images: Images) -> Images:

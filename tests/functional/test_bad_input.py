@@ -90,6 +90,13 @@ CASES = [
     (lambda: K.finish(X, [*STEPS, Step(K.gaussian_blur)]), TypeError, "steps[1]", "gaussian_blur"),
     (lambda: K.finish(X, [*STEPS, K.invert]), TypeError, "steps[1] must be a Step", "invert"),
     (lambda: K.finish(BYTES, [Step(K.normalize, (0.5, 0.5))]), TypeError, "dtype must be floating point", "float32"),
+    (lambda: K.finish(X, STEPS, memory_format="NHWC"), ValueError, "memory_format must be torch.contig", "'NHWC'"),
+    (
+        lambda: K.crop_and_finish(X, BOX, 4, memory_format=torch.preserve_format),
+        ValueError,
+        "memory_format must be torch.contiguous_format or torch.channels_last",
+        "torch.preserve_format",
+    ),
     (lambda: K.finish(X, STEPS, dtype=torch.int32), TypeError, "dtype must be uint8 or floating", "torch.int32"),
     # mixing
     (lambda: K.cutmix(X, X[:1], torch.zeros(2, 4).long()), ValueError, "images_j must have the shape", "(1, 3, 8, 10)"),

@@ -142,6 +142,23 @@ def test_other_floats(path, dtype):
     assert (result.float() - oracle).abs().max() < {torch.float64: 1e-5}.get(dtype, 0.03)
 
 
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last], ids=str)
+@pytest.mark.parametrize("last", [False, True], ids=["of rows", "of pixels"])
+def test_results_lie_in_memory_as_asked(path, order, last):
+    images = torch.randint(0, 256, (2, 3, 9, 12), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    boxes, steps = torch.tensor([[[0, 0, 9, 12], [2, 3, 4, 5]]] * 2), [Step(K.adjust_contrast, (0.7,))]
+    expected = crop_and_finish(images, boxes, (7, 8), steps), finish(images, steps)
+    given = images.contiguous(memory_format=torch.channels_last) if last else images
+    views = crop_and_finish(given, boxes, (7, 8), steps, memory_format=order)
+    whole = finish(given, steps, memory_format=order)
+    assert torch.equal(views, expected[0])
+    assert torch.equal(whole, expected[1])
+    for batch in (views[:, 0], views[:, 1], whole, finish(given, [], memory_format=order)):
+        assert [torch.channels_last, torch.contiguous_format][batch.is_contiguous()] is order
+        assert batch.is_contiguous(memory_format=order)
+    assert finish(given[0], steps, memory_format=order).stride() == whole[0].stride()
+
+
 def test_a_tuple_is_a_step_and_true_is_everywhere(path):
     x = torch.rand(2, 3, 5, 5)
     assert torch.equal(finish(x, [(K.invert,), (K.invert, (), True)]), 1 - (1 - x))

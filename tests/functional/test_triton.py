@@ -51,9 +51,26 @@ for n, v, H, W, h, w, kernel in ((3, 2, 40, 52, 32, 32, 3), (3, 2, 40, 52, 32, 3
     torch.testing.assert_close(half.float(), expected, rtol=0, atol=5e-4)  # half a unit in the last place below 1
 """
 
+SPECIAL = """
+import registers
+from jointaug.functional import _triton as pixels
+from registers import ALONE, Case
+
+first, sums = {"CROP": True, "WHOLE": False}, {"sums": None}
+for kernel, fixed in (
+    (pixels.begin_kernel, ALONE | first | {"h": 1}),
+    (pixels.begin_kernel, ALONE | first | sums | {"w": 1, "WHOLE": True, "channel": 1}),
+    (pixels.begin_kernel, ALONE | first | dict.fromkeys(("images", "views", "slots", "first", "source_channel"), 1)),
+    (pixels.contrast_kernel, ALONE | dict.fromkeys(("images", "views", "slots", "start", "end", "h"), 1)),
+    (pixels.blur_x_kernel, {"T": pixels.TILE, "channel": 1, "w": 1}),
+    (pixels.blur_y_kernel, ALONE | sums | {"WHOLE": True, "h": 1, "radius": 1}),
+):
+    registers.usage(Case("", kernel, fixed), 90)
+"""
+
 
 def run(*words):
-    path = os.pathsep.join(map(str, (ROOT, ROOT / "examples")))  # they may not be installed
+    path = os.pathsep.join(map(str, (ROOT, ROOT / "examples", ROOT / "benchmarks")))  # they may not be installed
     environment = {**os.environ, "PYTHONPATH": path}
     done = subprocess.run([sys.executable, *words], env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
@@ -70,6 +87,12 @@ def test_is_torchs_result_by_the_interpreter():
 def test_compiles_without_spills():
     """A spill ends the script. If the page is wrong: ``python benchmarks/registers.py --write``."""
     made = run(str(ROOT / "benchmarks" / "registers.py"))
-    assert made.count(" B") == 6 * 3
+    assert made.count(" B") == 7 * 3
     if torch.__version__.startswith("2.14.1"):
         assert made.strip() in (ROOT / "docs" / "explanation" / "speed.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(torch.version.cuda is None, reason="torch was built without CUDA, and its Triton without ptxas")
+def test_compiles_where_a_number_is_one():
+    """Triton makes a constant of an argument that is 1; the interpreter does not."""
+    run("-c", SPECIAL)

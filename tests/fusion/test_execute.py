@@ -122,6 +122,39 @@ def test_views_depend_on_values_not_on_their_place_in_memory(layout, images):
     assert all(type(a) is torch.Tensor and torch.equal(a, b) for a, b in zip(views, expected, strict=True))
 
 
+ORDERS = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last}
+ENDS = {
+    "of one pass": MOCO,
+    "of a pass each": v2.Compose([MultiView(JointCrop(24), v2.RandomResizedCrop(12)), PerView(v2.Compose(STEPS))]),
+    "that end with a call": v2.Compose([JointCrop(24), PerView(v2.RandomEqualize(1.0))]),
+    "that nothing changes": MultiView(v2.Identity(), v2.Identity()),
+    "without a rule": v2.Compose([JointCrop(24), PerView(v2.Lambda(lambda x: x.flip(-1)))]),
+}
+
+
+@pytest.mark.filterwarnings("ignore:fuse has no rule")
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("pipeline", ENDS)
+@pytest.mark.parametrize("path", ["native", "torch"])
+def test_views_lie_in_memory_as_asked_with_the_same_values(pipeline, order, path, monkeypatch):
+    if path == "torch":
+        monkeypatch.setattr(_native, "library", None)
+    memory_format, expected = ORDERS[order], fuse(ENDS[pipeline])(LEVELS, addresses=ADDRESSES)
+    fused = fuse(ENDS[pipeline], memory_format=memory_format)
+    for layout in ("channels last", "strided", "transposed"):
+        images = LAYOUTS[layout](LEVELS)
+        plan = fused.make_params(images, addresses=ADDRESSES)
+        batch, samples = fused.transform(images, plan), fused.samples(list(images), addresses=ADDRESSES)
+        for k, view in enumerate(batch):
+            assert view.is_contiguous(memory_format=memory_format)
+            assert not view.is_contiguous(memory_format=(set(ORDERS.values()) - {memory_format}).pop())
+            assert torch.equal(view, expected[k])
+            assert torch.equal(view[2], samples[2][k])
+            assert samples[2][k].stride() == view[2].stride()
+    alone = fused.run((LEVELS[2],), Address(3, 1, 2))
+    assert all(a.stride() == b[2].stride() for a, b in zip(alone, batch, strict=True))
+
+
 def test_an_expanded_batch_is_as_its_copies():
     one = LEVELS[:1].expand(6, -1, -1, -1)
     for a, b in zip(

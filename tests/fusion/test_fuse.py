@@ -562,11 +562,23 @@ def test_nothing_looks_at_a_value_on_an_accelerator(name):
 def test_a_fused_module_prints_its_pipeline():
     assert repr(fuse(JointCrop(24))).startswith("Fused(")
     assert "JointCrop(size=(24, 24)" in repr(fuse(JointCrop(24)))
+    assert "memory_format" not in repr(fuse(JointCrop(24)))
+    assert "), memory_format=torch.channels_last" in repr(fuse(JointCrop(24), memory_format=torch.channels_last))
+
+
+def test_what_is_fused_keeps_its_memory_format_or_takes_another():
+    first = fuse(MOCO, memory_format=torch.channels_last)
+    assert fuse(first) is fuse(first, memory_format=torch.channels_last) is first
+    other = fuse(first, memory_format=torch.contiguous_format)
+    assert (other.memory_format, other.pipeline) == (torch.contiguous_format, MOCO)
+    assert pickle.loads(pickle.dumps(first)).memory_format is torch.channels_last
 
 
 WRONG = [
     (lambda: fuse(3), TypeError, "pipeline must be a transform, got 3"),
     (lambda: fuse(v2.ColorJitter), TypeError, "pipeline must be a transform"),
+    (lambda: fuse(MOCO, memory_format=3), ValueError, "memory_format must be torch.contiguous_format or .*, got 3"),
+    (lambda: fuse(fuse(MOCO), memory_format=torch.channels_last_3d), ValueError, "memory_format must be"),
     (lambda: register(3), TypeError, "register takes types"),
     (lambda: fuse(v2.RandomApply([JointCrop(8)])), ValueError, "number of views must not be random"),
     (lambda: fuse(v2.RandomChoice([JointCrop(8), MultiView(*[JointCrop(8)] * 2)])), ValueError, "must not be random"),

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from jointaug import fuse
 from jointaug.difficulty import ScoreWeight
 from jointaug.neighbors import draw_positives
 
@@ -137,7 +138,9 @@ class Run:
 
         self.train = placed(data.train, s, processes.device)
         beside = whole_view(s) if s.weight == "lpips" else None
-        views = pipeline(s, self.method.views)
+        views: Any = pipeline(s, self.method.views)
+        if processes.device.type == "cuda":  # on a CPU it saves nothing
+            views = fuse(views, memory_format=self.learner.layout)
         self.feed = feed(self.train, views, s.seed, processes.device, workers=s.workers, original=beside)
         self.embed = Embedder(s, processes)
         self.monitor: Monitor | None = None

@@ -59,8 +59,8 @@ class Learner:
         self.settings, self.processes, self.per_epoch = settings, processes, steps_per_epoch
         plan = plan or Plan(settings)
         self.scheduled, self.before = plan.last, plan.since * steps_per_epoch
-        layout = torch.channels_last if settings.channels_last else torch.contiguous_format
-        self.method: Method = method.to(processes.device, memory_format=layout)  # type: ignore[call-overload]
+        self.layout = torch.channels_last if settings.channels_last else torch.contiguous_format
+        self.method: Method = method.to(processes.device, memory_format=self.layout)  # type: ignore[call-overload]
         if processes.count > 1 and processes.device.type == "cuda" and method.sync_batch_norm:
             self.method = sync_batch_norm(self.method)
         if settings.compile:
@@ -134,8 +134,9 @@ class Learner:
         if s.half is not None and weigh is not None and (pair := self.method.pair) is not None:
             kept, weigh = half(weigh(views[pair[0]], views[pair[1]]), s.half), None
             index, views, partners = index[kept], [view[kept] for view in views], [view[kept] for view in partners]
-        layout = torch.channels_last if s.channels_last else torch.contiguous_format
-        views, partners = ([view.contiguous(memory_format=layout) for view in several] for several in (views, partners))
+        views, partners = (
+            [view.contiguous(memory_format=self.layout) for view in several] for several in (views, partners)
+        )
         return Batch(
             views=views,
             index=index,

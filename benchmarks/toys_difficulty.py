@@ -100,7 +100,8 @@ def summarized(found: Measured, knn: Mapping[str, Mapping[int, float]]) -> list[
     for policy in POLICIES:
         benefit = Interval(0.0, 0.0, 0.0)
         if policy != BASELINE:
-            benefit = difference(list(knn[policy].values()), list(knn[BASELINE].values()))
+            shared = sorted(knn[policy].keys() & knn[BASELINE].keys())
+            benefit = difference([knn[policy][seed] for seed in shared], [knn[BASELINE][seed] for seed in shared])
         for own in (False, True):
             levels, less = gaps(found, policy, own)
             if not levels or (own and policy == BASELINE):

@@ -17,11 +17,12 @@ def kinds(root: Path) -> dict[str, str]:
     Args:
         root: of the checkout.
     """
-    return dict(KIND.findall((root / "pyproject.toml").read_text(encoding="utf-8")))
+    text = (root / "pyproject.toml").read_text(encoding="utf-8")
+    return dict(KIND.findall(text))
 
 
 def unreleased(root: Path) -> str:
-    """A paragraph and a list for the page of changes, or nothing where nothing waits.
+    """A line and a list for the page of changes; empty where nothing waits.
 
     Args:
         root: of the checkout.
@@ -29,22 +30,18 @@ def unreleased(root: Path) -> str:
     Raises:
         ValueError: if a file's name is none of a fragment's.
     """
-    table, lines = kinds(root), []
-    paths = [
-        path
-        for path in sorted((root / "changelog.d").iterdir())
-        if path.name != "README.md"
-    ]
-    name = re.compile(rf"\+[a-z0-9-]+\.({'|'.join(table)})\.md")
-    for path in paths:
-        if not name.fullmatch(path.name):
+    table = kinds(root)
+    items: dict[str, list[str]] = {kind: [] for kind in table}
+    for path in sorted((root / "changelog.d").iterdir()):
+        if path.name == "README.md":
+            continue
+        match = re.fullmatch(r"\+[a-z0-9-]+\.(\w+)\.md", path.name)
+        if match is None or match[1] not in table:
             raise ValueError(
-                f"a file in changelog.d must be named +<a-few-words>.<kind>.md with a kind of {', '.join(table)}, "
-                f"got {path.name}; rename it"
+                "a file in changelog.d must be named +<a-few-words>.<kind>.md with a "
+                f"kind of {', '.join(table)}, got {path.name}; rename it"
             )
-    for kind, heading in table.items():
-        for path in paths:
-            if path.name.endswith(f".{kind}.md"):
-                text = path.read_text(encoding="utf-8").strip()
-                lines.append(f"- **{heading}.** " + text.replace("\n", "\n  "))
+        text = path.read_text(encoding="utf-8").strip().replace("\n", "\n  ")
+        items[match[1]].append(f"- **{table[match[1]]}.** {text}")
+    lines = [line for kind in table for line in items[kind]]
     return "\n".join(["Not in a version yet:", "", *lines]) if lines else ""

@@ -52,7 +52,10 @@ html_show_sourcelink = False
 pygments_style = "friendly"
 
 myst_enable_extensions = ["dollarmath", "substitution"]
-myst_substitutions = {"version": release, "unreleased": fragments.unreleased(DOCS.parent)}
+myst_substitutions = {
+    "version": release,
+    "unreleased": fragments.unreleased(DOCS.parent),
+}
 myst_heading_anchors = 3
 
 default_role = "any"  # a name in single backticks, in a docstring, is a link

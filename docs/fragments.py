@@ -32,7 +32,7 @@ def unreleased(root: Path) -> str:
     """
     table = kinds(root)
     items: dict[str, list[str]] = {kind: [] for kind in table}
-    for path in sorted((root / "changelog.d").iterdir()):
+    for path in (root / "changelog.d").iterdir():
         if path.name == "README.md":
             continue
         match = re.fullmatch(r"\+[a-z0-9-]+\.(\w+)\.md", path.name)
@@ -43,5 +43,6 @@ def unreleased(root: Path) -> str:
             )
         text = path.read_text(encoding="utf-8").strip().replace("\n", "\n  ")
         items[match[1]].append(f"- **{table[match[1]]}.** {text}")
-    lines = [line for kind in table for line in items[kind]]
+    # in towncrier's order: of a kind by their text
+    lines = [line for kind in table for line in sorted(items[kind])]
     return "\n".join(["Not in a version yet:", "", *lines]) if lines else ""

@@ -76,7 +76,9 @@ def test_towncrier_writes_the_same_on_top_of_the_older_versions(checkout):
     before = (checkout / "CHANGELOG.md").read_text(encoding="utf-8")
     command = [sys.executable, "-m", "towncrier", "build", "--yes", "--version", "9.8.7", "--date", "2001-02-03"]
     subprocess.run(command, cwd=checkout, check=True, capture_output=True)
-    top, marker, rest = (checkout / "CHANGELOG.md").read_text(encoding="utf-8").partition("<!-- the newest version -->\n")
+    top, marker, rest = (
+        (checkout / "CHANGELOG.md").read_text(encoding="utf-8").partition("<!-- the newest version -->\n")
+    )
     new, heading, old = rest.partition("## 0.1.0 ")
     assert top + marker + "\n" + heading + old == before
     assert new.strip().splitlines()[0] == "## 9.8.7 (2001-02-03)"

@@ -7,12 +7,13 @@ installed; torch and the rest are wheels. That folder is kept: it is made once.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import shutil
 import subprocess
+import sysconfig
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from check import Refused, check_wheel, need, show, test
 
@@ -62,7 +63,7 @@ Dir::State::status "{home}/status";
 Dir::Cache "{home}/cache";
 """
     )
-    apt = {"env": {**os.environ, "APT_CONFIG": str(home / "apt.conf")}, "check": True}
+    apt: dict[str, Any] = {"env": {**os.environ, "APT_CONFIG": str(home / "apt.conf")}, "check": True}
     subprocess.run([found("apt-get"), "-q", "update"], **apt)
     subprocess.run(["apt-get", "-q", "-y", "--download-only", "install", *PACKAGES], **apt)
     for package in sorted((home / "cache" / "archives").glob("*.deb")):
@@ -97,10 +98,9 @@ def packages(home: Path) -> Path:
 
 def install(home: Path, *what: str) -> None:
     """Install by that Python: this environment's pip, run there, finds which wheels fit."""
-    pip = importlib.util.find_spec("pip")
-    need(pip is not None and pip.origin is not None, "pip must be beside this Python; make wheels-arm64 has it")
+    pip = Path(sysconfig.get_paths()["purelib"], "pip")
     words = ["install", "--quiet", "--disable-pip-version-check", "--no-compile", "--only-binary", ":all:", "--upgrade"]
-    command = [str(python(home)), str(Path(pip.origin).parent), *words, "--target", str(packages(home)), *what]
+    command = [str(python(home)), str(pip), *words, "--target", str(packages(home)), *what]
     subprocess.run(command, check=True)
 
 

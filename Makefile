@@ -33,7 +33,7 @@ WHEELS := .venv-wheels/.installed
 DOCS_CHECK := .venv-docs-check/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest test-middle lint types docs docs-check bench frameworks tables rows wheels wheels-check clean
+.PHONY: help demo test test-lowest test-middle lint types docs docs-check bench frameworks tables rows wheels wheels-check wheels-arm64 changelog clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -84,6 +84,12 @@ wheels: $(WHEELS) ## the sdist and the wheels of four platforms, into dist/, the
 
 wheels-check: $(WHEELS) ## whether what is in dist/ may go out: each library opened, this machine's wheel installed and tried
 	.venv-wheels/bin/python release/check.py $(ARGS)
+
+wheels-arm64: $(WHEELS) ## the wheel for Linux on arm64, installed and tried under qemu (needs apt-get and qemu-user-static)
+	.venv-wheels/bin/python release/arm64.py $(ARGS)
+
+changelog: $(DEV) ## what waits in changelog.d, into CHANGELOG.md as the version of jointaug/about.py (ARGS=--draft shows it)
+	.venv/bin/towncrier build --yes --version "$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' jointaug/about.py)" $(ARGS)
 
 clean: ## remove what these commands wrote, except the environments
 	rm -rf demo build dist docs/_build docs/_static/generated docs/reference/generated *.egg-info examples/*.egg-info

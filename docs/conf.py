@@ -17,7 +17,8 @@ from sphinx.util import inspect
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS))
 
-import diffs  # noqa: E402  # beside this file, as the next four
+import diffs  # noqa: E402  # beside this file, as the next five
+import fragments  # noqa: E402
 import interactive  # noqa: E402
 import pictures  # noqa: E402
 import reference_pages  # noqa: E402
@@ -51,7 +52,10 @@ html_show_sourcelink = False
 pygments_style = "friendly"
 
 myst_enable_extensions = ["dollarmath", "substitution"]
-myst_substitutions = {"version": release}
+myst_substitutions = {
+    "version": release,
+    "unreleased": fragments.unreleased(DOCS.parent),
+}
 myst_heading_anchors = 3
 
 default_role = "any"  # a name in single backticks, in a docstring, is a link

@@ -145,21 +145,52 @@ def try_out(wheel: Path, sdist: Path, constraints: Path, beside: Path | None) ->
         start = time.monotonic()
         subprocess.run([*pip, "--force-reinstall", "--no-deps", str(wheel)], **bare)
         seconds = time.monotonic() - start
-        show = [python, "-W", "error", "-c", "import jointaug; jointaug.show_config()"]
-        said = subprocess.run(show, **bare, capture_output=True, text=True).stdout
-        need(f", {packages / 'jointaug'}" in said, f"{wheel.name} is not what was imported:\n{said}")
-        (kernels,) = re.findall(r"^kernels\s+(.*)$", said, re.MULTILINE)
+        kernels = show(wheel, python, packages, bare["env"])
         need(kernels in ("avx2", "avx512"), f"{wheel.name}: on this processor it runs {kernels}")
-        with tarfile.open(sdist) as archive:
-            archive.extractall(folder, filter="data")
-        (top,) = Path(folder).glob("jointaug-*")  # it holds no library: what is tested is the installed one
-        code = "import sys, pytest; sys.path.remove(''); sys.exit(pytest.main(sys.argv[1:]))"
-        tests = [python, "-c", code, "-q", "-rs", "-p", "no:cacheprovider", *TESTS]
-        ran = subprocess.run(tests, cwd=top, env=env, capture_output=True, text=True, check=False)
-        need(ran.returncode == 0 and " skipped" not in ran.stdout, f"{wheel.name}:\n{ran.stdout}{ran.stderr}")
-    return (
-        f"{wheel.name}: installed in {seconds:.1f} s; kernels: {kernels}; of the sdist, {ran.stdout.splitlines()[-1]}"
-    )
+        said = test(sdist, Path(folder), python, TESTS, env)
+    return f"{wheel.name}: installed in {seconds:.1f} s; kernels: {kernels}; of the sdist, {said}"
+
+
+def show(wheel: Path, python: str, packages: Path, env: dict[str, str]) -> str:
+    """The kernels that `show_config` names, once it is the wheel's.
+
+    Args:
+        wheel: that was installed.
+        python: that has it.
+        packages: the folder that it was installed into.
+        env: variables.
+
+    Raises:
+        Refused: if another jointaug is imported.
+    """
+    command = [python, "-W", "error", "-c", "import jointaug; jointaug.show_config()"]
+    said = subprocess.run(command, env=env, cwd=packages.parent, check=True, capture_output=True, text=True).stdout
+    need(f", {packages / 'jointaug'}" in said, f"{wheel.name} is not what was imported:\n{said}")
+    (kernels,) = re.findall(r"^kernels\s+(.*)$", said, re.MULTILINE)
+    return str(kernels)
+
+
+def test(sdist: Path, folder: Path, python: str, tests: list[str], env: dict[str, str]) -> str:
+    """Run tests of an sdist on the jointaug that is installed; pytest's last line.
+
+    Args:
+        sdist: with the tests.
+        folder: to unpack it into.
+        python: with jointaug, torch and pytest.
+        tests: files, and what else pytest is told.
+        env: variables.
+
+    Raises:
+        Refused: if a test fails, or is left out.
+    """
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    (top,) = folder.glob("jointaug-*")  # it holds no library: what is tested is the installed one
+    code = "import sys, pytest; sys.path.remove(''); sys.exit(pytest.main(sys.argv[1:]))"
+    command = [python, "-c", code, "-q", "-rs", "-p", "no:cacheprovider", *tests]
+    ran = subprocess.run(command, cwd=top, env=env, capture_output=True, text=True, check=False)
+    need(ran.returncode == 0 and " skipped" not in ran.stdout, f"{sdist.name}:\n{ran.stdout}{ran.stderr}")
+    return ran.stdout.splitlines()[-1]
 
 
 def main(dist: Path, root: Path, beside: Path | None) -> None:

@@ -73,5 +73,6 @@ def test_the_long_descriptions_links_are_absolute_and_lead_somewhere():
 
 def test_versions_agree():
     cited = re.search(r"^version: (.*)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
-    changed = re.search(r"^## ([\d.]+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
-    assert cited[1] == changed[1] == jointaug.__version__
+    changed = re.findall(r"^## ([\d.]+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert len(set(changed)) == len(changed), "a version has two headings"
+    assert cited[1] == changed[0] == jointaug.__version__

@@ -35,6 +35,13 @@ DINO = {"head_bn": True, "hidden": 512, "solarize": 0.0, "jitter": (0.4, 0.4, 0.
 STILL = {**DINO, "lr": 2e-3, "outputs": 256, "bottleneck": 64, "m": 0.9, "tau_t": 0.05, "center_m": 0.5, "freeze": 1000}
 NPID = {"optimizer": "sgd", "lr": 0.06, "tau": 0.1, "warmup": 1}
 MILD = {"jitter": (0.4, 0.4, 0.4, 0.1)}
+#: InfoMin's own, in full: these trials stay what they are when the recipe changes.
+RANDAUGMENT = {
+    "randaugment": (2, 10),
+    "randaugment_of": "infomin",
+    "order": "flip,jitter,blur,randaugment,gray,solarize",
+}
+ONCE = {"randaugment": (1, 10), "randaugment_views": 0}
 #: Groups of trials: a recipe, and what differs from it.
 TRIALS: dict[str, list[tuple[str, Mapping[str, Any]]]] = {
     "predictors": [
@@ -80,8 +87,22 @@ TRIALS: dict[str, list[tuple[str, Mapping[str, Any]]]] = {
     "npid": [("npid-rendered", {}), ("npid-rendered", NPID)],
     "start": [("simclr-rendered", {"epochs": 5, "warmup": 1, "last_gamma": gamma}) for gamma in (0.0, 1.0)],
     "learning": [("simclr-rendered", {"epochs": 7, "warmup": 1}), ("vicreg-rendered", {"epochs": 7, "warmup": 1})],
+    "colors": [
+        ("interclr-npid2-rendered", MILD),
+        ("moco1-rendered", {**MILD, "jitter_p": 0.8}),
+        ("moco1-rendered", {"head": "mlp", "hidden": 512}),
+    ],
+    "views": [
+        ("moco2-rendered", {"epochs": 8}),
+        ("infomin-rendered", {**RANDAUGMENT, "epochs": 8}),
+        ("infomin-rendered", {**RANDAUGMENT, "epochs": 8, "jigsaw": 0.0}),
+        ("infomin-rendered", {**RANDAUGMENT, **ONCE, "epochs": 8}),
+    ],
+    "resolutions": [("clim-rendered", {"epochs": 21})],
+    "beside pilots": [("byol-rendered", {}), ("clim-ablation-rendered", {})],
 }
-SEEDS = {"learning": 8, "keys": 4, "still": 3}
+#: The others have seed 0 alone; pilots have it of what is ``beside`` them.
+SEEDS = {"learning": range(8), "keys": range(4), "still": range(3), "beside pilots": range(1, 3)}
 COLUMNS = (
     "group", "recipe", "changed", "seed", "epochs", "k-NN before", "k-NN after", "ridge before", "ridge after", "rank",
     "loss", "spread", "seconds", "machine", "commit", "stopped",
@@ -124,7 +145,7 @@ def cells_of(group: str) -> list[Cell]:
     """The runs of a group, seed by seed; k-NN is asked at the start and at the end."""
     return [
         Cell(recipe, seed, {"knn_every": 100, "threads": 1, **changed})
-        for seed in range(SEEDS.get(group, 1))
+        for seed in SEEDS.get(group, range(1))
         for recipe, changed in TRIALS[group]
     ]
 

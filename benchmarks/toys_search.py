@@ -41,7 +41,6 @@ RANDAUGMENT = {
     "randaugment_of": "infomin",
     "order": "flip,jitter,blur,randaugment,gray,solarize",
 }
-ONCE = {"randaugment": (1, 10), "randaugment_views": 0}
 #: Groups of trials: a recipe, and what differs from it.
 TRIALS: dict[str, list[tuple[str, Mapping[str, Any]]]] = {
     "predictors": [
@@ -96,13 +95,13 @@ TRIALS: dict[str, list[tuple[str, Mapping[str, Any]]]] = {
         ("moco2-rendered", {"epochs": 8}),
         ("infomin-rendered", {**RANDAUGMENT, "epochs": 8}),
         ("infomin-rendered", {**RANDAUGMENT, "epochs": 8, "jigsaw": 0.0}),
-        ("infomin-rendered", {**RANDAUGMENT, **ONCE, "epochs": 8}),
     ],
     "resolutions": [("clim-rendered", {"epochs": 21})],
-    "beside pilots": [("byol-rendered", {}), ("clim-ablation-rendered", {})],
+    "byol": [("byol-rendered", {})],
+    "clim": [("clim-ablation-rendered", {})],
 }
-#: The others have seed 0 alone; pilots have it of what is ``beside`` them.
-SEEDS = {"learning": range(8), "keys": range(4), "still": range(3), "beside pilots": range(1, 3)}
+#: The others have seed 0 alone; of ``byol`` and ``clim`` it is the pilot.
+SEEDS = {"learning": range(8), "keys": range(4), "still": range(3), "byol": range(1, 3), "clim": range(1, 3)}
 COLUMNS = (
     "group", "recipe", "changed", "seed", "epochs", "k-NN before", "k-NN after", "ridge before", "ridge after", "rank",
     "loss", "spread", "seconds", "machine", "commit", "stopped",

@@ -10,7 +10,7 @@ near each other. ``colors``, ``views`` and ``resolutions`` say what keeps pilots
 What was taken from it is `FITTED` in trainer/papers/scales.py.
 Each trial is a run of pretrain.py with one thread, kept as a row as soon as it is done; the same command goes on where
 it was stopped, on another machine too. A row names its machine and commit: rows of several may stand side by side
-(22ac86b+ is the working tree that became ddc3c09).
+(22ac86b+ is the working tree that became ddc3c09; c078a19 and b6979d8 are 01f5857 and fe9971a before a rebase).
 """
 
 from __future__ import annotations

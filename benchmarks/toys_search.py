@@ -4,12 +4,13 @@
     python benchmarks/toys_search.py dino learning    # those of these groups
 
 One seed a trial but for ``learning``, whose 8 seeds set the thresholds of tests/examples/training/test_learning.py,
-``keys``, 4 seeds of what was found best in ``momentum``, and ``still``, 3 of DINO with a last layer that does not learn
-(``last layer`` says why); so nothing here ranks settings that are near each other.
+``keys``, 4 seeds of what was found best in ``momentum``, ``still``, 3 of DINO with a last layer that does not learn
+(``last layer`` says why), and ``byol``, seeds 1 and 2 beside its pilot's 0; so nothing here ranks settings that are
+near each other. ``colors``, ``views`` and ``resolutions`` say what keeps pilots under their bars.
 What was taken from it is `FITTED` in trainer/papers/scales.py.
 Each trial is a run of pretrain.py with one thread, kept as a row as soon as it is done; the same command goes on where
 it was stopped, on another machine too. A row names its machine and commit: rows of several may stand side by side
-(22ac86b+ is the working tree that became ddc3c09).
+(22ac86b+ is the working tree that became ddc3c09; c078a19 and b6979d8 are 01f5857 and fe9971a before a rebase).
 """
 
 from __future__ import annotations
@@ -35,6 +36,12 @@ DINO = {"head_bn": True, "hidden": 512, "solarize": 0.0, "jitter": (0.4, 0.4, 0.
 STILL = {**DINO, "lr": 2e-3, "outputs": 256, "bottleneck": 64, "m": 0.9, "tau_t": 0.05, "center_m": 0.5, "freeze": 1000}
 NPID = {"optimizer": "sgd", "lr": 0.06, "tau": 0.1, "warmup": 1}
 MILD = {"jitter": (0.4, 0.4, 0.4, 0.1)}
+#: InfoMin's own, in full: these trials stay what they are when the recipe changes.
+RANDAUGMENT = {
+    "randaugment": (2, 10),
+    "randaugment_of": "infomin",
+    "order": "flip,jitter,blur,randaugment,gray,solarize",
+}
 #: Groups of trials: a recipe, and what differs from it.
 TRIALS: dict[str, list[tuple[str, Mapping[str, Any]]]] = {
     "predictors": [
@@ -80,8 +87,21 @@ TRIALS: dict[str, list[tuple[str, Mapping[str, Any]]]] = {
     "npid": [("npid-rendered", {}), ("npid-rendered", NPID)],
     "start": [("simclr-rendered", {"epochs": 5, "warmup": 1, "last_gamma": gamma}) for gamma in (0.0, 1.0)],
     "learning": [("simclr-rendered", {"epochs": 7, "warmup": 1}), ("vicreg-rendered", {"epochs": 7, "warmup": 1})],
+    "colors": [
+        ("interclr-npid2-rendered", MILD),
+        ("moco1-rendered", {**MILD, "jitter_p": 0.8}),
+        ("moco1-rendered", {"head": "mlp", "hidden": 512}),
+    ],
+    "views": [
+        ("moco2-rendered", {"epochs": 8}),
+        ("infomin-rendered", {**RANDAUGMENT, "epochs": 8}),
+        ("infomin-rendered", {**RANDAUGMENT, "epochs": 8, "jigsaw": 0.0}),
+    ],
+    "resolutions": [("clim-rendered", {"epochs": 21})],
+    "byol": [("byol-rendered", {})],
 }
-SEEDS = {"learning": 8, "keys": 4, "still": 3}
+#: The others have seed 0 alone; BYOL's is its pilot.
+SEEDS = {"learning": range(8), "keys": range(4), "still": range(3), "byol": range(1, 3)}
 COLUMNS = (
     "group", "recipe", "changed", "seed", "epochs", "k-NN before", "k-NN after", "ridge before", "ridge after", "rank",
     "loss", "spread", "seconds", "machine", "commit", "stopped",
@@ -124,7 +144,7 @@ def cells_of(group: str) -> list[Cell]:
     """The runs of a group, seed by seed; k-NN is asked at the start and at the end."""
     return [
         Cell(recipe, seed, {"knn_every": 100, "threads": 1, **changed})
-        for seed in range(SEEDS.get(group, 1))
+        for seed in SEEDS.get(group, range(1))
         for recipe, changed in TRIALS[group]
     ]
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from statistics import fmean
 
 import pilots
 import pretrain
 import pytest
 import torch
+import toys_search as search
 from trainer.inputs.settings import divided
 from trainer.papers import RECIPES
 from trainer.papers.scales import SCALES
@@ -186,3 +189,47 @@ def test_images_are_named_where_there_are_some(words, capsys):
     with pytest.raises(SystemExit):
         pilots.main(words)
     assert "--data" in capsys.readouterr().err
+
+
+PAGE = BENCHMARKS.parent / "docs" / "papers" / "pilots.md"
+KEPT = {row["recipe"]: row for row in pilots.read(BENCHMARKS / "results" / "pilots" / "rendered.csv")}
+TRIALS = {search.key(row): row for row in search.read(BENCHMARKS / "results" / "toys_search.csv")}
+MEASURES = ("k-NN before", "k-NN after", "ridge before", "ridge after")
+
+
+def told(pattern: str) -> list[tuple[str, ...]]:
+    """The lines of the page's tables that begin so, cell by cell, without backticks."""
+    lines = re.findall(rf"^\| ({pattern}.*) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    return [tuple(cell.strip().strip("`") for cell in line.split("|")) for line in lines]
+
+
+def measured(recipe: str, changed: str, seed: str) -> list[float]:
+    """A run's `MEASURES` in percent: a pilot's, or those of a trial of the search."""
+    pilot = not changed and seed == "0"
+    row = KEPT[recipe] if pilot else TRIALS[recipe, changed, seed]
+    return [100 * float(row[name]) for name in MEASURES]
+
+
+def test_the_page_counts_as_the_table_does():
+    good = sum(not row["found"] for row in KEPT.values())
+    assert f"All {len(KEPT)} of the new ones are done, and {good} are as asked." in PAGE.read_text(encoding="utf-8")
+
+
+def test_the_pages_trials_are_the_searchs():
+    trials = [line for line in told("`.*-rendered`") if len(line) == 5]
+    assert len(trials) > 10
+    for recipe, changed, epochs, knn, ridge in trials:
+        words = "" if changed == "as it is" else changed
+        row = TRIALS[recipe, words, "0"] if words else KEPT[recipe]
+        found = measured(recipe, words, "0")
+        assert (epochs, knn, ridge) == (str(row["epochs"]), f"{found[1]:.1f}", f"{found[3]:.1f}"), (recipe, changed)
+
+
+def test_the_pages_means_are_of_seeds_0_to_2():
+    means = [line for line in told("`.*-rendered`") if len(line) == 3]
+    assert means
+    for recipe, knn, ridge in means:
+        runs = [measured(recipe, "", seed) for seed in "012"]
+        gains = [[after - before for before, after, _, _ in runs], [after - before for _, _, before, after in runs]]
+        for cell, values in zip((knn, ridge), gains, strict=True):
+            assert cell == f"{', '.join(f'{value:.1f}' for value in values)}: {fmean(values):.1f}", recipe

@@ -9,7 +9,7 @@ from inspect import signature
 import pytest
 import torch
 from torch import nn
-from trainer.inputs.settings import checked, divided, hints_of, keywords_of
+from trainer.inputs.settings import Settings, checked, divided, hints_of, keywords_of
 from trainer.methods import METHODS
 from trainer.methods.batch import Batch
 from trainer.papers import PAPERS, RECIPES, TABLES, reported
@@ -309,6 +309,27 @@ def test_the_rows_of_leoclrs_table_5_differ_in_leoclr_alone(scale: str):
         method = kind(Tiny, **keywords_of(kind, settings, kept, 1800))
         heads.append([(type(layer), *(p.shape for p in layer.parameters())) for layer in encoder_of(method).head])
     assert heads[0] == heads[1]
+
+
+@pytest.mark.parametrize("scale", ["imagenet", *SCALES])
+@pytest.mark.parametrize("base", ["npid2", "moco2", "byol"])
+def test_interclr_on_a_base_is_trained_as_its_base_is(base: str, scale: str):
+    """Views and optimizer of the one are the other's, so that a row against its base differs in InterCLR alone."""
+    alone, ours = RECIPES[f"{base}-{scale}"], RECIPES[f"interclr-{base}-{scale}"]
+    named = {"jitter", "jitter_p", "gray", "blur_p", "solarize", "scale", "flip", "size", "optimizer"}
+    assert {name: ours.values[name] for name in named} == {name: alone.values[name] for name in named}
+
+
+@pytest.mark.parametrize("crop", ["", "jointcrop-"])
+def test_on_the_toys_infomin_is_moco_v2_and_a_jigsaw(crop: str):
+    """With RandAugment it learns nothing there (toys_search.csv, group "views")."""
+    base, ours = (RECIPES[f"{crop}{name}-rendered"].values for name in ("moco2", "infomin"))
+    assert ours["randaugment"] is None
+    assert ours["order"] == Settings.order
+    for name in base.keys() - {"method", "locals", "head", "symmetric"}:
+        value = ours[name]
+        assert base[name] == (value[0] if name in ("jitter_p", "gray") else value), name
+        assert name not in ("jitter_p", "gray") or value[0] == value[1]
 
 
 def encoder_of(method: nn.Module) -> nn.Module:

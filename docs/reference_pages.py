@@ -11,7 +11,7 @@ import itertools
 import pkgutil
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import GenericAlias, ModuleType
 
 import pictures
 from sphinx.pycode import ModuleAnalyzer
@@ -158,6 +158,8 @@ def _public_path(
 
 
 def _kind(obj: object) -> str:
+    if isinstance(obj, GenericAlias):  # which Python 3.10 takes for a class
+        return "data"
     if inspect.isclass(obj):
         return "exception" if issubclass(obj, BaseException) else "class"
     return "function" if callable(obj) and inspect.isroutine(obj) else "data"

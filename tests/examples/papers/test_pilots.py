@@ -233,3 +233,19 @@ def test_the_pages_means_are_of_seeds_0_to_2():
         gains = [[after - before for before, after, _, _ in runs], [after - before for _, _, before, after in runs]]
         for cell, values in zip((knn, ridge), gains, strict=True):
             assert cell == f"{', '.join(f'{value:.1f}' for value in values)}: {fmean(values):.1f}", recipe
+
+
+def test_the_page_says_what_clims_other_seeds_averaged():
+    with (BENCHMARKS / "results" / "toys" / "clim-6" / "runs.csv").open(newline="") as file:
+        runs = list(csv.DictReader(file))
+    mixed, plain = (
+        [run for run in runs if run["row"] == name] for name in ("Center-wise, CutMix", "MoCo v2, no mixing")
+    )
+    knn, ridge, other = (
+        fmean(float(run[name]) * unit for run in rows)
+        for rows, name, unit in ((mixed, "measured", 1), (mixed, "ridge", 100), (plain, "measured", 1))
+    )
+    assert len(mixed) == len(plain) == 16
+    words = " ".join(PAGE.read_text(encoding="utf-8").split())
+    assert f"sixteen other seeds average {knn:.1f} % k-NN and {ridge:.1f} % ridge" in words
+    assert f"plain MoCo v2 in as many averages {other:.1f} there" in words

@@ -148,6 +148,13 @@ def test_readme_says_what_is_kept():
     )
     assert f"{said} too" in words
     assert kept["jointcrop 5", "SimCLR, J-Crop(2)"]["order"] == "not told"
+    nearest, center, mixed = (
+        kept["clim 6", name] for name in ("KNN, no mixing", "Center-wise, no mixing", "Center-wise, CutMix")
+    )
+    below = [f"{-float(row['difference']):.1f}" for row in (nearest, center)]
+    said = f"nearest neighbors are {below[0]} and center-wise ones {below[1]} points below MoCo v2"
+    assert f"{said} ({center['seeds']} seeds each)" in words
+    assert [row["order"] for row in (nearest, center, mixed)] == ["contradicted", "contradicted", "not told"]
 
 
 def test_what_is_kept_is_what_it_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -1,12 +1,10 @@
-"""One of two processes that share a memory bank: run by test_processes.py."""
+"""One of two processes that share a memory bank: processes.py runs it in two."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+from typing import Any
 
 import torch
-from torch import distributed as dist
 
 from jointaug.neighbors import MemoryBank
 
@@ -26,21 +24,18 @@ def batches(step):
     return (features[:13], index[:13]), (features[13:], index[13:])
 
 
-def main(folder: Path, rank: int) -> None:
-    """Ten steps with this process's halves; the state goes to a file, and what `cluster` makes of unequal banks."""
-    dist.init_process_group("gloo", init_method=f"file://{folder / 'meeting'}", rank=rank, world_size=2)
+def in_process(rank: int) -> dict[str, Any]:
+    """Ten steps with this process's halves: the state; and what is made of banks and batches that do not fit."""
     shared = bank()
     shared.cluster()
     for step in range(10):
         shared.update(*batches(step)[rank])
-    torch.save(shared.state_dict(), folder / f"state{rank}.pt")
     unequal = bank()
     unequal.fill(unequal.features.roll(rank, 0))  # as rounding makes them, but for certain
     unequal.cluster()
-    torch.save([unequal.labels, unequal.centers], folder / f"unequal{rank}.pt")
     twice = bank()
     twice.update(torch.eye(6)[rank, None], torch.tensor([7]))  # both have this row: the last rank's counts
-    torch.save(twice.features[7], folder / f"twice{rank}.pt")
+    mixed = twice.features[7].clone()
     said = []
     for features, index in (
         (torch.eye(6)[: 2 - 2 * rank], torch.arange(2 - 2 * rank)),  # one has no rows
@@ -51,9 +46,5 @@ def main(folder: Path, rank: int) -> None:
             twice.update(features, index)
         except ValueError as error:  # noqa: PERF203
             said.append(str(error))
-    torch.save(said, folder / f"said{rank}.pt")
-    dist.destroy_process_group()
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    clusters = unequal.labels, unequal.centers
+    return {"state": shared.state_dict(), "clusters": clusters, "mixed": mixed, "said": said}

@@ -37,7 +37,7 @@ DOCS_CHECK := .venv-docs-check/.installed
 .DELETE_ON_ERROR:
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(DEMO) ## pairs, laws, and how a small network learns by two crops and by JointCrop, into demo/ (DATA=folder of class folders)
 	.venv/bin/python examples/quickstart.py --out demo $(if $(DATA),--data "$(DATA)") $(ARGS)

@@ -285,3 +285,50 @@ def scores() -> Figure:
     axes[3].invert_xaxis()
     figure.supylabel("mean absolute score", fontsize="medium")
     return figure
+
+
+def difficulty_and_benefit() -> Figure:
+    """What harder pairs were worth on the toys: k-NN against SDF, both less those of two crops, with intervals."""
+    rows = _results("toys/difficulty/policies.csv")
+    baseline = rows[0]["policy"]
+    panels = (
+        (
+            "under encoders of two crops",
+            lambda row: row["trained with"] == baseline,
+        ),
+        (
+            "each under its own encoders",
+            lambda row: row["trained with"] != baseline,
+        ),
+    )
+    figure = Figure(figsize=(5.4, 3.0), layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True, sharex=True)
+    for ax, (title, chosen) in zip(axes, panels, strict=True):
+        ax.axhline(0, color=ink(), linewidth=0.6)
+        ax.axvline(0, color=ink(), linewidth=0.6)
+        for row in rows:
+            if row["policy"] == baseline or not chosen(row):
+                continue
+            x, y = float(row["gap"]), float(row["benefit"])
+            name = row["policy"].removeprefix("SimCLR, ")
+            apart = name.startswith("decoupled")
+            ax.errorbar(
+                x,
+                y,
+                xerr=[[x - float(row["low"])], [float(row["high"]) - x]],
+                yerr=[[y - float(row["least"])], [float(row["most"]) - y]],
+                fmt="s" if apart else "o",
+                markersize=4,
+                linewidth=1,
+                color=SECOND if apart else FIRST,
+            )
+            ax.annotate(
+                "decoupled" if apart else name,
+                (x, y),
+                xytext=(4, -11 if apart else 4),
+                textcoords="offset points",
+            )
+        ax.set_title(title)
+        ax.set_xlabel("SDF, less two crops'")
+    axes[0].set_ylabel("k-NN, less two crops', points")
+    return figure

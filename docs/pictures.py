@@ -44,6 +44,7 @@ PICTURES: dict[str, Callable[[], Figure]] = {
     "common-uniforms": law.common_uniforms,
     "sdf-curves": law.sdf_curves,
     "scores": law.scores,
+    "difficulty-benefit": law.difficulty_and_benefit,
     "pairs": page.readme,
     "cells": page.cells,
     "tutorial": page.tutorial,

@@ -49,7 +49,8 @@ def as_image(dtype, height=24, width=20):
     """Black and white blocks and lines, the dtype's greatest value on 0: whatever overshoots leaves its range."""
     rows, columns = np.indices((height, width))
     white = (rows // 5 + columns // 4) % 2 == 1
-    return tensor_of(np.where(np.stack([white, ~white, white & (rows % 3 > 0)]), limits(dtype)[1], 0), dtype)
+    greatest = np.array(limits(dtype)[1], dtype=object)  # beyond int64, which numpy 2.5 refuses
+    return tensor_of(np.where(np.stack([white, ~white, white & (rows % 3 > 0)]), greatest, 0), dtype)
 
 
 def close(view, expected, dtype):

@@ -54,6 +54,10 @@ def as_images(images: Any, name: str = "images") -> Tensor:
 
 def as_size(size: Any) -> tuple[int, int]:
     """``size`` as ``(height, width)`` in pixels; one integer stands for a square."""
+    if type(size) is tuple and len(size) == 2:  # what a pipeline has, whose next image should not wait for the rest
+        height, width = size
+        if type(height) is int and type(width) is int and height > 0 and width > 0:
+            return height, width
     pair = (size, size) if isinstance(size, Integral) and not isinstance(size, bool) else size
     if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
         raise TypeError(f"size must be one integer or (height, width), got {size!r}")

@@ -155,11 +155,12 @@ def _check_views(count: int, steps: Sequence[Sequence[Step]], flip: Sequence[boo
             if not isinstance(step, Step):
                 raise TypeError(f"{name} must hold a Step for each view, got {step!r}; write Step(kernel, parameters)")
         first, own = views[0], _own(views[0])
-        if any(step.kernel is not first.kernel or step.parameters[own:] != first.parameters[own:] for step in views):
-            raise ValueError(
-                f"{name} must be one kernel with the same options in all views, got {list(views)!r}; call "
-                "views_of_one for each view"
-            )
+        for step in views[1:]:
+            if step.kernel is not first.kernel or step.parameters[own:] != first.parameters[own:]:
+                raise ValueError(
+                    f"{name} must be one kernel with the same options in all views, got {list(views)!r}; call "
+                    "views_of_one for each view"
+                )
 
 
 def _own(step: Step) -> int:

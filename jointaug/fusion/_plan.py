@@ -139,14 +139,21 @@ def _taken(before: View, branches: Sequence[View], masks: Sequence[bool]) -> Vie
             return taken
         program = (*program, cut)
         tails = [tail if cut is None else tail[1:] for tail, cut in zip(tails, cuts, strict=True)]
-    shape = _shape(taken)
     for branch, tail in zip(branches, tails, strict=True):
-        if (branch is not taken and _shape(branch) != shape) or Cut in map(type, tail):
+        if not _alike(branch, taken) or (tail and Cut in map(type, tail)):
             return taken
     for tail, mask in zip(tails, masks, strict=True):
         if tail:
             program = (*program, *[_under(step, mask) for step in tail])
     return taken.running(program)
+
+
+def _alike(one: View, other: View) -> bool:
+    """Whether images could be one batch; of views of one image, whose sides are numbers."""
+    if one is other:
+        return True
+    sides = one.height == other.height and one.width == other.width
+    return bool(sides) and one.channels == other.channels and one.dtype == other.dtype
 
 
 def _shape(view: View) -> tuple[Any, ...]:
@@ -157,7 +164,7 @@ def _under(instruction: Any, mask: Tensor | bool) -> Step | Call | Each:
     """The instruction, where ``mask`` holds, too."""
     where = mask if instruction.where is None else mask & instruction.where
     if isinstance(instruction, Step):
-        return instruction._replace(where=where)
+        return Step(instruction.kernel, instruction.parameters, where)
     changed: Call | Each = replace(instruction, where=where)
     return changed
 

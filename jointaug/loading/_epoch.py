@@ -29,7 +29,7 @@ class SharedEpoch:
     @property
     def told(self) -> bool:
         """Whether it was ever set."""
-        return bool(self._cells[_TOLD])
+        return bool(self._cells.tolist()[_TOLD])
 
     def set(self, epoch: int) -> None:
         """Set it.

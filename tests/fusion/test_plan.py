@@ -7,7 +7,7 @@ import pytest
 import torch
 from torchvision.transforms import v2
 
-from jointaug import Address, Addresses, JointCrop, PerView, Shared, fuse
+from jointaug import Address, Addresses, JointCrop, PerView, Shared, fuse, views_at
 from jointaug.fusion._plan import chosen_view, masked
 from jointaug.rules import View
 
@@ -75,3 +75,17 @@ def test_what_was_not_chosen_and_would_change_an_images_form_leaves_no_trace(oth
     for i in range(8):
         with_it, without = (fuse(between(step))(image, addresses=Address(0, 0, i)) for step in (other, v2.Identity()))
         assert torch.equal(with_it, without)
+
+
+@pytest.mark.parametrize("inside", [[v2.RandomVerticalFlip(1.0), v2.RandomResizedCrop(24)], [v2.RandomResizedCrop(24)]])
+def test_one_images_random_steps_may_crop_anywhere(inside):
+    """A crop behind another step cannot stand under a mask, where the image keeps its size, too."""
+    pipeline = v2.RandomApply(inside, p=0.5)
+    image = torch.rand(3, 24, 24, generator=torch.Generator().manual_seed(0))
+    kept = 0
+    for index in range(8):
+        address = Address(0, 0, index)
+        ours, theirs = views_at(fuse(pipeline), address, image), views_at(pipeline, address, image)
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5)
+        kept += torch.equal(ours, image)
+    assert 0 < kept < 8

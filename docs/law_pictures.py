@@ -322,12 +322,18 @@ def difficulty_and_benefit() -> Figure:
                 linewidth=1,
                 color=SECOND if apart else FIRST,
             )
+            right = name in (
+                "J-Crop(2)",
+                "J-Crop(-2)",
+            )  # where no bar is in the way
             ax.annotate(
                 "decoupled" if apart else name,
                 (x, y),
-                xytext=(4, -11 if apart else 4),
+                xytext=(4 if right else -4, 8 if apart else 4),
                 textcoords="offset points",
+                ha="left" if right else "right",
             )
+        ax.locator_params("x", nbins=3)
         ax.set_title(title)
         ax.set_xlabel("SDF, less two crops'")
     axes[0].set_ylabel("k-NN, less two crops', points")

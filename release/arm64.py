@@ -20,7 +20,7 @@ from check import Refused, check_wheel, need, show, test
 ROOT = Path(__file__).resolve().parents[1]
 PLATFORM = "manylinux_2_28_aarch64"
 PACKAGES = ("python3", "libgomp1", "libstdc++6")
-PAIR = ("torch==2.8.0", "torchvision==0.23.0")  # the lowest: newer torches for arm64 need CUDA's libraries to load
+PAIR = ("torch==2.8.0", "torchvision==0.23.0")  # the lowest: newer wheels ask for CUDA's packages
 WITH = ("numpy", "scipy", "pillow", "pytest", "sybil", "hypothesis", "pycocotools")
 # Whatever asks an x86 processor, a compiler, the C sources or Triton is left out, and so is what runs on torch alone:
 # its convolutions for arm64 round an image by its company, where tests want the same bits.
